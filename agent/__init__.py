@@ -1,0 +1,1 @@
+"""Talk, think and draft code."""

@@ -1,0 +1,65 @@
+"""The vocabulary of talking to models: no SDK's object crosses these shapes."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolCall(_Value):
+    """A model's wish to use a tool. `arguments` is the raw JSON text: it may be malformed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(_Value):
+    """One message of a conversation.
+
+    `tool` messages answer the call named by `call_id`; `assistant` messages may carry `calls`.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
+
+
+class ToolSpec(_Value):
+    """A tool as a model is told of it; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Usage(_Value):
+    """Tokens as the provider counted them."""
+
+    input: int = 0
+    output: int = 0
+
+
+class Completion(_Value):
+    """A model's whole answer."""
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    stop: Literal["end", "tools", "length", "refused"] = "end"
+    model: str = ""
+
+
+class Prices(_Value):
+    """US dollars per million tokens."""
+
+    input: float = Field(default=0.0, ge=0)
+    output: float = Field(default=0.0, ge=0)
+
+    def cost(self, usage: Usage) -> float:
+        """What a usage costs, in US dollars."""
+        return (usage.input * self.input + usage.output * self.output) / 1_000_000

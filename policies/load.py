@@ -1,0 +1,164 @@
+"""Reads the rules: every number and list of the policies, once, frozen, with a hash of what was read."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+HERE = Path(__file__).parent
+
+
+class RulesProblem(Exception):
+    """The rules cannot be read. Its text names the file and the first fault."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RepoRules(_Section):
+    """Which branch is live."""
+
+    branch: str
+
+
+class ZoneRules(_Section):
+    """Folders, with a `/` at the end: what may change by itself, and where its tests are."""
+
+    live: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+class ChangeRules(_Section):
+    """How large a proposal may be and what it may write."""
+
+    max_files: int
+    max_file_bytes: int
+    max_line_chars: int
+    extensions: tuple[str, ...]
+
+
+class GateRules(_Section):
+    """Which checks run, on what, and with how much. Seconds and MiB."""
+
+    checks: tuple[str, ...]
+    tests: tuple[str, ...]
+    pytest_plugins: tuple[str, ...]
+    static_seconds: float
+    test_seconds: float
+    memory_mb: int
+    processes: int
+
+
+class SandboxRules(_Section):
+    """Whether anything less than an engine will do."""
+
+    require_docker: bool
+
+
+class AuthorRules(_Section):
+    """What one request may cost a model author: rounds, steps, tokens, US dollars."""
+
+    rounds: int
+    steps: int
+    max_tokens: int
+    max_dollars: float
+
+
+class ApprovalRules(_Section):
+    """Whose approval counts."""
+
+    console_self_approval: bool
+    maintainers: tuple[str, ...]
+
+
+class WatchRules(_Section):
+    """When a new generation is worse. Seconds, milliseconds, shares of 1."""
+
+    window_seconds: float
+    heartbeat_seconds: float
+    silence_seconds: float
+    start_seconds: float
+    load_seconds: float
+    lag_ms: float
+    error_rate: float
+    errors: int
+    latency_factor: float
+    latency_floor_ms: float
+    latency_requests: int
+
+
+class RestartRules(_Section):
+    """How a bot that ends is started again."""
+
+    first_delay_seconds: float
+    longest_delay_seconds: float
+    attempts: int
+    steady_seconds: float
+
+
+class FreezeRules(_Section):
+    """When a change is not tried again."""
+
+    reverts: int
+
+
+class Rules(_Section):
+    """All rules, as read from `rules.toml` and, where given, a second file laid over it."""
+
+    repo: RepoRules
+    zones: ZoneRules
+    change: ChangeRules
+    gate: GateRules
+    sandbox: SandboxRules
+    author: AuthorRules
+    approval: ApprovalRules
+    watch: WatchRules
+    restart: RestartRules
+    freeze: FreezeRules
+    policy: str
+    """Hash over the rules and the policies' own source: two verdicts with the same hash were judged alike."""
+
+
+def load_rules(over: Path | None = None) -> Rules:
+    """Read the rules.
+
+    Args:
+        over: A TOML file of the same shape that names only what differs.
+
+    Raises:
+        RulesProblem: A file is missing, is not TOML, or holds a wrong key or value.
+    """
+    seen = hashlib.sha256()
+    for source in sorted(HERE.glob("*.py")):
+        seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    values: dict[str, Any] = {}
+    for path in [HERE / "rules.toml", *([over] if over else [])]:
+        try:
+            raw = path.read_bytes()
+            read = tomllib.loads(raw.decode())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RulesProblem(f"{path}: {error}") from error
+        seen.update(raw + b"\0")
+        values = _laid_over(values, read)
+    try:
+        return Rules(**values, policy=seen.hexdigest())
+    except (ValidationError, TypeError) as error:
+        raise RulesProblem(f"{over or HERE / 'rules.toml'}: {_first(error)}") from error
+
+
+def _laid_over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = dict(under)
+    for key, value in over.items():
+        deeper = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = _laid_over(both[key], value) if deeper else value
+    return both
+
+
+def _first(error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return str(error)
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"

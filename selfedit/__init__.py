@@ -1,0 +1,1 @@
+"""From a request to running code and back: the steward."""

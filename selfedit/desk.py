@@ -1,0 +1,303 @@
+"""The steward's desk: where every question is answered, whoever asks, with or without a running bot.
+
+This is the steward's composition root. It names the concrete adapters and hands each part what it needs.
+"""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from policies.decision import Decision, Finding
+from policies.load import Rules, load_rules
+from sandbox.choose import open_sandbox
+from sandbox.types import Sandbox, SandboxUnavailable
+from selfedit import protocol as say
+from selfedit.bot_process import BotProcess
+from selfedit.forge.local import LocalForge
+from selfedit.gate import Gate
+from selfedit.home import home_for, make_home
+from selfedit.ledger import Ledger
+from selfedit.loader import Loader
+from selfedit.mainline import Mainline
+from selfedit.maintain import Maintenance
+from selfedit.person import Person
+from selfedit.pipeline import Pipeline, no_such
+from selfedit.ports import Author, Tell, Workbench
+from selfedit.record import Record
+from selfedit.repo import Repo, RepoProblem
+from selfedit.signing import Signer
+from selfedit.trace import trace
+from selfedit.types import Draft, NoDraft, Proposal, Request, Stage
+from selfedit.watch import Watch
+
+Spread = Callable[[BaseModel], None]
+"""Tells a notice to everybody who listens."""
+
+
+class ModelByBot:
+    """The author that lives in the bot, because the bot holds the model keys; reached over the link."""
+
+    def __init__(self, bot: BotProcess | None) -> None:
+        self._bot = bot
+        self.benches: dict[str, Workbench] = {}
+
+    async def draft(
+        self, request: Request, bench: Workbench, complaints: tuple[Finding, ...], tell: Tell
+    ) -> Draft | NoDraft:
+        """Ask the bot for a draft; its wishes for a trial gate come back as `Trial` and use the same bench."""
+        del tell
+        if self._bot is None:
+            return NoDraft(why="a goal in words needs a model, and models live in the bot: start it with scripts/run")
+        call = uuid.uuid4().hex
+        self.benches[call] = bench
+        try:
+            ask = say.AskDraft(id=call, request=request, files=dict(bench.files), complaints=tuple(complaints))
+            answer = await self._bot.draft(ask)
+        finally:
+            del self.benches[call]
+        return NoDraft(why=answer.why) if isinstance(answer, say.Refused) else answer.result
+
+
+@dataclass(slots=True)
+class Place:
+    """Which repository, where its state is, and under which rules."""
+
+    root: Path
+    home: Path
+    rules: Rules
+
+    @classmethod
+    def here(cls, root: Path | None = None) -> "Place":
+        """The repository around a folder, by default the working directory.
+
+        Raises:
+            RulesProblem: The rules cannot be read.
+            RepoProblem: There is no usable repository.
+        """
+        rules = load_rules()
+        found = Repo(root or Path.cwd(), rules.repo.branch).root
+        return cls(root=found, home=make_home(home_for(found)), rules=rules)
+
+
+class Desk:
+    """Answers questions about proposals and carries wishes out."""
+
+    def __init__(self, place: Place, bot: BotProcess | None, spread: Spread) -> None:
+        """Open repository, ledger and keys.
+
+        Raises:
+            RepoProblem: The repository cannot be used at all.
+            LedgerProblem: The ledger cannot be opened.
+            SigningProblem: Commits could not be signed.
+        """
+        self.place = place
+        self.repo = Repo(place.root, place.rules.repo.branch)
+        self.record = Record(Ledger(place.home))
+        self.signer = Signer(place.home)
+        self.watch = Watch(place.rules.watch)
+        self.adoption = ""
+        """Why `main` is not what runs, where people moved it; empty when it is."""
+        self.restarts = 0
+        self._bot = bot
+        self._spread = spread
+        self._started: dict[int, float] = {}
+        self._sandbox: Sandbox | None = None
+        self._sandbox_problem = ""
+        self._opening = asyncio.Lock()
+        self._trials = asyncio.Semaphore(1)
+        self.loader = Loader(self.repo, self.record, self.signer, place.rules.zones.live)
+        self._model = ModelByBot(bot)
+        authors: dict[str, Author] = {
+            "person": Person(),
+            "maintenance": Maintenance(self.sandbox, self.record.unwanted),
+            "model": self._model,
+        }
+        gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches")
+        forge = LocalForge(self.repo)
+        self.pipeline = Pipeline(
+            repo=self.repo,
+            record=self.record,
+            gate=gate,
+            forge=forge,
+            loader=self.loader,
+            rules=place.rules,
+            authors=authors,
+            tell=self._tell,
+        )
+        self.mainline = Mainline(
+            repo=self.repo,
+            record=self.record,
+            gate=gate,
+            forge=forge,
+            loader=self.loader,
+            signer=self.signer,
+            rules=place.rules,
+            pipeline=self.pipeline,
+            host=bot,
+            tell=self._tell,
+        )
+        self._genesis()
+
+    async def sandbox(self) -> Sandbox:
+        """The sandbox, opened (and its image built) at first use.
+
+        Raises:
+            SandboxUnavailable: There is none to be had; tried again at the next use.
+        """
+        async with self._opening:
+            if self._sandbox is None:
+                wish = os.environ.get("THESEUS_SANDBOX", "auto")
+                if wish not in ("auto", "docker", "bubblewrap"):
+                    raise SandboxUnavailable(f"THESEUS_SANDBOX is {wish!r}; it can be auto, docker or bubblewrap")
+                try:
+                    self._sandbox = await open_sandbox(
+                        wish,  # type: ignore[arg-type]  # narrowed by the check above
+                        root=self.place.root,
+                        home=self.place.home,
+                        owner=self.place.home.name,
+                        tell=lambda text: self._spread(say.News(text=text)),
+                        require_docker=self.place.rules.sandbox.require_docker,
+                    )
+                except SandboxUnavailable as error:
+                    self._sandbox_problem = str(error)
+                    raise
+                self._sandbox_problem = ""
+            return self._sandbox
+
+    def cannot_edit(self) -> str:
+        """Why code may not be changed now, as a sentence; empty when it may."""
+        if self.record.halted:
+            return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
+        return self.repo.problem(self.place.rules.zones.live) or self.adoption
+
+    async def answer(self, body: BaseModel) -> BaseModel | None:
+        """Answer one message of the protocol. An expected "no" is a `Refused`."""
+        match body:
+            case say.Improve(request=request):
+                return await self._improve(request)
+            case say.Proposals(limit=limit):
+                numbers = sorted(self.record.proposals, reverse=True)[:limit]
+                return say.ProposalsAre(proposals=tuple(self.record.proposals[n] for n in numbers))
+            case say.Show(number=number):
+                return _shown(self.record.proposals.get(number) or no_such(number))
+            case say.Diff(number=number):
+                return await self._diff(number)
+            case say.Approve(number=number, by=by, head=head):
+                return await self._approve(number, by, head)
+            case say.Reject(number=number, by=by, why=why):
+                return _shown(await self.pipeline.reject(number, by, why))
+            case say.Rollback(number=number, by=by, why=why):
+                self._began(number or 0)
+                return _shown(await self.mainline.rollback(number, by, why))
+            case say.Status():
+                return await self._status()
+            case say.Why():
+                running = self._bot.running if self._bot else ""
+                traced = await asyncio.to_thread(trace, self.repo, self.record)
+                return say.WhyIs(running=running, traced=traced)
+            case say.Running():
+                return say.RunningIs(commit=self._bot.running, blobs=self._bot.blobs) if self._bot else say.RunningIs(commit="", blobs={})
+            case say.Halt(by=by):
+                self.record.write("halted", by=by)
+                return say.Done(text="self-editing is halted; chat goes on; /resume allows it again")
+            case say.Resume(by=by):
+                self.record.write("resumed", by=by)
+                return say.Done(text="self-editing is allowed again")
+            case say.Trial(draft_call=call, draft=draft):
+                return await self._trial(call, draft)
+        return say.Refused(why=f"the steward does not answer to {type(body).__name__}")
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+        self.record.ledger.close()
+
+    # Private
+
+    def _genesis(self) -> None:
+        if self.record.genesis:
+            if self.repo.resolve(self.record.genesis) is None:
+                raise RepoProblem(
+                    f"the state in {self.place.home} belongs to another repository (it began with "
+                    f"{self.record.genesis[:12]}, which is not here); set THESEUS_HOME to another folder"
+                )
+            return
+        commit = self.repo.resolve(self.repo.ref)
+        if commit is None:
+            raise RepoProblem(f"there is no branch {self.repo.branch} with a commit; make one: git switch -c {self.repo.branch}")
+        self.record.write("genesis", commit=commit, tree=self.repo.tree_of(commit), root=str(self.place.root))
+
+    async def _improve(self, request: Request) -> BaseModel:
+        if why := self.cannot_edit():
+            return say.Refused(why=why)
+        self._began(self.record.next_number)
+        return _shown(await self.pipeline.improve(request))
+
+    async def _approve(self, number: int, by: str, head: str | None) -> BaseModel:
+        if number in self.record.proposals and (why := self.cannot_edit()):
+            return say.Refused(why=why)
+        self._began(number)
+        return _shown(await self.mainline.approve(number, by, head))
+
+    async def _diff(self, number: int) -> BaseModel:
+        proposal = self.record.proposals.get(number)
+        if proposal is None:
+            return say.Refused(why=no_such(number).why)
+        if not proposal.head:
+            return say.Refused(why=f"proposal {number} never became a change: {proposal.why or 'it is being drafted'}")
+        files = await asyncio.to_thread(self.repo.diff, self.repo.parents(proposal.head)[0], proposal.head)
+        return say.DiffIs(number=number, head=proposal.head, files=files)
+
+    async def _trial(self, call: str, draft: Draft) -> BaseModel:
+        bench = self._model.benches.get(call)
+        if bench is None:
+            return say.Refused(why="this request is not being drafted any more")
+        async with self._trials:
+            said = await bench.trial(draft)
+        return say.TrialIs(findings=(said,)) if isinstance(said, Finding) else say.TrialIs(report=said, findings=said.findings)
+
+    async def _status(self) -> BaseModel:
+        try:
+            main = self.repo.main()
+            problem = self.cannot_edit() if not self.record.halted else ""
+        except RepoProblem as error:
+            main, problem = "", str(error)
+        info = self._sandbox.info if self._sandbox else None
+        place = self._sandbox_problem or "opened when it is first needed"
+        if info is not None:
+            place = f"{info.backend}{', reduced protection' if info.reduced else ''}, image {info.image[:19]}"
+        return say.StatusIs(
+            running=self._bot.running if self._bot else "",
+            main=main,
+            provisional_seconds=self.watch.seconds_left,
+            halted=self.record.halted,
+            problem=problem,
+            sandbox=place,
+            protections=info.protections if info else (),
+            open=self.record.open_count(),
+            restarts=self.restarts,
+            heartbeat=self._bot.heartbeat if self._bot else None,
+            steward_pid=os.getpid(),
+            bot_pid=self._bot.pid if self._bot else 0,
+            home=str(self.place.home),
+        )
+
+    def _began(self, number: int) -> None:
+        self._started[number] = asyncio.get_running_loop().time()
+
+    def _tell(self, number: int, stage: Stage, text: str) -> None:
+        now = asyncio.get_running_loop().time()
+        seconds = now - self._started.get(number, now)
+        self._spread(say.Progress(number=number, stage=stage, text=text, seconds=seconds))
+
+
+def _shown(answer: Proposal | Decision) -> BaseModel:
+    return say.Refused(why=answer.why) if isinstance(answer, Decision) else say.ProposalIs(proposal=answer)
+
+

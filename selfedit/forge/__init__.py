@@ -1,0 +1,1 @@
+"""Where proposals are shown to reviewers."""

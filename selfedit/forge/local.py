@@ -1,0 +1,23 @@
+"""The forge that needs nothing: a branch a proposal in this repository, reviewed at the console."""
+
+import asyncio
+
+from selfedit.repo import Repo
+from selfedit.types import Proposal
+
+
+class LocalForge:
+    """Shows a proposal as the branch `improve/N-slug`, for as long as it can be reviewed."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+
+    async def open(self, proposal: Proposal) -> str:
+        """Point the branch at the proposal's head."""
+        await asyncio.to_thread(self._repo.set_ref, f"refs/heads/{proposal.branch}", proposal.head)
+        return f"branch {proposal.branch}"
+
+    async def close(self, proposal: Proposal, why: str) -> None:  # noqa: ARG002 - a forge with threads says why there
+        """Take the branch away; `refs/proposals/N/head` keeps the commits."""
+        if proposal.branch:
+            await asyncio.to_thread(self._repo.delete_ref, f"refs/heads/{proposal.branch}")

@@ -1,0 +1,55 @@
+"""How the command line gets an answer: from the running steward, or else from a desk of its own."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from pydantic import BaseModel
+
+from selfedit import protocol as say
+from selfedit.desk import Desk, Place
+from selfedit.home import RepoLock, socket_path
+from selfedit.repo import Repo
+
+Heard = Callable[[BaseModel], None]
+"""Hears notices (progress, news) while the answer is awaited."""
+
+
+async def ask(place: Place, question: BaseModel, heard: Heard) -> BaseModel:
+    """Put one question.
+
+    Raises:
+        AlreadyRunning: A steward holds the repository but does not listen.
+        ConnectionError: The steward ended before it answered.
+    """
+
+    async def hear(notice: BaseModel) -> None:
+        heard(notice)
+
+    try:
+        peer = await say.connect(str(socket_path(place.home)), hear)
+    except OSError:
+        return await _by_myself(place, question, heard)
+    reading = asyncio.create_task(peer.run())
+    try:
+        answer: BaseModel = await peer.call(question)
+        return answer
+    finally:
+        await peer.close()
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+
+
+async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseModel:
+    lock = RepoLock(Repo(place.root, place.rules.repo.branch).common_dir)
+    lock.acquire()
+    try:
+        desk = Desk(place, None, heard)
+        try:
+            await desk.mainline.settle()
+            return await desk.answer(question) or say.Done()
+        finally:
+            await desk.close()
+    finally:
+        lock.release()

@@ -1,0 +1,230 @@
+"""The story of a proposal, from a request to an open review: one coroutine a stage.
+
+    improve -> _draft -> _write -> _judge -> _open
+
+What `main` becomes of it stands in `selfedit.mainline`. Every move is in the ledger before its effect.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from policies.decision import Decision, Finding, Severity
+from policies.edits import review_edits
+from policies.load import Rules
+from selfedit.codemod import Rejection, apply_edits
+from selfedit.gate import Gate
+from selfedit.ledger import LedgerProblem
+from selfedit.loader import Loader
+from selfedit.ports import Author, Forge
+from selfedit.record import Record
+from selfedit.repo import GitFailed, Repo
+from selfedit.types import Draft, GateReport, NoDraft, Proposal, Request, Stage
+from selfedit.words import head_message, slug
+
+Tell = Callable[[int, Stage, str], None]
+"""Hears of a proposal's progress: number, stage, sentence."""
+
+
+class Pipeline:
+    """Takes requests to open proposals."""
+
+    def __init__(
+        self,
+        *,
+        repo: Repo,
+        record: Record,
+        gate: Gate,
+        forge: Forge,
+        loader: Loader,
+        rules: Rules,
+        authors: Mapping[str, Author],
+        tell: Tell,
+    ) -> None:
+        self._repo = repo
+        self._record = record
+        self._gate = gate
+        self._forge = forge
+        self._loader = loader
+        self._rules = rules
+        self._authors = authors
+        self._tell = tell
+        self._one_at_a_time = asyncio.Lock()
+
+    async def improve(self, request: Request) -> Proposal:
+        """Carry a request as far as it goes without a person: to an open review, or to its end."""
+        number = self._record.next_number
+        self._record.write("requested", number, request=request.model_dump(mode="json"))
+        self._tell(number, Stage.REQUESTED, "asked for")
+        return await self._guarded(number, self._draft(number, request))
+
+    async def resume(self) -> None:
+        """After a crash: take up what was under way, or end it and say so."""
+        for proposal in list(self._record.proposals.values()):
+            number = proposal.number
+            if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
+                self._end(number, "failed", "the steward ended while this was being drafted; ask for it again")
+            elif proposal.stage is Stage.DRAFTED:
+                self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
+                await self._guarded(number, self._judge_and_open(number))
+            elif proposal.stage is Stage.GATED:
+                await self._guarded(number, self._after_gate(number))
+            elif proposal.stage is Stage.OPENED:
+                await self._forge.open(proposal)
+
+    async def reject(self, number: int, by: str, why: str) -> Proposal | Decision:
+        """Turn an open proposal down."""
+        proposal = self._record.proposals.get(number)
+        if proposal is None:
+            return no_such(number)
+        if proposal.stage is not Stage.OPENED:
+            return Decision.no("not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected")
+        self._record.write("rejected", number, by=by, why=why or f"rejected by {by}")
+        await self._forge.close(self._record.proposals[number], why)
+        return self._record.proposals[number]
+
+    async def write_head(self, number: int, draft: Draft, base: str) -> Finding | None:
+        """Turn a draft's edits into a commit on `base`, and make it the proposal's head.
+
+        Returns:
+            None when it stands, else why the edits are not accepted.
+        """
+        made = await asyncio.to_thread(self._tree_with, draft, base)
+        if isinstance(made, Finding):
+            return made
+        proposal = self._record.proposals[number]
+        message = head_message(number, proposal)
+        head = await asyncio.to_thread(self._repo.commit, made, [base], message)
+        branch = proposal.branch or f"improve/{number}-{slug(draft.title)}"
+        self._record.write("headed", number, base=base, head=head, branch=branch)
+        await asyncio.to_thread(self._repo.set_ref, f"refs/proposals/{number}/head", head)
+        return None
+
+    # The stages
+
+    async def _draft(self, number: int, request: Request) -> Proposal:
+        author = self._authors[_author_of(request)]
+        rounds = 1 if request.edits is not None else self._rules.author.rounds
+        complaints: tuple[Finding, ...] = ()
+        for attempt in range(1, rounds + 1):
+            base = self._repo.main()
+            bench = Bench(self, base)
+            step = "drafting" if attempt == 1 else f"drafting again, round {attempt} of {rounds}"
+            self._tell(number, Stage.REQUESTED, step)
+            draft = await author.draft(request, bench, complaints, lambda text: self._tell(number, Stage.REQUESTED, text))
+            if isinstance(draft, NoDraft):
+                return self._end(number, "refused", draft.why)
+            self._record.write("drafted", number, draft=draft.model_dump(mode="json"))
+            self._tell(number, Stage.DRAFTED, draft.title)
+            fault = await self.write_head(number, draft, base)
+            if fault is not None:
+                complaints = (fault,)
+                continue
+            proposal = await self._judge_and_open(number, last=attempt == rounds)
+            if proposal.stage is not Stage.GATED:
+                return proposal
+            complaints = _refusing(proposal.report)
+        if (report := self._record.proposals[number].report) is not None:
+            return self._fail(number, report)
+        return self._end(number, "refused", "\n".join(_place(finding) for finding in complaints))
+
+    async def _judge_and_open(self, number: int, *, last: bool = True) -> Proposal:
+        proposal = self._record.proposals[number]
+        async with self._one_at_a_time:
+            report = await self._gate.judge(
+                proposal.base, proposal.head, tell=lambda text: self._tell(number, Stage.DRAFTED, text)
+            )
+        self._record.write("gated", number, report=report.model_dump(mode="json"))
+        self._tell(number, Stage.GATED, f"gate: {report.verdict}")
+        if report.verdict in ("refused", "failed") and not last:
+            return self._record.proposals[number]
+        return await self._after_gate(number)
+
+    async def _after_gate(self, number: int) -> Proposal:
+        report = self._record.proposals[number].report
+        if report is None or report.verdict != "passed":
+            return self._fail(number, report)
+        self._record.write("opened", number)
+        await self._forge.open(self._record.proposals[number])
+        self._tell(number, Stage.OPENED, "open for review")
+        return self._record.proposals[number]
+
+    # Helpers
+
+    async def _guarded(self, number: int, stages: "asyncio.Future[Proposal] | object") -> Proposal:
+        """Whatever goes wrong on the way, the proposal comes to an end that is written down."""
+        try:
+            return await stages  # type: ignore[misc,no-any-return]  # a coroutine of ours
+        except (GitFailed, ConnectionError, OSError) as error:
+            return self._end(number, "failed", f"it could not be carried on: {error}")
+        except LedgerProblem:
+            raise
+        except Exception as error:
+            self._end(number, "failed", f"a fault of Theseus itself: {type(error).__name__}: {error}")
+            raise
+
+    def _tree_with(self, draft: Draft, base: str) -> str | Finding:
+        files = self._loader.texts(base)
+        decision = review_edits([edit.model_dump(mode="json") for edit in draft.edits], self._rules)
+        if not decision.allowed:
+            return next(f for f in decision.findings if f.severity is Severity.REFUSE)
+        applied = apply_edits(files, draft.edits)
+        if isinstance(applied, Rejection):
+            hint = f" Did you mean: {', '.join(applied.suggestions)}?" if applied.suggestions else ""
+            message = f"edit {applied.index} ({applied.op}): {applied.message}{hint}"
+            return Finding(rule=applied.rule, path=applied.path, message=message)
+        return self._repo.write_tree(base, {path: text.encode() for path, text in applied.files.items()})
+
+    def _fail(self, number: int, report: GateReport | None) -> Proposal:
+        if report is None:
+            return self._end(number, "failed", "it was never judged")
+        kind = "refused" if report.verdict == "refused" else "failed"
+        said = "\n".join(_place(finding) for finding in _refusing(report)[:20])
+        start = "could not be judged: " if report.verdict == "unknown" else ""
+        return self._end(number, kind, start + (said or f"the gate said: {report.verdict}"))
+
+    def _end(self, number: int, kind: str, why: str) -> Proposal:
+        self._record.write(kind, number, why=why)
+        proposal = self._record.proposals[number]
+        self._tell(number, proposal.stage, why)
+        return proposal
+
+
+class Bench:
+    """What an author sees of the base while drafting, and the gate to try a draft on."""
+
+    def __init__(self, pipeline: Pipeline, base: str) -> None:
+        self._pipeline = pipeline
+        self._base = base
+        self.files = pipeline._loader.texts(base)  # noqa: SLF001 - the bench is the pipeline's own window
+
+    async def trial(self, draft: Draft) -> GateReport | Finding:
+        """Judge a draft without writing it down: its commit is an object that nothing names."""
+        pipeline = self._pipeline
+        tree = await asyncio.to_thread(pipeline._tree_with, draft, self._base)  # noqa: SLF001
+        if isinstance(tree, Finding):
+            return tree
+        repo, gate = pipeline._repo, pipeline._gate  # noqa: SLF001
+        head = await asyncio.to_thread(repo.commit, tree, [self._base], "trial", (), int(time.time()))
+        return await gate.judge(self._base, head)
+
+
+def no_such(number: int) -> Decision:
+    """The answer to a number that no proposal has."""
+    return Decision.no("no_such_proposal", f"there is no proposal {number}; /proposals lists them")
+
+
+def _author_of(request: Request) -> str:
+    if request.edits is not None:
+        return "person"
+    return "model" if request.goal else "maintenance"
+
+
+def _refusing(report: GateReport | None) -> tuple[Finding, ...]:
+    found = () if report is None else report.findings
+    return tuple(finding for finding in found if finding.severity is Severity.REFUSE)
+
+
+def _place(finding: Finding) -> str:
+    where = f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
+    return f"{where}{finding.message} [{finding.rule}]"

@@ -1,0 +1,294 @@
+"""What the ledger's moves add up to: the proposals as they stand, and which commits of `main` are ours.
+
+Every kind of move has one function here that says what it changes. Reading the ledger from the start
+and writing a new move go through the same functions, so that a restart sees what was there before.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from selfedit.edits import Edit
+from selfedit.ledger import Ledger, Move
+from selfedit.types import ENDED, LEGAL, Draft, GateReport, Proposal, Request, Stage, StageTime
+
+
+class IllegalMove(Exception):
+    """A move that the table of legal moves does not know: a fault of ours, or a ledger of another version."""
+
+
+class Record:
+    """The ledger, and the state that it tells of."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Read the whole ledger.
+
+        Raises:
+            LedgerProblem: It cannot be read.
+        """
+        self.ledger = ledger
+        self.proposals: dict[int, Proposal] = {}
+        self.genesis = ""
+        self.commits: dict[str, Move] = {}
+        """Commits of the live branch that came to be by a move of ours: genesis, merges, reverts, adoptions."""
+        self.newest = ""
+        """The newest of these: what the live branch names unless people moved it."""
+        self.kept = ""
+        """The newest commit that was served and found good."""
+        self.halted = ""
+        self.pending: dict[int, Move] = {}
+        """Per proposal, a move of `main` that was announced (`merging`, `reverting`) and not yet confirmed."""
+        self.adopting: Move | None = None
+        self.declined: dict[str, str] = {}
+        """Commits by people that did not pass, and why."""
+        self._passed: set[tuple[str, str]] = set()
+        self._reverts: dict[str, int] = {}
+        for move in ledger.moves():
+            self._apply(move)
+
+    def write(self, kind: str, number: int | None = None, **data: Any) -> Move:
+        """Write a move to the ledger, and take it into account.
+
+        Raises:
+            LedgerProblem: It could not be written; then nothing has changed.
+        """
+        if (stage := _STAGES.get(kind)) and number in self.proposals:
+            before = self.proposals[number].stage
+            if stage not in LEGAL.get(before, frozenset()):
+                raise IllegalMove(f"proposal {number} cannot go from {before} to {stage}")
+        move = self.ledger.append(kind, number, **data)
+        self._apply(move)
+        return move
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next proposal gets."""
+        return max(self.proposals, default=0) + 1
+
+    def open_count(self) -> int:
+        """How many proposals have not ended."""
+        return sum(proposal.stage not in ENDED for proposal in self.proposals.values())
+
+    def has_passed(self, tree: str, policy: str) -> bool:
+        """Whether this tree needs no judging any more: it passed under this policy, or the operator installed it."""
+        return (tree, policy) in self._passed or (tree, "genesis") in self._passed
+
+    def reverts_of(self, edits: Iterable[Edit]) -> int:
+        """How often this very change was merged and taken back."""
+        return self._reverts.get(change_id(edits), 0)
+
+    def unwanted(self) -> set[str]:
+        """Change ids that were turned down, failed, or were taken back: maintenance does not offer them again."""
+        bad = (Stage.REFUSED, Stage.FAILED, Stage.REJECTED, Stage.REVERTED)
+        return {change_id(p.edits) for p in self.proposals.values() if p.edits and p.stage in bad}
+
+    def newest_merged(self) -> Proposal | None:
+        """The proposal that was merged last and not taken back."""
+        merged = [p for p in self.proposals.values() if p.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT)]
+        return max(merged, key=lambda p: self.commits[p.merge].seq, default=None)
+
+    def _apply(self, move: Move) -> None:
+        _EFFECTS.get(move.kind, _nothing)(self, move)
+
+    def _ours(self, commit: str, move: Move) -> None:
+        self.commits[commit] = move
+        self.newest = commit
+
+    def _change(self, move: Move, stage: Stage | None = None, **changes: Any) -> None:
+        number = move.number or 0
+        proposal = self.proposals[number]
+        if stage is not None:
+            changes["stage"] = stage
+            changes["history"] = (*proposal.history, StageTime(stage=stage, at=move.at))
+        self.proposals[number] = proposal.model_copy(update=changes)
+
+
+def change_id(edits: Iterable[Edit]) -> str:
+    """A name for what a list of edits does, the same whenever the same change is proposed."""
+    rows = [edit.model_dump(mode="json", exclude_none=True) for edit in edits]
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# One function a kind of move
+
+
+def _nothing(record: Record, move: Move) -> None:
+    """For moves that are only told: the steward's starts and ends, restarts of the bot."""
+
+
+def _genesis(record: Record, move: Move) -> None:
+    record.genesis = record.kept = move.data["commit"]
+    record._ours(move.data["commit"], move)
+    record._passed.add((move.data["tree"], "genesis"))
+
+
+def _requested(record: Record, move: Move) -> None:
+    request = Request.model_validate(move.data["request"])
+    number = move.number or 0
+    record.proposals[number] = Proposal(
+        number=number,
+        stage=Stage.REQUESTED,
+        goal=request.goal,
+        requested_by=request.requested_by,
+        edits=request.edits or (),
+        history=(StageTime(stage=Stage.REQUESTED, at=move.at),),
+    )
+
+
+def _drafted(record: Record, move: Move) -> None:
+    draft = Draft.model_validate(move.data["draft"])
+    record._change(
+        move,
+        Stage.DRAFTED,
+        title=draft.title,
+        reason=draft.reason,
+        edits=draft.edits,
+        author=draft.author,
+        model=draft.model,
+        tokens=draft.tokens,
+        cost=draft.cost,
+        notes=draft.notes,
+    )
+
+
+def _headed(record: Record, move: Move) -> None:
+    record._change(
+        move,
+        base=move.data["base"],
+        head=move.data["head"],
+        branch=move.data["branch"],
+        approved_head="",
+        approved_by="",
+        report=None,
+    )
+
+
+def _gated(record: Record, move: Move) -> None:
+    report = GateReport.model_validate(move.data["report"])
+    record._change(move, Stage.GATED, report=report)
+    if report.verdict == "passed":
+        record._passed.add((report.tree, report.policy))
+
+
+def _rejudged(record: Record, move: Move) -> None:
+    report = GateReport.model_validate(move.data["report"])
+    record._change(move, base=move.data["base"], report=report)
+    if report.verdict == "passed":
+        record._passed.add((report.tree, report.policy))
+
+
+def _opened(record: Record, move: Move) -> None:
+    record._change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head="", approved_by="")
+
+
+def _approved(record: Record, move: Move) -> None:
+    record._change(move, Stage.APPROVED, approved_head=move.data["head"], approved_by=move.data["by"])
+
+
+def _merging(record: Record, move: Move) -> None:
+    record.pending[move.number or 0] = move
+
+
+def _merged(record: Record, move: Move) -> None:
+    record.pending.pop(move.number or 0, None)
+    record._ours(move.data["merge"], move)
+    record._change(move, Stage.MERGED, merge=move.data["merge"])
+
+
+def _abandoned(record: Record, move: Move) -> None:
+    record.pending.pop(move.number or 0, None)
+    if move.number is None:
+        record.adopting = None
+
+
+def _live(record: Record, move: Move) -> None:
+    record._change(move, Stage.LIVE)
+
+
+def _kept(record: Record, move: Move) -> None:
+    record.kept = move.data["commit"]
+    if move.number is not None:
+        record._change(move, Stage.KEPT)
+
+
+def _reverted(record: Record, move: Move) -> None:
+    record.pending.pop(move.number or 0, None)
+    record._ours(move.data["revert"], move)
+    edits = change_id(record.proposals[move.number or 0].edits)
+    record._reverts[edits] = record._reverts.get(edits, 0) + 1
+    record._change(move, Stage.REVERTED, revert=move.data["revert"], why=move.data["why"])
+
+
+def _ended(stage: Stage) -> Callable[[Record, Move], None]:
+    def apply(record: Record, move: Move) -> None:
+        record._change(move, stage, why=move.data["why"])
+
+    return apply
+
+
+def _halted(record: Record, move: Move) -> None:
+    record.halted = f"{move.data['by']}, {move.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _resumed(record: Record, move: Move) -> None:
+    record.halted = ""
+
+
+def _adopting(record: Record, move: Move) -> None:
+    record.adopting = move
+
+
+def _adopted(record: Record, move: Move) -> None:
+    record.adopting = None
+    record._ours(move.data["commit"], move)
+    record.kept = move.data["commit"]
+    record._passed.add((move.data["tree"], move.data["policy"]))
+
+
+def _declined(record: Record, move: Move) -> None:
+    record.declined[move.data["commit"]] = move.data["why"]
+
+
+_EFFECTS: dict[str, Callable[[Record, Move], None]] = {
+    "genesis": _genesis,
+    "requested": _requested,
+    "drafted": _drafted,
+    "headed": _headed,
+    "gated": _gated,
+    "rejudged": _rejudged,
+    "opened": _opened,
+    "approved": _approved,
+    "merging": _merging,
+    "merged": _merged,
+    "live": _live,
+    "kept": _kept,
+    "reverting": _merging,
+    "reverted": _reverted,
+    "abandoned": _abandoned,
+    "refused": _ended(Stage.REFUSED),
+    "failed": _ended(Stage.FAILED),
+    "rejected": _ended(Stage.REJECTED),
+    "halted": _halted,
+    "resumed": _resumed,
+    "adopting": _adopting,
+    "adopted": _adopted,
+    "declined": _declined,
+}
+
+_STAGES = {
+    kind: Stage(kind)
+    for kind in (
+        "drafted",
+        "gated",
+        "opened",
+        "approved",
+        "merged",
+        "live",
+        "kept",
+        "reverted",
+        "refused",
+        "failed",
+        "rejected",
+    )
+}

@@ -1,0 +1,285 @@
+"""The steward process: starts, watches, restarts and ends the bot, and serves its operator over a socket.
+
+Never here: a model key, a Discord token, a line of live code.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Sequence
+
+from pydantic import BaseModel
+
+from policies.health import Judgement
+from policies.load import RulesProblem
+from selfedit import protocol as say
+from selfedit.bot_process import BotProcess
+from selfedit.desk import Desk, Place
+from selfedit.home import AlreadyRunning, RepoLock, socket_path
+from selfedit.ledger import LedgerProblem
+from selfedit.mainline import AUTOMATIC
+from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.signing import SigningProblem
+from selfedit.types import Heartbeat, Proposal
+
+BOT = (sys.executable, "-m", "bot")
+LOOK_EVERY = 2.0
+"""Seconds between looks at whether people moved the live branch."""
+
+
+class Steward:
+    """One run of the steward, from lock to release."""
+
+    def __init__(self, place: Place, bot_argv: Sequence[str] = BOT) -> None:
+        self.place = place
+        self._rules = place.rules
+        self._bot = BotProcess(bot_argv, place.root, place.home, place.rules.watch, self._hear)
+        self._clients: set[say.Peer] = set()
+        self._tellings: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Event()
+        self._exit_code = 0
+        self._suspects: dict[int, int] = {}
+        """Per provisional proposal, how often the bot was killed from outside while it was watched."""
+        self._to_restart = False
+        self.desk = Desk(place, self._bot, self._spread)
+
+    async def run(self) -> int:
+        """Serve until told to end; the exit code."""
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)):
+            loop.add_signal_handler(number, self._end, code)
+        self.desk.record.write("started", pid=os.getpid())
+        await self.desk.mainline.settle()
+        path = socket_path(self.place.home)
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._serve, path, limit=say.LINE_LIMIT)
+        path.chmod(0o600)
+        jobs = [asyncio.create_task(job) for job in self._jobs()]
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait([ending, *jobs[:3]], return_when=asyncio.FIRST_COMPLETED)
+            for job in jobs[:3]:
+                if job.done() and not job.cancelled() and (error := job.exception()):
+                    raise error
+        finally:
+            self._ending.set()
+            server.close()
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await self._bot.stop()
+            for client in list(self._clients):
+                await client.close()
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(LedgerProblem):
+                self.desk.record.write("stopped", pid=os.getpid(), code=self._exit_code)
+            await self.desk.close()
+        return self._exit_code
+
+    def _jobs(self) -> tuple[Coroutine[None, None, None], ...]:
+        return self._supervise(), self._tend(), self._look(), self.desk.pipeline.resume()
+
+    @property
+    def wants_restart(self) -> bool:
+        """Whether it ended because kernel code on the live branch changed, and should be started anew."""
+        return self._to_restart
+
+    def _end(self, code: int = 0) -> None:
+        self._exit_code = code
+        self._ending.set()
+
+    # Conversations
+
+    async def _hear(self, body: BaseModel) -> BaseModel | None:
+        """What the bot says: heartbeats, and what people ask through it."""
+        if isinstance(body, say.Beat):
+            await self._beat(body.heartbeat)
+            return None
+        return await self._answer(body)
+
+    async def _answer(self, body: BaseModel) -> BaseModel | None:
+        if isinstance(body, say.Quit):
+            asyncio.get_running_loop().call_later(0.05, self._end)  # let the answer leave first
+            return say.Done()
+        try:
+            return await self.desk.answer(body)
+        except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
+            return say.Refused(why=str(error))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = say.Peer(reader, writer, self._answer)
+        self._clients.add(peer)
+        try:
+            await peer.run()
+        finally:
+            self._clients.discard(peer)
+
+    def _spread(self, notice: BaseModel) -> None:
+        async def tell() -> None:
+            await self._bot.notify(notice)
+            for client in list(self._clients):
+                await client.notify(notice)
+
+        task = asyncio.get_running_loop().create_task(tell())
+        self._tellings.add(task)
+        task.add_done_callback(self._tellings.discard)
+
+    def _news(self, text: str) -> None:
+        self._spread(say.News(text=text))
+
+    # Watching
+
+    async def _beat(self, heartbeat: Heartbeat) -> None:
+        self._bot.beat(heartbeat)
+        judgement, why = self.desk.watch.beat(heartbeat)
+        if judgement is Judgement.KEEP:
+            for number in self.desk.mainline.keep(heartbeat.commit):
+                self._news(f"proposal {number} has proved itself and is kept")
+        elif judgement is Judgement.REVERT and (proposal := self.desk.mainline.provisional()):
+            await self._take_back(proposal, why)
+
+    async def _take_back(self, proposal: Proposal, why: str) -> None:
+        answer = await self.desk.mainline.take_back(proposal.number, AUTOMATIC, why)
+        if isinstance(answer, Proposal):
+            self._news(f"proposal {proposal.number} was taken back: {why}")
+        else:
+            self._news(f"proposal {proposal.number} should be taken back ({why}), but: {answer.why}")
+        self._begin_watch()
+
+    def _begin_watch(self) -> None:
+        if self._bot.running and self.desk.mainline.provisional() is not None:
+            self.desk.watch.begin(self._bot.running)
+        else:
+            self.desk.watch.end()
+
+    # The bot's life
+
+    async def _supervise(self) -> None:
+        failures = 0
+        while not self._ending.is_set():
+            began = time.monotonic()
+            await self._bot.start()
+            reason, self_inflicted = await self._one_life()
+            await self._bot.close()
+            if self._ending.is_set():
+                return
+            self.desk.restarts += 1
+            self.desk.record.write("bot_ended", why=reason)
+            proposal = self.desk.mainline.provisional()
+            if proposal is not None and self._guilty(proposal, self_inflicted=self_inflicted):
+                await self._take_back(proposal, f"with it the bot ended: {reason}")
+                failures = 0
+            steady = time.monotonic() - began > self._rules.restart.steady_seconds
+            failures = 1 if steady else failures + 1
+            if failures > self._rules.restart.attempts:
+                print(f"Theseus ends: the bot ended {failures} times in a row, last because {reason}.", file=sys.stderr)
+                self._end(1)
+                return
+            print(f"The bot ended ({reason}); starting it again.", file=sys.stderr)
+            delay = self._rules.restart.first_delay_seconds * 2 ** (failures - 1)
+            await asyncio.sleep(min(delay, self._rules.restart.longest_delay_seconds))
+
+    def _guilty(self, proposal: Proposal, *, self_inflicted: bool) -> bool:
+        """Whether a proposal under watch is to blame: at once if the bot ended by itself, else the second time."""
+        self._suspects[proposal.number] = self._suspects.get(proposal.number, 0) + 1
+        return self_inflicted or self._suspects[proposal.number] > 1
+
+    async def _one_life(self) -> tuple[str, bool]:
+        """From start to end of one bot process: why it ended, and whether that was its own doing."""
+        loading = asyncio.create_task(self._load_when_up())
+        try:
+            while not self._bot.has_ended():
+                patience = self._rules.watch.silence_seconds if self._bot.heartbeat else self._rules.watch.start_seconds
+                if self._bot.silence > patience:
+                    self._bot.kill()
+                    await self._bot.ended()
+                    return f"it gave no sign of life for {patience:.0f} s", True
+                await asyncio.sleep(0.1)
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+        code = await self._bot.ended()
+        if code < 0:
+            name = signal.Signals(-code).name
+            return f"it was ended by {name}", name not in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+        return f"it exited with code {code}", True
+
+    async def _load_when_up(self) -> None:
+        while self._bot.heartbeat is None:
+            await asyncio.sleep(0.02)
+        mainline = self.desk.mainline
+        problem = await mainline.load_main()
+        while problem and not self._bot.has_ended() and (proposal := mainline.provisional()):
+            await self._take_back(proposal, f"it could not be loaded: {problem}")
+            problem = None if self._bot.running else await mainline.load_main()
+        if problem and not self._bot.has_ended():
+            self._news(f"the live code could not be loaded: {problem}")
+
+    # Looking after things
+
+    async def _tend(self) -> None:
+        """Notice when other code went live, and begin to watch it."""
+        seen = ""
+        while True:
+            if self._bot.running and self._bot.running != seen:
+                seen = self._bot.running
+                self.desk.mainline.went_live(seen)
+                self._begin_watch()
+            elif not self._bot.running:
+                seen = ""
+            await asyncio.sleep(0.05)
+
+    async def _look(self) -> None:
+        """Notice what happens beside us: people's commits, and moves of ours that were held up."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            with contextlib.suppress(GitFailed, RepoProblem):
+                if self.desk.record.pending:
+                    await self.desk.mainline.settle()
+                await self._look_at_main()
+
+    async def _look_at_main(self) -> None:
+        main = self.desk.repo.main()
+        if main in self.desk.record.commits or self.desk.record.pending:
+            self.desk.adoption = ""
+            return
+        before = self.desk.record.newest
+        if main not in self.desk.record.declined:
+            self._news(f"{self.desk.repo.branch} has new commits by people ({main[:12]}); judging them")
+        why = await self.desk.mainline.adopt()
+        if why and why != self.desk.adoption:
+            self._news(why)
+        self.desk.adoption = why or ""
+        if why is None:
+            self._news("the commits by people passed and are live")
+            live = self._rules.zones.live
+            if any(not change.path.startswith(live) for change in self.desk.repo.changes(before, main)):
+                self._to_restart = True
+                self._end()
+            else:
+                await self.desk.mainline.load_main()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the steward for the repository around the working directory; `argv` goes on to the bot."""
+    lock: RepoLock | None = None
+    try:
+        place = Place.here()
+        lock = RepoLock(Repo(place.root, place.rules.repo.branch).common_dir)
+        lock.acquire()
+        steward = Steward(place, (*BOT, *argv))
+        code = asyncio.run(steward.run())
+    except (AlreadyRunning, RepoProblem, RulesProblem, SigningProblem, LedgerProblem, PermissionError) as error:
+        print(f"Theseus cannot start: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if lock is not None:
+            lock.release()
+    if steward.wants_restart:
+        os.execv(sys.executable, [sys.executable, "-m", "selfedit", "steward", *argv])  # noqa: S606 - our own program
+    return code
+
+

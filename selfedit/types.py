@@ -1,0 +1,195 @@
+"""The vocabulary of a proposal's life: frozen values that cross processes as JSON."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from policies.decision import Finding
+from sandbox.types import SandboxInfo
+from selfedit.edits import Edit
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stage(StrEnum):
+    """Where a proposal stands. The value is what people see."""
+
+    REQUESTED = "requested"
+    DRAFTED = "drafted"
+    GATED = "gated"
+    OPENED = "opened"
+    APPROVED = "approved"
+    MERGED = "merged"
+    LIVE = "live"
+    KEPT = "kept"
+    REFUSED = "refused"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    REVERTED = "reverted"
+
+
+ENDED = frozenset({Stage.KEPT, Stage.REFUSED, Stage.FAILED, Stage.REJECTED, Stage.REVERTED})
+"""Stages that nothing follows by itself (a kept proposal may still be rolled back)."""
+
+LEGAL: dict[Stage, frozenset[Stage]] = {
+    Stage.REQUESTED: frozenset({Stage.DRAFTED, Stage.REFUSED, Stage.FAILED}),
+    Stage.DRAFTED: frozenset({Stage.DRAFTED, Stage.GATED, Stage.REFUSED, Stage.FAILED}),
+    Stage.GATED: frozenset({Stage.DRAFTED, Stage.OPENED, Stage.REFUSED, Stage.FAILED}),
+    Stage.OPENED: frozenset({Stage.GATED, Stage.OPENED, Stage.APPROVED, Stage.REJECTED, Stage.FAILED}),
+    Stage.APPROVED: frozenset({Stage.OPENED, Stage.MERGED, Stage.FAILED}),
+    Stage.MERGED: frozenset({Stage.LIVE, Stage.REVERTED}),
+    Stage.LIVE: frozenset({Stage.LIVE, Stage.KEPT, Stage.REVERTED}),
+    Stage.KEPT: frozenset({Stage.REVERTED}),
+}
+"""The one table of moves: what may follow a stage. What is not in it follows nothing."""
+
+Verdict = Literal["passed", "refused", "failed", "unknown"]
+
+
+class Request(_Value):
+    """What somebody asked for: a goal in words, edits by hand, or neither (maintenance looks for itself)."""
+
+    requested_by: str
+    """Who, as `surface:name` (`console:operator`)."""
+    goal: str | None = Field(default=None, max_length=4000)
+    edits: tuple[Edit, ...] | None = None
+
+
+class Draft(_Value):
+    """What an author hands over: edits with their reason. Plain data, never trusted."""
+
+    title: str = Field(min_length=1, max_length=200)
+    reason: str = Field(max_length=8000)
+    """Why the change is worth making, for the reviewer."""
+    edits: tuple[Edit, ...]
+    author: Literal["maintenance", "person", "model"]
+    model: str | None = None
+    tokens: int = 0
+    cost: float = 0.0
+    """US dollars, from the price table; 0 where no price is known."""
+    notes: tuple[str, ...] = ()
+    """What happened on the way (complaints that were mended), one sentence each."""
+
+
+class NoDraft(_Value):
+    """An author's expected "no": nothing to improve, no key, gave up; one or more sentences for people."""
+
+    why: str
+
+
+class Check(_Value):
+    """One check of a gate run."""
+
+    name: str
+    passed: bool
+    seconds: float
+    summary: str
+    findings: tuple[Finding, ...] = ()
+
+
+class GateReport(_Value):
+    """What the gate found about one head on one base.
+
+    `unknown` means that the gate could not judge; it is never a pass.
+    """
+
+    verdict: Verdict
+    base: str
+    head: str
+    tree: str = ""
+    """The tree that would become `main`; empty where there is none (refused, conflict)."""
+    policy: str
+    """Hash of the rules that judged."""
+    sandbox: SandboxInfo | None = None
+    """None when no sandbox was started."""
+    checks: tuple[Check, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings of all checks, in order."""
+        return tuple(finding for check in self.checks for finding in check.findings)
+
+
+class StageTime(_Value):
+    """When a proposal came to a stage."""
+
+    stage: Stage
+    at: datetime
+
+
+class Proposal(_Value):
+    """A proposal as it stands, folded from the ledger."""
+
+    number: int
+    stage: Stage
+    title: str = ""
+    goal: str | None = None
+    reason: str = ""
+    requested_by: str
+    author: str = ""
+    model: str | None = None
+    tokens: int = 0
+    cost: float = 0.0
+    notes: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    branch: str = ""
+    base: str = ""
+    head: str = ""
+    approved_head: str = ""
+    approved_by: str = ""
+    merge: str = ""
+    revert: str = ""
+    report: GateReport | None = None
+    why: str = ""
+    """The sentence behind an end that was not the wished one."""
+    history: tuple[StageTime, ...] = ()
+
+
+class FileDiff(_Value):
+    """The change of one file as unified diff text."""
+
+    path: str
+    text: str
+
+
+class Traced(_Value):
+    """A definition that differs between the running code and the code before it, and whose change that was."""
+
+    path: str
+    name: str
+    commit: str
+    proposal: int | None
+    title: str
+
+
+class SourceFile(_Value):
+    """One live file of one commit: the loader checks `text` against git's blob hash."""
+
+    path: str
+    blob: str
+    text: str
+
+
+class LoadPlan(_Value):
+    """Everything the bot needs to bring a commit's live code to life, all or nothing."""
+
+    commit: str
+    tree: str
+    files: tuple[SourceFile, ...]
+
+
+class Heartbeat(_Value):
+    """Counters of the bot process since it began serving `commit`; latencies in milliseconds."""
+
+    commit: str
+    requests: int = 0
+    errors: int = 0
+    p95_ms: float = 0.0
+    lag_ms: float = 0.0
+    """Longest pause of the event loop since the last heartbeat."""
+    memory_mb: float = 0.0

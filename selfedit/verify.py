@@ -1,0 +1,108 @@
+"""Proves that what runs is what was judged: the ledger's chain, the signatures, and the files in use."""
+
+import re
+
+from selfedit.home import home_for
+from selfedit.ledger import Ledger
+from selfedit.loader import Loader
+from selfedit.record import IllegalMove, Record
+from selfedit.repo import GitFailed, Repo
+from selfedit.signing import Signer
+from selfedit.types import Stage
+
+
+def verify(repo: Repo, ledger: Ledger, signer: Signer, live: tuple[str, ...], running: dict[str, str] | None) -> list[str]:
+    """Check everything that can be checked.
+
+    Args:
+        repo: The repository.
+        ledger: Its ledger.
+        signer: Holds the key whose signatures count.
+        live: The live folders.
+        running: Git hash by path of what the bot says it compiled; None if no bot runs.
+
+    Returns:
+        What does not hold, a sentence each; empty when all holds.
+    """
+    faults = ledger.faults()
+    try:
+        record = Record(ledger)
+    except (IllegalMove, ValueError, KeyError) as error:
+        return [*faults, f"the ledger does not tell a possible story: {error}"]
+    if not record.genesis:
+        return [*faults, f"nothing has run from this repository yet (state: {home_for(repo.root)})"]
+    try:
+        faults += _history(repo, record, signer)
+        faults += _files(repo, record, signer, live, running)
+    except GitFailed as error:
+        faults.append(f"the repository is damaged: {error}")
+    return faults
+
+
+def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
+    """Every first-parent commit since the genesis is ours, signed, told of in the ledger, and of the tree that passed."""
+    faults = []
+    main = repo.main()
+    if not repo.is_ancestor(record.genesis, main):
+        return [f"{repo.branch} ({main[:12]}) does not contain the genesis {record.genesis[:12]}"]
+    by_people: list[str] = []
+    for commit in repo.between(record.genesis, main):
+        move = record.commits.get(commit)
+        if move is None:
+            by_people.append(commit)
+            continue
+        if not signer.signed(repo, commit):
+            faults.append(f"commit {commit[:12]} ({move.kind}) has no good signature of the steward")
+        if move.kind == "adopted":
+            by_people.clear()
+        faults += _facts(repo, record, commit, move.kind, move.number)
+    faults += [f"commit {commit[:12]} on {repo.branch} was neither merged by the steward nor adopted" for commit in by_people]
+    return faults
+
+
+def _facts(repo: Repo, record: Record, commit: str, kind: str, number: int | None) -> list[str]:
+    tree = repo.tree_of(commit)
+    message = repo.message(commit)
+    anchor = re.search(r"^Ledger: ([0-9a-f]{64})$", message, re.MULTILINE)
+    known = {move.hash for move in record.ledger.moves()}
+    faults = []
+    if anchor and anchor[1] not in known:
+        faults.append(f"commit {commit[:12]} names a ledger row that is not there")
+    proposal = record.proposals.get(number or 0)
+    if kind == "merged":
+        report = proposal.report if proposal else None
+        if report is None or report.verdict != "passed" or report.tree != tree:
+            faults.append(f"commit {commit[:12]} merged a tree for which no gate report says passed")
+        elif proposal and proposal.approved_head != report.head:
+            faults.append(f"commit {commit[:12]} merged a head that was not the approved one")
+    return faults
+
+
+def _files(
+    repo: Repo, record: Record, signer: Signer, live: tuple[str, ...], running: dict[str, str] | None
+) -> list[str]:
+    main = repo.main()
+    faults = [f"{path} is not as {main[:12]} has it" for path in repo.differs_from(main)]
+    faults += [
+        f"{path} is no file of {main[:12]}, and lies among the live code" for path in repo.untracked(live)
+    ]
+    if running is not None:
+        target = main if Loader(repo, record, signer, live).vouched(main) else record.kept
+        wanted = {p: e.sha for p, e in repo.entries(target).items() if p in running or _is_code(p, live)}
+        if running != wanted:
+            odd = sorted(p for p in {*wanted, *running} if wanted.get(p) != running.get(p))
+            faults.append(f"the bot runs other code than {target[:12]}: {', '.join(odd[:5])}")
+    return faults
+
+
+def _is_code(path: str, live: tuple[str, ...]) -> bool:
+    code = tuple(folder for folder in live if not folder.startswith("tests/"))
+    return path.startswith(code) and path.endswith(".py")
+
+
+def summary(record: Record) -> str:
+    """What was proved, in one line."""
+    merged = sum(p.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT) for p in record.proposals.values())
+    taken_back = sum(p.stage is Stage.REVERTED for p in record.proposals.values())
+    rows = sum(1 for _ in record.ledger.moves())
+    return f"{rows} ledger rows, {len(record.commits)} commits of the steward, {merged} merged, {taken_back} taken back: all holds"

@@ -1,0 +1,83 @@
+"""The state is what the ledger's moves add up to, before and after a restart."""
+
+from pathlib import Path
+
+import pytest
+
+from selfedit.edits import parse_edits
+from selfedit.ledger import Ledger
+from selfedit.record import IllegalMove, Record, change_id
+from selfedit.types import Draft, GateReport, Request, Stage
+
+EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]')
+
+
+def drafted(record: Record, number: int = 1) -> None:
+    request = Request(requested_by="console:ann", goal="less")
+    draft = Draft(title="Less", reason="because", edits=EDITS, author="person")
+    record.write("requested", number, request=request.model_dump(mode="json"))
+    record.write("drafted", number, draft=draft.model_dump(mode="json"))
+    record.write("headed", number, base="b", head="h", branch="improve/1-less")
+
+
+def merged(record: Record, number: int = 1) -> None:
+    report = GateReport(verdict="passed", base="b", head="h", tree="t", policy="p")
+    drafted(record, number)
+    record.write("gated", number, report=report.model_dump(mode="json"))
+    record.write("opened", number)
+    record.write("approved", number, by="console:ann", head="h", self_approved=True)
+    record.write("merging", number, old="b", new=f"m{number}")
+    record.write("merged", number, merge=f"m{number}", base="b")
+
+
+def test_a_restart_sees_what_was_there_before(tmp_path: Path) -> None:
+    """Folding the ledger again gives the same state as having lived through it."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    merged(record)
+    record.write("live", 1, commit="m1")
+    again = Record(Ledger(tmp_path))
+    assert again.proposals == record.proposals
+    assert again.proposals[1].stage is Stage.LIVE
+    assert (again.genesis, again.newest, again.kept) == ("b", "m1", "b")
+
+
+def test_an_illegal_move_is_refused_and_leaves_no_row(tmp_path: Path) -> None:
+    """What the table of moves does not know never reaches the ledger."""
+    record = Record(Ledger(tmp_path))
+    drafted(record)
+    before = record.ledger.last_hash
+    with pytest.raises(IllegalMove):
+        record.write("kept", 1, commit="x")
+    assert record.ledger.last_hash == before
+
+
+def test_an_announced_merge_is_pending_until_confirmed_or_abandoned(tmp_path: Path) -> None:
+    """Recovery finds exactly the moves of main whose effect is in doubt."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    merged(record)
+    assert not record.pending
+    record.write("reverting", 1, old="m1", new="r1", why="bad", by="x")
+    assert Record(Ledger(tmp_path)).pending[1].data["new"] == "r1"
+    record.write("reverted", 1, revert="r1", why="bad", by="x")
+    assert not Record(Ledger(tmp_path)).pending
+    assert record.reverts_of(EDITS) == 1
+
+
+def test_only_passed_and_installed_trees_need_no_judging(tmp_path: Path) -> None:
+    """A tree counts under the policy that judged it; the genesis counts under any."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    merged(record)
+    assert record.has_passed("t", "p")
+    assert not record.has_passed("t", "another policy")
+    assert record.has_passed("t0", "another policy")
+
+
+def test_the_same_change_has_the_same_name(tmp_path: Path) -> None:
+    """What was turned down is recognised when it is proposed again."""
+    record = Record(Ledger(tmp_path))
+    drafted(record)
+    record.write("refused", 1, why="no")
+    assert change_id(parse_edits('[{"target": "f", "op": "delete_symbol", "path": "bot/live/a.py"}]')) in record.unwanted()
