@@ -1,6 +1,6 @@
 """The seams of the agent: what it needs of the world."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from agent.types import Completion, Message, Prices, ToolSpec
@@ -38,7 +38,7 @@ class ModelProvider(Protocol):
             ProviderFailed: The provider could not be reached, refused the request, or made no sense.
         """
 
-    def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncIterator[str]:
+    def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
         """The answer's text, piece by piece, without tools.
 
         Raises:

@@ -27,6 +27,8 @@ class Message(_Value):
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
+    native: str = ""
+    """For `assistant` messages: the `native` of the completion that it was."""
 
 
 class ToolSpec(_Value):
@@ -52,6 +54,16 @@ class Completion(_Value):
     usage: Usage = Usage()
     stop: Literal["end", "tools", "length", "refused"] = "end"
     model: str = ""
+    cost: float = 0.0
+    """US dollars at list price; 0 where no price is known."""
+    native: str = ""
+    """The vendor's own record of the answer, as JSON, which it wants to see again unchanged in the next request
+    (signed reasoning). Only the provider that wrote it reads it."""
+
+    @property
+    def message(self) -> Message:
+        """The answer as the conversation's next message."""
+        return Message(role="assistant", text=self.text, calls=self.calls, native=self.native)
 
 
 class Prices(_Value):

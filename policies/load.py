@@ -40,6 +40,14 @@ class ChangeRules(_Section):
     extensions: tuple[str, ...]
 
 
+class ImportRules(_Section):
+    """Modules, each with all below it: not for live code, worth a look, harmless while a file is loaded."""
+
+    forbidden: tuple[str, ...]
+    review: tuple[str, ...]
+    quiet: tuple[str, ...]
+
+
 class GateRules(_Section):
     """Which checks run, on what, and with how much. Seconds and MiB."""
 
@@ -111,6 +119,7 @@ class Rules(_Section):
     repo: RepoRules
     zones: ZoneRules
     change: ChangeRules
+    imports: ImportRules
     gate: GateRules
     sandbox: SandboxRules
     author: AuthorRules

@@ -32,10 +32,13 @@ def may_approve(candidate: Candidate, by: str, looked_at: str | None, rules: Rul
             f"proposal {number} is at {candidate.head[:12]} now, not at {looked_at[:12]}; look at it again: /proposal {number}",
         )
     if candidate.verdict != "passed" or candidate.judged_head != candidate.head:
-        return Decision.no("not_judged", f"the gate has not passed head {candidate.head[:12]} of proposal {number}")
+        return Decision.no(
+            "not_judged", f"the gate has not passed head {candidate.head[:12]} of proposal {number}"
+        )
     if candidate.judged_policy != rules.policy:
         return Decision.no(
-            "policy_changed", f"proposal {number} was judged under other rules; ask for it again to have it judged anew"
+            "policy_changed",
+            f"proposal {number} was judged under other rules; ask for it again to have it judged anew",
         )
     if candidate.reverts >= rules.freeze.reverts:
         return Decision.no(
@@ -51,12 +54,16 @@ def may_decide(by: str, requested_by: str, rules: Rules) -> Decision:
     surface = by.partition(":")[0]
     if surface == "console":
         if by == requested_by and not rules.approval.console_self_approval:
-            return Decision.no("self_approval", "whoever asked for a change may not approve it; another maintainer has to")
+            return Decision.no(
+                "self_approval", "whoever asked for a change may not approve it; another maintainer has to"
+            )
         return Decision()
     if by not in rules.approval.maintainers:
         return Decision.no("not_a_maintainer", f"{by} is not among the maintainers in policies/rules.toml")
     if by == requested_by:
-        return Decision.no("self_approval", "whoever asked for a change may not approve it; another maintainer has to")
+        return Decision.no(
+            "self_approval", "whoever asked for a change may not approve it; another maintainer has to"
+        )
     return Decision()
 
 

@@ -33,7 +33,9 @@ def path_problem(path: str) -> str | None:
         return "has a backslash"
     if any(part in ("", ".", "..") for part in parts):
         return "has an empty, '.' or '..' part"
-    if any(part.startswith(("-", "~")) or part.endswith((".", " ")) or part != part.strip() for part in parts):
+    if any(
+        part.startswith(("-", "~")) or part.endswith((".", " ")) or part != part.strip() for part in parts
+    ):
         return "has a part that begins with '-', '~' or a space, or ends with '.' or a space"
     if any(not char.isprintable() or not (char.isalnum() or char in "/._- +") for char in path):
         return "has a character other than letters, digits, '.', '_', '-', '+' and space"
@@ -47,4 +49,6 @@ def path_problem(path: str) -> str | None:
     return None
 
 
-_DEVICES = {"con", "prn", "aux", "nul"} | {f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10)}
+_DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10)
+}

@@ -19,6 +19,7 @@ GRACE_SECONDS = 5
 """The time-out held from inside strikes so much later than the one held from outside."""
 
 ENVIRONMENT = {
+    "GIT_PYTHON_REFRESH": "quiet",
     "HOME": SCRATCH,
     "LANG": "C.UTF-8",
     "LOGNAME": HOSTNAME,

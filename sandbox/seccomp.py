@@ -28,7 +28,7 @@ def open_program() -> int | None:
     """
     try:
         # The import itself loads libseccomp, which bubblewrap can do without.
-        import pyseccomp  # noqa: PLC0415
+        import pyseccomp
     except (ImportError, OSError, RuntimeError):
         return None
     profile = json.loads(SOURCE.read_bytes())

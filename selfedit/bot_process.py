@@ -22,7 +22,9 @@ FORGE_SECRETS = ("GITHUB_TOKEN", "DOCKER_HOST")
 class BotProcess:
     """One bot at a time; fills the port `Host`."""
 
-    def __init__(self, argv: Sequence[str], root: Path, home: Path, rules: WatchRules, answer: Answer) -> None:
+    def __init__(
+        self, argv: Sequence[str], root: Path, home: Path, rules: WatchRules, answer: Answer
+    ) -> None:
         self._argv = list(argv)
         self._root = root
         self._home = home
@@ -32,6 +34,8 @@ class BotProcess:
         self._peer: Peer | None = None
         self._reading: asyncio.Task[None] | None = None
         self._last_sign = 0.0
+        self.up = asyncio.Event()
+        """Set once it has given its first sign of life."""
         self.running = ""
         """The commit that it said it serves."""
         self.blobs: dict[str, str] = {}
@@ -61,6 +65,7 @@ class BotProcess:
         if secrets := os.environ.get("THESEUS_SECRETS_FD"):
             keep.append(int(secrets))
         self.running, self.heartbeat, self.blobs = "", None, {}
+        self.up.clear()
         self._process = subprocess.Popen(self._argv, cwd=self._root, env=env, pass_fds=keep)  # noqa: ASYNC220 - a fork of milliseconds
         self.starts += 1
         theirs.close()
@@ -73,15 +78,11 @@ class BotProcess:
         """Take note of a sign of life."""
         self.heartbeat = heartbeat
         self._last_sign = time.monotonic()
+        self.up.set()
 
     async def ended(self) -> int:
         """Wait until the process has ended; its exit code, negative for a signal."""
-        process = self._process
-        if process is None:
-            return 0
-        while (code := process.poll()) is None:
-            await asyncio.sleep(0.05)
-        return code
+        return 0 if self._process is None else await asyncio.to_thread(self._process.wait)
 
     def has_ended(self) -> bool:
         """Whether there is no running process."""

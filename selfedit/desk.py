@@ -6,7 +6,7 @@ This is the steward's composition root. It names the concrete adapters and hands
 import asyncio
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +47,20 @@ class ModelByBot:
         self.benches: dict[str, Workbench] = {}
 
     async def draft(
-        self, request: Request, bench: Workbench, complaints: tuple[Finding, ...], tell: Tell
+        self, request: Request, bench: Workbench, complaints: Sequence[Finding], tell: Tell
     ) -> Draft | NoDraft:
         """Ask the bot for a draft; its wishes for a trial gate come back as `Trial` and use the same bench."""
         del tell
         if self._bot is None:
-            return NoDraft(why="a goal in words needs a model, and models live in the bot: start it with scripts/run")
+            return NoDraft(
+                why="a goal in words needs a model, and models live in the bot: start it with scripts/run"
+            )
         call = uuid.uuid4().hex
         self.benches[call] = bench
         try:
-            ask = say.AskDraft(id=call, request=request, files=dict(bench.files), complaints=tuple(complaints))
+            ask = say.AskDraft(
+                id=call, request=request, files=dict(bench.files), complaints=tuple(complaints)
+            )
             answer = await self._bot.draft(ask)
         finally:
             del self.benches[call]
@@ -153,7 +157,9 @@ class Desk:
             if self._sandbox is None:
                 wish = os.environ.get("THESEUS_SANDBOX", "auto")
                 if wish not in ("auto", "docker", "bubblewrap"):
-                    raise SandboxUnavailable(f"THESEUS_SANDBOX is {wish!r}; it can be auto, docker or bubblewrap")
+                    raise SandboxUnavailable(
+                        f"THESEUS_SANDBOX is {wish!r}; it can be auto, docker or bubblewrap"
+                    )
                 try:
                     self._sandbox = await open_sandbox(
                         wish,  # type: ignore[arg-type]  # narrowed by the check above
@@ -175,7 +181,7 @@ class Desk:
             return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
         return self.repo.problem(self.place.rules.zones.live) or self.adoption
 
-    async def answer(self, body: BaseModel) -> BaseModel | None:
+    async def answer(self, body: BaseModel) -> BaseModel | None:  # noqa: C901, PLR0912 - one branch a message
         """Answer one message of the protocol. An expected "no" is a `Refused`."""
         match body:
             case say.Improve(request=request):
@@ -201,7 +207,11 @@ class Desk:
                 traced = await asyncio.to_thread(trace, self.repo, self.record)
                 return say.WhyIs(running=running, traced=traced)
             case say.Running():
-                return say.RunningIs(commit=self._bot.running, blobs=self._bot.blobs) if self._bot else say.RunningIs(commit="", blobs={})
+                return (
+                    say.RunningIs(commit=self._bot.running, blobs=self._bot.blobs)
+                    if self._bot
+                    else say.RunningIs(commit="", blobs={})
+                )
             case say.Halt(by=by):
                 self.record.write("halted", by=by)
                 return say.Done(text="self-editing is halted; chat goes on; /resume allows it again")
@@ -230,7 +240,9 @@ class Desk:
             return
         commit = self.repo.resolve(self.repo.ref)
         if commit is None:
-            raise RepoProblem(f"there is no branch {self.repo.branch} with a commit; make one: git switch -c {self.repo.branch}")
+            raise RepoProblem(
+                f"there is no branch {self.repo.branch} with a commit; make one: git switch -c {self.repo.branch}"
+            )
         self.record.write("genesis", commit=commit, tree=self.repo.tree_of(commit), root=str(self.place.root))
 
     async def _improve(self, request: Request) -> BaseModel:
@@ -250,7 +262,9 @@ class Desk:
         if proposal is None:
             return say.Refused(why=no_such(number).why)
         if not proposal.head:
-            return say.Refused(why=f"proposal {number} never became a change: {proposal.why or 'it is being drafted'}")
+            return say.Refused(
+                why=f"proposal {number} never became a change: {proposal.why or 'it is being drafted'}"
+            )
         files = await asyncio.to_thread(self.repo.diff, self.repo.parents(proposal.head)[0], proposal.head)
         return say.DiffIs(number=number, head=proposal.head, files=files)
 
@@ -260,7 +274,11 @@ class Desk:
             return say.Refused(why="this request is not being drafted any more")
         async with self._trials:
             said = await bench.trial(draft)
-        return say.TrialIs(findings=(said,)) if isinstance(said, Finding) else say.TrialIs(report=said, findings=said.findings)
+        return (
+            say.TrialIs(findings=(said,))
+            if isinstance(said, Finding)
+            else say.TrialIs(report=said, findings=said.findings)
+        )
 
     async def _status(self) -> BaseModel:
         try:
@@ -299,5 +317,3 @@ class Desk:
 
 def _shown(answer: Proposal | Decision) -> BaseModel:
     return say.Refused(why=answer.why) if isinstance(answer, Decision) else say.ProposalIs(proposal=answer)
-
-

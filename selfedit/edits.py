@@ -182,7 +182,9 @@ def parse_edits(text: str | bytes) -> tuple[Edit, ...]:
         MalformedEdits: Not JSON, not a list of edits, too many or too large.
     """
     if len(text) > MAX_EDITS * 20_000:
-        raise MalformedEdits(f"the edits are {len(text):,} characters long; {MAX_EDITS * 20_000:,} is the limit")
+        raise MalformedEdits(
+            f"the edits are {len(text):,} characters long; {MAX_EDITS * 20_000:,} is the limit"
+        )
     try:
         return EditList.validate_json(text)
     except ValidationError as error:

@@ -64,7 +64,9 @@ class Ledger:
             if read_only:
                 self._db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)
             else:
-                self._db = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
+                self._db = sqlite3.connect(
+                    self.path, timeout=5, isolation_level=None, check_same_thread=False
+                )
                 self._db.execute("pragma journal_mode=wal")
                 self._db.execute("pragma synchronous=full")
                 self._db.executescript(_SCHEMA)
@@ -85,7 +87,8 @@ class Ledger:
         digest = _digest(seq, at.isoformat(), kind, number, text, prev)
         try:
             self._db.execute(
-                "insert into moves values (?, ?, ?, ?, ?, ?, ?)", (seq, at.isoformat(), kind, number, text, prev, digest)
+                "insert into moves values (?, ?, ?, ?, ?, ?, ?)",
+                (seq, at.isoformat(), kind, number, text, prev, digest),
             )
         except sqlite3.Error as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be written: {error}") from error
@@ -103,7 +106,9 @@ class Ledger:
             LedgerProblem: A row cannot be read.
         """
         try:
-            for seq, at, kind, number, data, _, digest in self._db.execute("select * from moves order by seq"):
+            for seq, at, kind, number, data, _, digest in self._db.execute(
+                "select * from moves order by seq"
+            ):
                 yield Move(seq, datetime.fromisoformat(at), kind, number, json.loads(data), digest)
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be read: {error}") from error
@@ -131,7 +136,9 @@ class Ledger:
         try:
             seq_text, digest = self._head.read_text().split()
             if hashes.get(int(seq_text)) != digest:
-                found.append(f"ledger row {seq_text}, the last one that was written, is missing or was changed")
+                found.append(
+                    f"ledger row {seq_text}, the last one that was written, is missing or was changed"
+                )
         except FileNotFoundError:
             if rows:
                 found.append(f"{self._head} is missing")
@@ -144,6 +151,6 @@ class Ledger:
         self._db.close()
 
 
-def _digest(seq: int, at: str, kind: str, number: int | None, data: str, prev: str) -> str:
-    row = json.dumps([seq, at, kind, number, data, prev], ensure_ascii=False)
+def _digest(*row_without_hash: str | int | None) -> str:
+    row = json.dumps(row_without_hash, ensure_ascii=False)
     return hashlib.sha256(row.encode()).hexdigest()

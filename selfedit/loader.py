@@ -32,7 +32,9 @@ class Loader:
             NotLoadable: The commit is neither signed by the steward nor the genesis, or a file is no text.
         """
         if not self.vouched(commit):
-            raise NotLoadable(f"{commit[:12]} is neither signed by the steward nor what was installed; it is not loaded")
+            raise NotLoadable(
+                f"{commit[:12]} is neither signed by the steward nor what was installed; it is not loaded"
+            )
         return LoadPlan(commit=commit, tree=self._repo.tree_of(commit), files=self._files(commit))
 
     def texts(self, commit: str) -> dict[str, str]:

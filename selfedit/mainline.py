@@ -65,19 +65,30 @@ class Mainline:
             if not decision.allowed:
                 return decision
             proposal = self._record.proposals[number]
-            self._record.write("approved", number, by=by, head=proposal.head, self_approved=by == proposal.requested_by)
+            self._record.write(
+                "approved", number, by=by, head=proposal.head, self_approved=by == proposal.requested_by
+            )
             self._tell(number, Stage.APPROVED, f"approved by {by}")
             answer = await self._merge(number)
-        return await self._bring_to_life(number) if self._record.proposals[number].stage is Stage.MERGED else answer
+        return (
+            await self._bring_to_life(number)
+            if self._record.proposals[number].stage is Stage.MERGED
+            else answer
+        )
 
     async def rollback(self, number: int | None, by: str, why: str) -> Proposal | Decision:
         """Take a merged proposal back because somebody asked for it."""
         newest = self._record.newest_merged()
         proposal = newest if number is None else self._record.proposals.get(number)
         if proposal is None:
-            return Decision.no("nothing_merged", "nothing was merged yet") if number is None else no_such(number)
+            return (
+                Decision.no("nothing_merged", "nothing was merged yet") if number is None else no_such(number)
+            )
         if proposal.stage not in (Stage.MERGED, Stage.LIVE, Stage.KEPT):
-            return Decision.no("not_merged", f"proposal {proposal.number} is {proposal.stage}; only a merged one can be taken back")
+            return Decision.no(
+                "not_merged",
+                f"proposal {proposal.number} is {proposal.stage}; only a merged one can be taken back",
+            )
         decision = may_decide(by, "", self._rules)
         return await self.take_back(proposal.number, by, why) if decision.allowed else decision
 
@@ -188,7 +199,11 @@ class Mainline:
             message = adopt_message(report, count, self._record.ledger.last_hash)
             commit = self._repo.commit(self._repo.tree_of(main), [main], message, self._signer.settings)
             move = self._record.write(
-                "adopting", commit=commit, old=main, tree=report.tree or self._repo.tree_of(main), policy=report.policy
+                "adopting",
+                commit=commit,
+                old=main,
+                tree=report.tree or self._repo.tree_of(main),
+                policy=report.policy,
             )
             return self._finish_adopting(move)
 
@@ -197,8 +212,10 @@ class Mainline:
     async def _merge(self, number: int) -> Proposal | Decision:
         proposal = self._record.proposals[number]
         old = self._repo.main()
-        if proposal.base != old or proposal.report is None or not self._record.has_passed(
-            proposal.report.tree, self._rules.policy
+        if (
+            proposal.base != old
+            or proposal.report is None
+            or not self._record.has_passed(proposal.report.tree, self._rules.policy)
         ):
             answer = await self._judge_again(proposal, old)
             if answer is not None:
@@ -285,7 +302,9 @@ class Mainline:
             return tree
         if automatic:
             return kept  # what ran before and was judged then; anything is better than what is broken now
-        return Decision.no("not_judged", f"the code without proposal {proposal.number} does not pass: {_first(report)}")
+        return Decision.no(
+            "not_judged", f"the code without proposal {proposal.number} does not pass: {_first(report)}"
+        )
 
     async def _finish(self, move: Move) -> str | None:
         number, old, new = move.number or 0, move.data["old"], move.data["new"]

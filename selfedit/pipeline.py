@@ -63,7 +63,9 @@ class Pipeline:
         for proposal in list(self._record.proposals.values()):
             number = proposal.number
             if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
-                self._end(number, "failed", "the steward ended while this was being drafted; ask for it again")
+                self._end(
+                    number, "failed", "the steward ended while this was being drafted; ask for it again"
+                )
             elif proposal.stage is Stage.DRAFTED:
                 self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
                 await self._guarded(number, self._judge_and_open(number))
@@ -78,7 +80,9 @@ class Pipeline:
         if proposal is None:
             return no_such(number)
         if proposal.stage is not Stage.OPENED:
-            return Decision.no("not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected")
+            return Decision.no(
+                "not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected"
+            )
         self._record.write("rejected", number, by=by, why=why or f"rejected by {by}")
         await self._forge.close(self._record.proposals[number], why)
         return self._record.proposals[number]
@@ -111,7 +115,9 @@ class Pipeline:
             bench = Bench(self, base)
             step = "drafting" if attempt == 1 else f"drafting again, round {attempt} of {rounds}"
             self._tell(number, Stage.REQUESTED, step)
-            draft = await author.draft(request, bench, complaints, lambda text: self._tell(number, Stage.REQUESTED, text))
+            draft = await author.draft(
+                request, bench, complaints, lambda text: self._tell(number, Stage.REQUESTED, text)
+            )
             if isinstance(draft, NoDraft):
                 return self._end(number, "refused", draft.why)
             self._record.write("drafted", number, draft=draft.model_dump(mode="json"))
@@ -226,5 +232,7 @@ def _refusing(report: GateReport | None) -> tuple[Finding, ...]:
 
 
 def _place(finding: Finding) -> str:
-    where = f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
+    where = (
+        f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
+    )
     return f"{where}{finding.message} [{finding.rule}]"

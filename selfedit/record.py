@@ -42,8 +42,8 @@ class Record:
         self.adopting: Move | None = None
         self.declined: dict[str, str] = {}
         """Commits by people that did not pass, and why."""
-        self._passed: set[tuple[str, str]] = set()
-        self._reverts: dict[str, int] = {}
+        self.passed: set[tuple[str, str]] = set()
+        self.reverts: dict[str, int] = {}
         for move in ledger.moves():
             self._apply(move)
 
@@ -72,11 +72,11 @@ class Record:
 
     def has_passed(self, tree: str, policy: str) -> bool:
         """Whether this tree needs no judging any more: it passed under this policy, or the operator installed it."""
-        return (tree, policy) in self._passed or (tree, "genesis") in self._passed
+        return (tree, policy) in self.passed or (tree, "genesis") in self.passed
 
     def reverts_of(self, edits: Iterable[Edit]) -> int:
         """How often this very change was merged and taken back."""
-        return self._reverts.get(change_id(edits), 0)
+        return self.reverts.get(change_id(edits), 0)
 
     def unwanted(self) -> set[str]:
         """Change ids that were turned down, failed, or were taken back: maintenance does not offer them again."""
@@ -91,11 +91,13 @@ class Record:
     def _apply(self, move: Move) -> None:
         _EFFECTS.get(move.kind, _nothing)(self, move)
 
-    def _ours(self, commit: str, move: Move) -> None:
+    def note_ours(self, commit: str, move: Move) -> None:
+        """A commit of the live branch came to be by this move."""
         self.commits[commit] = move
         self.newest = commit
 
-    def _change(self, move: Move, stage: Stage | None = None, **changes: Any) -> None:
+    def change(self, move: Move, stage: Stage | None = None, **changes: Any) -> None:
+        """Bring a proposal to a stage, or change what is known of it."""
         number = move.number or 0
         proposal = self.proposals[number]
         if stage is not None:
@@ -119,8 +121,8 @@ def _nothing(record: Record, move: Move) -> None:
 
 def _genesis(record: Record, move: Move) -> None:
     record.genesis = record.kept = move.data["commit"]
-    record._ours(move.data["commit"], move)
-    record._passed.add((move.data["tree"], "genesis"))
+    record.note_ours(move.data["commit"], move)
+    record.passed.add((move.data["tree"], "genesis"))
 
 
 def _requested(record: Record, move: Move) -> None:
@@ -138,7 +140,7 @@ def _requested(record: Record, move: Move) -> None:
 
 def _drafted(record: Record, move: Move) -> None:
     draft = Draft.model_validate(move.data["draft"])
-    record._change(
+    record.change(
         move,
         Stage.DRAFTED,
         title=draft.title,
@@ -153,7 +155,7 @@ def _drafted(record: Record, move: Move) -> None:
 
 
 def _headed(record: Record, move: Move) -> None:
-    record._change(
+    record.change(
         move,
         base=move.data["base"],
         head=move.data["head"],
@@ -166,24 +168,24 @@ def _headed(record: Record, move: Move) -> None:
 
 def _gated(record: Record, move: Move) -> None:
     report = GateReport.model_validate(move.data["report"])
-    record._change(move, Stage.GATED, report=report)
+    record.change(move, Stage.GATED, report=report)
     if report.verdict == "passed":
-        record._passed.add((report.tree, report.policy))
+        record.passed.add((report.tree, report.policy))
 
 
 def _rejudged(record: Record, move: Move) -> None:
     report = GateReport.model_validate(move.data["report"])
-    record._change(move, base=move.data["base"], report=report)
+    record.change(move, base=move.data["base"], report=report)
     if report.verdict == "passed":
-        record._passed.add((report.tree, report.policy))
+        record.passed.add((report.tree, report.policy))
 
 
 def _opened(record: Record, move: Move) -> None:
-    record._change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head="", approved_by="")
+    record.change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head="", approved_by="")
 
 
 def _approved(record: Record, move: Move) -> None:
-    record._change(move, Stage.APPROVED, approved_head=move.data["head"], approved_by=move.data["by"])
+    record.change(move, Stage.APPROVED, approved_head=move.data["head"], approved_by=move.data["by"])
 
 
 def _merging(record: Record, move: Move) -> None:
@@ -192,8 +194,8 @@ def _merging(record: Record, move: Move) -> None:
 
 def _merged(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
-    record._ours(move.data["merge"], move)
-    record._change(move, Stage.MERGED, merge=move.data["merge"])
+    record.note_ours(move.data["merge"], move)
+    record.change(move, Stage.MERGED, merge=move.data["merge"])
 
 
 def _abandoned(record: Record, move: Move) -> None:
@@ -203,26 +205,26 @@ def _abandoned(record: Record, move: Move) -> None:
 
 
 def _live(record: Record, move: Move) -> None:
-    record._change(move, Stage.LIVE)
+    record.change(move, Stage.LIVE)
 
 
 def _kept(record: Record, move: Move) -> None:
     record.kept = move.data["commit"]
     if move.number is not None:
-        record._change(move, Stage.KEPT)
+        record.change(move, Stage.KEPT)
 
 
 def _reverted(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
-    record._ours(move.data["revert"], move)
+    record.note_ours(move.data["revert"], move)
     edits = change_id(record.proposals[move.number or 0].edits)
-    record._reverts[edits] = record._reverts.get(edits, 0) + 1
-    record._change(move, Stage.REVERTED, revert=move.data["revert"], why=move.data["why"])
+    record.reverts[edits] = record.reverts.get(edits, 0) + 1
+    record.change(move, Stage.REVERTED, revert=move.data["revert"], why=move.data["why"])
 
 
 def _ended(stage: Stage) -> Callable[[Record, Move], None]:
     def apply(record: Record, move: Move) -> None:
-        record._change(move, stage, why=move.data["why"])
+        record.change(move, stage, why=move.data["why"])
 
     return apply
 
@@ -231,7 +233,7 @@ def _halted(record: Record, move: Move) -> None:
     record.halted = f"{move.data['by']}, {move.at:%Y-%m-%d %H:%M} UTC"
 
 
-def _resumed(record: Record, move: Move) -> None:
+def _resumed(record: Record, _: Move) -> None:
     record.halted = ""
 
 
@@ -241,9 +243,9 @@ def _adopting(record: Record, move: Move) -> None:
 
 def _adopted(record: Record, move: Move) -> None:
     record.adopting = None
-    record._ours(move.data["commit"], move)
+    record.note_ours(move.data["commit"], move)
     record.kept = move.data["commit"]
-    record._passed.add((move.data["tree"], move.data["policy"]))
+    record.passed.add((move.data["tree"], move.data["policy"]))
 
 
 def _declined(record: Record, move: Move) -> None:

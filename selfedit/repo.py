@@ -125,7 +125,9 @@ class Repo:
             return f"HEAD is detached; Theseus changes the branch {self.branch}: git switch {self.branch}"
         if (name := head.decode().strip()) != self.ref:
             here = name.removeprefix("refs/heads/")
-            return f"the branch {here} is checked out; Theseus changes {self.branch}: git switch {self.branch}"
+            return (
+                f"the branch {here} is checked out; Theseus changes {self.branch}: git switch {self.branch}"
+            )
         if live:
             entries = self.entries(main)
             if not any(path.startswith(tuple(live)) for path in entries):
@@ -269,18 +271,31 @@ class Repo:
             return self._run("write-tree", env=index).decode().strip()
 
     def commit(
-        self, tree: str, parents: Sequence[str], message: str, sign: Sequence[str] = (), when: int | None = None
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        sign: Sequence[str] = (),
+        when: int | None = None,
     ) -> str:
         """Write a commit object; `sign` holds the git settings that sign it (see `selfedit.signing`)."""
-        stamp = {} if when is None else {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
+        stamp = (
+            {}
+            if when is None
+            else {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
+        )
         flags = [part for parent in parents for part in ("-p", parent)]
         gpg = ["-S"] if sign else []
-        out = self._run("commit-tree", *gpg, *flags, "-F", "-", tree, stdin=message.encode(), settings=sign, env=stamp)
+        out = self._run(
+            "commit-tree", *gpg, *flags, "-F", "-", tree, stdin=message.encode(), settings=sign, env=stamp
+        )
         return out.decode().strip()
 
     def merge_tree(self, ours: str, theirs: str) -> str | Conflict:
         """The tree that merging two commits gives, without touching any file."""
-        code, out, err = self._call("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+        code, out, err = self._call(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs
+        )
         if code not in (0, 1):
             raise GitFailed(_said("merge-tree", code, err))
         tree, *paths = [part.decode(errors="replace") for part in out.split(b"\0") if part]

@@ -25,7 +25,9 @@ class Signer:
             SigningProblem: There is no ssh-keygen.
         """
         if shutil.which("ssh-keygen") is None:
-            raise SigningProblem("commits cannot be signed without ssh-keygen; install it: apt-get install openssh-client")
+            raise SigningProblem(
+                "commits cannot be signed without ssh-keygen; install it: apt-get install openssh-client"
+            )
         keys = home / "keys"
         keys.mkdir(mode=0o700, exist_ok=True)
         self._key = keys / "signing_ed25519"

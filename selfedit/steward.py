@@ -175,10 +175,12 @@ class Steward:
             steady = time.monotonic() - began > self._rules.restart.steady_seconds
             failures = 1 if steady else failures + 1
             if failures > self._rules.restart.attempts:
-                print(f"Theseus ends: the bot ended {failures} times in a row, last because {reason}.", file=sys.stderr)
+                sys.stderr.write(
+                    f"Theseus ends: the bot ended {failures} times in a row, last because {reason}." + "\n"
+                )
                 self._end(1)
                 return
-            print(f"The bot ended ({reason}); starting it again.", file=sys.stderr)
+            sys.stderr.write(f"The bot ended ({reason}); starting it again." + "\n")
             delay = self._rules.restart.first_delay_seconds * 2 ** (failures - 1)
             await asyncio.sleep(min(delay, self._rules.restart.longest_delay_seconds))
 
@@ -192,7 +194,11 @@ class Steward:
         loading = asyncio.create_task(self._load_when_up())
         try:
             while not self._bot.has_ended():
-                patience = self._rules.watch.silence_seconds if self._bot.heartbeat else self._rules.watch.start_seconds
+                patience = (
+                    self._rules.watch.silence_seconds
+                    if self._bot.heartbeat
+                    else self._rules.watch.start_seconds
+                )
                 if self._bot.silence > patience:
                     self._bot.kill()
                     await self._bot.ended()
@@ -208,8 +214,7 @@ class Steward:
         return f"it exited with code {code}", True
 
     async def _load_when_up(self) -> None:
-        while self._bot.heartbeat is None:
-            await asyncio.sleep(0.02)
+        await self._bot.up.wait()
         mainline = self.desk.mainline
         problem = await mainline.load_main()
         while problem and not self._bot.has_ended() and (proposal := mainline.provisional()):
@@ -272,8 +277,15 @@ def main(argv: Sequence[str]) -> int:
         lock.acquire()
         steward = Steward(place, (*BOT, *argv))
         code = asyncio.run(steward.run())
-    except (AlreadyRunning, RepoProblem, RulesProblem, SigningProblem, LedgerProblem, PermissionError) as error:
-        print(f"Theseus cannot start: {error}", file=sys.stderr)
+    except (
+        AlreadyRunning,
+        RepoProblem,
+        RulesProblem,
+        SigningProblem,
+        LedgerProblem,
+        PermissionError,
+    ) as error:
+        sys.stderr.write(f"Theseus cannot start: {error}" + "\n")
         return 1
     finally:
         if lock is not None:
@@ -281,5 +293,3 @@ def main(argv: Sequence[str]) -> int:
     if steward.wants_restart:
         os.execv(sys.executable, [sys.executable, "-m", "selfedit", "steward", *argv])  # noqa: S606 - our own program
     return code
-
-

@@ -18,10 +18,16 @@ def trace(repo: Repo, record: Record) -> tuple[Traced, ...]:
             blobs = repo.blobs(shas)
             old = definitions(blobs[change.old.sha]) if change.old else {}
             new = definitions(blobs[change.new.sha]) if change.new else {}
-            names = [name for name in {**new, **old} if old.get(name) != new.get(name)] or ["(the whole file)"]
+            names = [name for name in {**new, **old} if old.get(name) != new.get(name)] or [
+                "(the whole file)"
+            ]
             for name in names:
                 traced = Traced(
-                    path=change.path, name=name, commit=proposal.merge, proposal=proposal.number, title=proposal.title
+                    path=change.path,
+                    name=name,
+                    commit=proposal.merge,
+                    proposal=proposal.number,
+                    title=proposal.title,
                 )
                 found.setdefault((change.path, name), traced)
     return tuple(found.values())

@@ -11,7 +11,9 @@ from selfedit.signing import Signer
 from selfedit.types import Stage
 
 
-def verify(repo: Repo, ledger: Ledger, signer: Signer, live: tuple[str, ...], running: dict[str, str] | None) -> list[str]:
+def verify(
+    repo: Repo, ledger: Ledger, signer: Signer, live: tuple[str, ...], running: dict[str, str] | None
+) -> list[str]:
     """Check everything that can be checked.
 
     Args:
@@ -56,7 +58,10 @@ def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
         if move.kind == "adopted":
             by_people.clear()
         faults += _facts(repo, record, commit, move.kind, move.number)
-    faults += [f"commit {commit[:12]} on {repo.branch} was neither merged by the steward nor adopted" for commit in by_people]
+    faults += [
+        f"commit {commit[:12]} on {repo.branch} was neither merged by the steward nor adopted"
+        for commit in by_people
+    ]
     return faults
 
 

@@ -50,8 +50,12 @@ def describe(edit: Edit) -> str:
 
 def one_line(text: str, limit: int = 100) -> str:
     """Text as one printable line of at most `limit` characters, without anything that CI or trailers would read."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text)).split())
-    flat = re.sub(r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]", r"(\1)", flat, flags=re.IGNORECASE)
+    flat = " ".join(
+        "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text)).split()
+    )
+    flat = re.sub(
+        r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]", r"(\1)", flat, flags=re.IGNORECASE
+    )
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

@@ -14,7 +14,9 @@ RULES = load_rules()
 ME = "console:ann"
 
 
-@pytest.mark.parametrize("path", ["bot/live/help/feature.py", "agent/live/prompts/chat.md", "tests/live/test_x.py"])
+@pytest.mark.parametrize(
+    "path", ["bot/live/help/feature.py", "agent/live/prompts/chat.md", "tests/live/test_x.py"]
+)
 def test_live_folders_are_live(path: str) -> None:
     """What lies below a live folder may change by itself."""
     assert zone_of(path, RULES.zones.live) is Zone.LIVE
@@ -72,7 +74,9 @@ GOOD = Sample(requests=10, errors=0, p95_ms=20, lag_ms=5)
         (replace(GOOD, requests=2, p95_ms=1500), 1, Judgement.WAIT),
     ],
 )
-def test_worse_code_is_taken_back_and_good_code_kept(now: Sample, elapsed: float, expected: Judgement) -> None:
+def test_worse_code_is_taken_back_and_good_code_kept(
+    now: Sample, elapsed: float, expected: Judgement
+) -> None:
     """Errors, latency and pauses beyond the bounds revert; a quiet window keeps."""
     assert judge(GOOD, now, elapsed, RULES.watch)[0] is expected
 
@@ -113,14 +117,18 @@ def test_the_operator_may_approve_an_open_passed_proposal() -> None:
         (replace(OPEN, reverts=2), None, "frozen"),
     ],
 )
-def test_nothing_stale_or_unjudged_is_approved(candidate: Candidate, looked_at: str | None, rule: str) -> None:
+def test_nothing_stale_or_unjudged_is_approved(
+    candidate: Candidate, looked_at: str | None, rule: str
+) -> None:
     """An approval counts for the head that was looked at and judged under these rules, or not at all."""
     assert [finding.rule for finding in may_approve(candidate, ME, looked_at, RULES).findings] == [rule]
 
 
 def test_elsewhere_only_another_maintainer_decides() -> None:
     """Outside of the console an approver is a named maintainer and not the requester."""
-    rules = RULES.model_copy(update={"approval": RULES.approval.model_copy(update={"maintainers": ("discord:1", "discord:2")})})
+    rules = RULES.model_copy(
+        update={"approval": RULES.approval.model_copy(update={"maintainers": ("discord:1", "discord:2")})}
+    )
     assert may_decide("discord:1", "discord:2", rules).allowed
     assert not may_decide("discord:1", "discord:1", rules).allowed
     assert not may_decide("discord:3", "discord:1", rules).allowed
@@ -137,7 +145,9 @@ def test_the_policy_hash_changes_with_a_rule(tmp_path: Path) -> None:
     assert load_rules().policy == RULES.policy
 
 
-@pytest.mark.parametrize("text", ["[watch]\nwindow = 1\n", "[zones]\nlive = 3\n", "not toml", "[nonsense]\nx = 1\n"])
+@pytest.mark.parametrize(
+    "text", ["[watch]\nwindow = 1\n", "[zones]\nlive = 3\n", "not toml", "[nonsense]\nx = 1\n"]
+)
 def test_wrong_rules_are_named(tmp_path: Path, text: str) -> None:
     """A rule that is misspelt, of the wrong kind, or no rule at all, is an error that names the file."""
     over = tmp_path / "over.toml"

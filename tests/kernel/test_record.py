@@ -80,4 +80,7 @@ def test_the_same_change_has_the_same_name(tmp_path: Path) -> None:
     record = Record(Ledger(tmp_path))
     drafted(record)
     record.write("refused", 1, why="no")
-    assert change_id(parse_edits('[{"target": "f", "op": "delete_symbol", "path": "bot/live/a.py"}]')) in record.unwanted()
+    assert (
+        change_id(parse_edits('[{"target": "f", "op": "delete_symbol", "path": "bot/live/a.py"}]'))
+        in record.unwanted()
+    )

@@ -1,7 +1,6 @@
 """How the command line gets an answer: from the running steward, or else from a desk of its own."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from pydantic import BaseModel
@@ -22,6 +21,16 @@ async def ask(place: Place, question: BaseModel, heard: Heard) -> BaseModel:
         AlreadyRunning: A steward holds the repository but does not listen.
         ConnectionError: The steward ended before it answered.
     """
+    answer = await ask_running(place, question, heard)
+    return answer if answer is not None else await _by_myself(place, question, heard)
+
+
+async def ask_running(place: Place, question: BaseModel, heard: Heard = lambda _: None) -> BaseModel | None:
+    """Put one question to the running steward; None if none runs.
+
+    Raises:
+        ConnectionError: The steward ended before it answered.
+    """
 
     async def hear(notice: BaseModel) -> None:
         heard(notice)
@@ -29,16 +38,14 @@ async def ask(place: Place, question: BaseModel, heard: Heard) -> BaseModel:
     try:
         peer = await say.connect(str(socket_path(place.home)), hear)
     except OSError:
-        return await _by_myself(place, question, heard)
+        return None
     reading = asyncio.create_task(peer.run())
     try:
         answer: BaseModel = await peer.call(question)
         return answer
     finally:
         await peer.close()
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseModel:

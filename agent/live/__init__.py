@@ -1,0 +1,1 @@
+"""What the agent may change of itself: tools, prompts and strategies."""

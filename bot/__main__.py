@@ -1,0 +1,80 @@
+"""`python -m bot`: the launcher, and, when the steward starts it, the bot.
+
+The launcher puts the bot's secrets into a nameless file in memory and becomes the steward, with an
+environment that holds none of them; only the descriptor is passed on. So the steward, which holds the
+repository, never has a token or a model key in its environment, its memory or its children's.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HANDED_OVER = (
+    "DISCORD_TOKEN",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_MODEL",
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_MODEL",
+    "LOCAL_MODEL_URL",
+    "LOCAL_MODEL",
+)
+"""The bot's own settings: secrets, and what goes with them."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Be the bot if a steward started this process, else become the steward. Returns only as the bot."""
+    if "THESEUS_LINK" in os.environ:
+        from bot.app import main as run_bot  # the launcher is to load next to nothing
+
+        return run_bot()
+    return launch(args)
+
+
+def launch(args: Sequence[str]) -> int:
+    """Become the steward."""
+    settings = read_env_file(ROOT / ".env") | dict(os.environ)
+    env, descriptor = hand_over(settings)
+    env["THESEUS_SECRETS_FD"] = str(descriptor)
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, "-m", "selfedit", "steward", *args], env)  # noqa: S606 - no shell is wanted
+
+
+def hand_over(settings: Mapping[str, str]) -> tuple[dict[str, str], int]:
+    """Move the bot's settings out of an environment.
+
+    Returns:
+        The environment without them, and an inheritable descriptor of a nameless file that holds them as JSON.
+    """
+    secrets = {name: settings[name] for name in HANDED_OVER if settings.get(name)}
+    descriptor = _nameless_file()
+    os.write(descriptor, json.dumps(secrets).encode())
+    os.set_inheritable(descriptor, True)
+    return {name: value for name, value in settings.items() if name not in HANDED_OVER}, descriptor
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The settings in an `.env` file; none if there is no such file."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # only who has such a file pays for reading it
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _nameless_file() -> int:
+    try:
+        return os.memfd_create("theseus")
+    except (AttributeError, OSError):
+        import tempfile  # where there are no files in memory, one on disk that was unlinked at once
+
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

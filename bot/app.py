@@ -1,0 +1,143 @@
+"""The bot process: the only place that names concrete adapters, and what holds them together.
+
+It ends when the steward says so, and at once when the steward is gone.
+"""
+
+import asyncio
+import getpass
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from agent.loop import Brain
+from agent.router import Keys, missing, open_model
+from bot.feature import ModelFailed
+from bot.settings import Settings, read_settings
+from bot.theseus import Bot
+from bot.thread import in_thread
+from policies.load import Rules, RulesProblem, load_rules
+from selfedit.ports import Author
+from selfedit.protocol import LINE_LIMIT, Peer
+from selfedit.types import NoDraft
+
+LAST_SECONDS = 2.0
+"""How long the process may take to end after the steward is gone."""
+
+log = logging.getLogger("theseus.app")
+
+
+def main() -> int:
+    """Run the bot on the link that the steward opened; the exit code."""
+    try:
+        link = int(os.environ.pop("THESEUS_LINK"))
+        settings, rules = read_settings(), load_rules()
+        _log_to(settings.theseus_home)
+    except (ValueError, OSError, RulesProblem) as error:
+        print(f"The bot cannot start: {error}", file=sys.stderr)  # noqa: T201 - there is no other place yet
+        return 1
+    code = asyncio.run(serve(settings, rules, link))
+    logging.shutdown()
+    return code
+
+
+async def serve(settings: Settings, rules: Rules, link: int) -> int:
+    """Serve until the steward ends us or is gone.
+
+    Returns:
+        The exit code: 1 when a part of the bot failed.
+    """
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    # Ctrl-C reaches the steward as well, which then ends us in good order.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    _end_with_the_steward(link)
+    reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=link), limit=LINE_LIMIT)
+    keys = Keys(**{name: getattr(settings, name) for name in Keys.model_fields})
+    brain = Brain.of(keys, failed=ModelFailed)
+    bot = Bot(rules.watch, brain, lambda: _open_author(keys, rules))
+    peer = bot.peer = Peer(reader, writer, bot.hear)
+    surface = _surface(bot, settings, rules)
+    gone = asyncio.create_task(peer.run())
+    parts: list[Coroutine[None, None, None]] = [surface, bot.beat(), bot.telemetry.watch_loop()]
+    over = asyncio.create_task(ending.wait())
+    waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {gone, over}
+    waiting.update(asyncio.create_task(part) for part in parts)
+    code = 0
+    while not (gone.done() or over.done() or code):
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if (error := task.exception()) is not None:
+                log.error("a part of the bot failed", exc_info=error)
+                print(f"The bot ends: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - for the operator
+                code = 1
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await peer.close()
+    await brain.close()
+    return code
+
+
+def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None, None]:
+    """Where people are met: on Discord if there is a token, else at the console."""
+    if settings.discord_token is not None:
+        from bot.client import serve_discord  # costs a second that the console does not pay
+
+        token = settings.discord_token.get_secret_value()
+        return serve_discord(bot, token, rules.approval.maintainers, settings.theseus_discord_api)
+    from bot.console import Console
+
+    console = Console(bot, settings.theseus_home, f"console:{_operator()}")
+    bot.hear_notice = console.hear
+    return console.run()
+
+
+async def _open_author(keys: Keys, rules: Rules) -> Author | NoDraft:
+    model = open_model(keys)
+    if model is None:
+        return NoDraft(why=missing(keys) or "no language model is set up")
+
+    def make() -> Author:
+        from agent.author import ModelAuthor  # pulls in the syntax tree library, which only drafting needs
+
+        return ModelAuthor(model, rules.author)
+
+    return await in_thread(make)
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "operator"
+
+
+def _end_with_the_steward(link: int) -> None:
+    """See to it that no bot outlives its steward, even one whose event loop stands still."""
+    watched = os.dup(link)
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(watched, select.POLLHUP | getattr(select, "POLLRDHUP", 0))
+        poll.poll()
+        time.sleep(LAST_SECONDS)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="end with the steward", daemon=True).start()
+
+
+def _log_to(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = RotatingFileHandler(home / "bot.log", maxBytes=1_000_000, backupCount=2, delay=True)
+    logging.basicConfig(
+        level=logging.INFO, handlers=[handler], format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )

@@ -1,0 +1,221 @@
+"""The console: the same commands as on Discord, at a terminal or as plain lines in a pipe.
+
+Lines are worked on one at a time. A line is noted on disk while it is answered, so that a bot that had to
+be started again answers it once more; control commands are never repeated by themselves.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+from rich.console import RenderableType
+from rich.text import Text
+
+from bot.control.commands import Unclear, begins_edits, brackets, parse, split
+from bot.inflight import Inflight
+from bot.lines import MAX_LINE, Lines, TooLong
+from bot.surface import Control, Theseus
+from selfedit import protocol as say
+from selfedit import render
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from rich.console import Console as Screen
+    from rich.status import Status
+
+PATIENCE = 20.0
+"""Seconds to wait for live code before lines are taken without it."""
+CONVERSATION = "console"
+WELCOME = """\
+Theseus: a chat bot that improves its own code. Changes are judged in a sandbox, approved by you, and can be taken back.
+Try  /help  what it can do    /improve  let it find something to improve    /status  how things stand"""
+
+
+class Console:
+    """One conversation with the operator."""
+
+    def __init__(self, theseus: Theseus, home: Path, by: str, lines: Lines | None = None) -> None:
+        """Put a console together.
+
+        Args:
+            theseus: What answers.
+            home: Where history and the line in flight are kept.
+            by: Who sits there, as `console:name`.
+            lines: Where lines come from if not from the terminal or pipe of this process.
+        """
+        self._theseus = theseus
+        self._home = home
+        self._by = by
+        self._control = Control(theseus)
+        self._inflight = Inflight(home)
+        self._lines = lines or Lines()
+        self._terminal = lines is None and sys.stdin.isatty() and sys.stdout.isatty()
+        self._screen: Screen | None = None
+        self._session: PromptSession[str] | None = None
+        self._working: Status | None = None
+
+    async def run(self) -> None:
+        """Work through the lines; at their end ask the steward to end everything."""
+        if self._terminal:
+            self._open_terminal()
+        try:
+            await self._begin()
+            while (line := await self._next()) is not None:
+                if not await self._work(line):
+                    break
+        except BrokenPipeError:
+            pass  # nobody reads any more, which ends a console as well
+        await self._theseus.ask(say.Quit())
+
+    def hear(self, notice: BaseModel) -> None:
+        """Show progress and news as they come."""
+        if isinstance(notice, say.Progress) and self._working is not None:
+            self._working.update(render.shown(notice.text.split("\n")[0]))
+        if isinstance(notice, say.News):
+            self._show(Text(f"* {render.shown(notice.text)}", "magenta"))
+        else:
+            self._show(render.answer(notice))
+
+    # Beginning
+
+    async def _begin(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._theseus.ready.wait(), PATIENCE)
+        status = await self._theseus.ask(say.Status())
+        if isinstance(status, say.StatusIs) and status.restarts:
+            self._show(Text("The bot was started again."))
+        else:
+            model = self._theseus.missing
+            self._show(
+                Text(WELCOME, "bold"),
+                Text(model or "A language model is set up: any line that is no command is chat."),
+            )
+        left = self._inflight.left()
+        self._inflight.end()
+        if left is None:
+            return
+        shown = render.shown(left.line.split("\n")[0][:80])
+        if left.control:
+            self._show(
+                Text(f"{shown!r} was under way when the bot ended; /proposals shows what became of it.")
+            )
+        elif left.tries > 1:
+            self._show(Text(f"{shown!r} could not be answered: the bot ended over it twice."))
+        else:
+            self._show(Text(f"Again: {shown}"))
+            await self._answer(left.line, tries=left.tries + 1)
+
+    # Lines
+
+    async def _next(self) -> str | None:
+        """The next whole line; pasted edits go on until their brackets close or a line is empty."""
+        line = await self._read("theseus> ")
+        if line is None or not begins_edits(line):
+            return line
+        parts, depth, size = [line], brackets(line), len(line)
+        while depth > 0 and size < MAX_LINE:
+            more = await self._read("...      ")
+            if not more or not more.strip():
+                break
+            parts.append(more)
+            depth, size = depth + brackets(more), size + len(more)
+        return "\n".join(parts)
+
+    async def _read(self, prompt: str) -> str | None:
+        if self._session is not None:
+            from prompt_toolkit.patch_stdout import patch_stdout
+
+            try:
+                with patch_stdout(raw=True):
+                    return await self._session.prompt_async(prompt)
+            except (EOFError, KeyboardInterrupt):
+                return None
+        line = await self._lines.next()
+        while isinstance(line, TooLong):
+            self._show(Text(f"that line has {line.size:,} bytes and was dropped; {MAX_LINE:,} is the limit"))
+            line = await self._lines.next()
+        if line is not None and line.strip():
+            self._show(Text(f"> {render.shown(line)}"))
+        return line
+
+    async def _work(self, line: str) -> bool:
+        """Work on one line; False when it ends the conversation."""
+        if not line.strip():
+            return True
+        asked = parse(line, self._by)
+        if isinstance(asked, Unclear):
+            self._show(Text(render.shown(asked.why), "yellow"))
+        elif asked is None:
+            await self._answer(line)
+        elif asked.name == "quit":
+            return False
+        else:
+            self._inflight.begin(_short(line), control=True)
+            with self._busy(asked.name):
+                parts = await self._control.carry_out(asked)
+            self._show(*parts)
+            self._inflight.end()
+        return True
+
+    async def _answer(self, line: str, tries: int = 1) -> None:
+        self._inflight.begin(line, control=False, tries=tries)
+        with self._busy("thinking"):
+            reply = await self._theseus.respond(line, self._by, CONVERSATION)
+        self._show(Text(render.shown(reply)))
+        self._inflight.end()
+
+    # The terminal
+
+    def _show(self, *parts: RenderableType) -> None:
+        if self._screen is None:
+            render.write(*parts)
+            return
+        for part in parts:
+            self._screen.print(part, soft_wrap=isinstance(part, Text), markup=False)
+
+    @contextlib.contextmanager
+    def _busy(self, what: str) -> Iterator[None]:
+        if self._screen is None:
+            yield
+            return
+        with self._screen.status(render.shown(what)) as working:
+            self._working = working
+            try:
+                yield
+            finally:
+                self._working = None
+
+    def _open_terminal(self) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import WordCompleter
+        from prompt_toolkit.history import FileHistory
+        from rich.console import Console as Screen
+
+        _sane_terminal()
+        names = WordCompleter(lambda: [f"/{info.name}" for info in self._theseus.commands], sentence=True)
+        self._session = PromptSession(
+            history=FileHistory(str(self._home / "history")), completer=names, complete_while_typing=False
+        )
+        self._screen = Screen(highlight=False)
+
+
+def _short(line: str) -> str:
+    """Enough of a control command to say what it was; pasted edits may be megabytes."""
+    parts = split(line)
+    return f"/{parts[0]} {parts[1][:200]}".strip() if parts else line[:200]
+
+
+def _sane_terminal() -> None:
+    """Undo what a bot that was killed in the middle of a prompt may have left behind."""
+    import termios
+
+    with contextlib.suppress(termios.error):
+        mode = termios.tcgetattr(sys.stdin)
+        mode[0] |= termios.ICRNL
+        mode[1] |= termios.OPOST
+        mode[3] |= termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, mode)

@@ -1,0 +1,1 @@
+"""The kernel's own commands: never hot-swapped, never changed by proposals."""

@@ -1,0 +1,48 @@
+"""The line that is being worked on, kept on disk so that a bot that is started again can answer it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A line whose answer never came."""
+
+    line: str
+    control: bool
+    """Whether it is a control command, which must not be carried out twice."""
+    tries: int
+    steward: int
+    """Process id of the steward under which it was typed."""
+
+
+class Inflight:
+    """One line at most."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "inflight.json"
+
+    def begin(self, line: str, *, control: bool, tries: int = 1) -> None:
+        """Note a line before it is worked on.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        left = Left(line, control, tries, os.getppid())
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(asdict(left)))
+        new.replace(self._path)
+
+    def end(self) -> None:
+        """The line has been answered."""
+        self._path.unlink(missing_ok=True)
+
+    def left(self) -> Left | None:
+        """What the last bot of this steward did not finish; what is older is nobody's wish any more."""
+        try:
+            left = Left(**json.loads(self._path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+        return left if left.steward == os.getppid() else None

@@ -1,0 +1,1 @@
+"""Features that may be changed by proposals: one folder each, loaded by name, never imported."""

@@ -1,0 +1,1 @@
+"""Answers every line that is no command, with a model where there is one."""

@@ -1,0 +1,1 @@
+"""Picks one of several things for people who cannot decide."""

@@ -1,0 +1,1 @@
+"""Converts between the units that people of different countries use."""

@@ -1,0 +1,75 @@
+"""What console and Discord share: what they need of the bot, and how a control command is carried out."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pydantic import BaseModel
+from rich.console import RenderableType
+from rich.text import Text
+
+from bot.control.commands import Asked
+from bot.feature import CommandInfo
+from selfedit import protocol as say
+from selfedit import render
+from selfedit.types import Stage
+
+Hear = Callable[[BaseModel], None]
+"""Hears notices of the steward: progress and news."""
+
+
+class Theseus(Protocol):
+    """The bot, as a surface sees it."""
+
+    ready: asyncio.Event
+    """Set when live code has been loaded for the first time, or was refused."""
+
+    @property
+    def commands(self) -> Sequence[CommandInfo]:
+        """Every command that works now."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is no language model; None when there is one."""
+
+    async def ask(self, message: BaseModel) -> BaseModel:
+        """Ask the steward."""
+
+    async def respond(self, line: str, author: str, conversation: str) -> str:
+        """Answer a line that is no control command."""
+
+
+class Control:
+    """Carries control commands out for one person, and remembers which heads that person was shown."""
+
+    def __init__(self, theseus: Theseus) -> None:
+        self._theseus = theseus
+        self._shown: dict[int, str] = {}
+
+    async def carry_out(self, asked: Asked) -> list[RenderableType]:
+        """Put one command to the steward, and what belongs beside its answer."""
+        message = asked.message
+        if isinstance(message, say.Approve):
+            # Only what was looked at is approved: a head that has moved since is refused.
+            message = message.model_copy(update={"head": self._shown.get(message.number)})
+        answer = await self._theseus.ask(message)
+        match answer:
+            case say.ProposalIs(proposal=one):
+                full = isinstance(message, say.Improve | say.Show)
+                parts = [render.proposal(one) if full else render.brief(one)]
+                if isinstance(message, say.Improve) and one.head:
+                    parts += await self._diff(one.number)
+                if one.stage is Stage.OPENED and full:
+                    self._shown[one.number] = one.head
+                return [*parts, *_hint(render.next_step(one))]
+            case say.DiffIs(number=number, head=head):
+                self._shown[number] = head
+        return [render.answer(answer)]
+
+    async def _diff(self, number: int) -> list[RenderableType]:
+        answer = await self._theseus.ask(say.Diff(number=number))
+        return [Text("Diff", "bold"), render.answer(answer)]
+
+
+def _hint(text: str) -> list[RenderableType]:
+    return [Text(text, "cyan")] if text else []

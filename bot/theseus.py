@@ -1,0 +1,187 @@
+"""What the bot does, whatever the surface: answers people on the live code, and the steward on the link."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from pydantic import BaseModel
+
+from bot.control import commands as control
+from bot.feature import Brain, CommandInfo, Turn
+from bot.generation import Generation, Generations, LiveError, build, canary
+from bot.surface import Hear
+from bot.telemetry import Telemetry
+from bot.texts import GenerationProblem
+from bot.thread import in_thread
+from policies.decision import Finding
+from policies.load import WatchRules
+from selfedit import protocol as say
+from selfedit.ports import Author
+from selfedit.types import Draft, GateReport, LoadPlan, NoDraft
+
+REQUEST_SECONDS = 300.0
+"""How long one answer may take before it counts as failed."""
+
+OpenAuthor = Callable[[], Awaitable[Author | NoDraft]]
+"""Makes the author that drafts with a model, or says why there is none."""
+
+log = logging.getLogger("theseus.bot")
+
+
+class Bot:
+    """What runs in this process, whatever the surface; satisfies `bot.surface.Theseus`."""
+
+    def __init__(self, rules: WatchRules, brain: Brain, open_author: OpenAuthor) -> None:
+        self.ready = asyncio.Event()
+        self.peer: say.Peer | None = None
+        self.hear_notice: Hear = lambda _notice: None
+        self.generations = Generations()
+        self.telemetry = Telemetry()
+        self._rules = rules
+        self._brain = brain
+        self._open_author = open_author
+        self._author: Author | None = None
+        self._loading = asyncio.Lock()
+
+    @property
+    def commands(self) -> Sequence[CommandInfo]:
+        """Every command that works now."""
+        current = self.generations.current
+        return current.infos if current else control.infos()
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is no language model; None when there is one."""
+        return self._brain.missing
+
+    async def ask(self, message: BaseModel) -> BaseModel:
+        """Ask the steward."""
+        if self.peer is None:
+            return say.Refused(why="there is no steward to ask")
+        try:
+            answer: BaseModel = await self.peer.call(message)
+        except ConnectionError as error:
+            return say.Refused(why=f"the steward cannot be asked: {error}")
+        return answer
+
+    async def respond(self, line: str, author: str, conversation: str) -> str:
+        """Answer a line that is no control command, on the generation that serves at this moment."""
+        parts = control.split(line)
+        name, text = parts or (None, line.strip())
+        generation = self.generations.current
+        if generation is None:
+            return control.fallback_help()
+        if name is not None and name not in generation.commands:
+            return control.unknown(name, [info.name for info in self.commands])
+        turn = Turn(
+            text=text,
+            author=author,
+            conversation=conversation,
+            commands=generation.infos,
+            brain=self._brain,
+            prompts=dict(generation.prompts),
+            random=random.random,
+            now=time.time(),
+        )
+        began, failed = time.monotonic(), True
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                reply = await generation.respond(name, turn)
+            failed = False
+        except TimeoutError:
+            reply = f"Sorry, there was no answer within {REQUEST_SECONDS:.0f} s; try again."
+        except LiveError as error:
+            log.exception("a request failed")
+            reply = (
+                f"Sorry, {error}. This is counted; /why shows what was changed last, /rollback takes it back."
+            )
+        finally:
+            self.telemetry.record(generation.commit, time.monotonic() - began, failed=failed)
+        return reply
+
+    # What the steward says
+
+    async def hear(self, body: BaseModel) -> BaseModel | None:
+        """Answer the steward; whatever goes wrong is said to it, since it waits."""
+        try:
+            match body:
+                case say.Load(plan=plan):
+                    return await self._load(plan)
+                case say.AskDraft():
+                    return say.Drafted(result=await self._draft(body))
+                case say.Progress() | say.News():
+                    self.hear_notice(body)
+                    return None
+        except Exception as error:
+            log.exception("could not answer the steward")
+            return say.Refused(why=f"a fault of the bot itself: {type(error).__name__}: {error}")
+        return say.Refused(why=f"the bot does not answer to {type(body).__name__}")
+
+    async def _load(self, plan: LoadPlan) -> BaseModel:
+        async with self._loading:
+            try:
+                known = self.generations.known(plan.commit)
+                generation = known if known is not None else await in_thread(_bring_up, plan)
+            except GenerationProblem as problem:
+                log.warning("commit %s was refused: %s", plan.commit, problem)
+                self.ready.set()
+                return say.Refused(why=str(problem))
+            began = time.perf_counter()
+            changed = generation is not self.generations.current
+            self.generations.swap(generation)
+            if changed:
+                self.telemetry.begin(plan.commit)
+            pause = time.perf_counter() - began
+            log.info("commit %s serves; the swap took %.3f ms", plan.commit, pause * 1000)
+            self.ready.set()
+            return say.Loaded(commit=plan.commit, blobs=dict(generation.blobs), pause_ms=pause * 1000)
+
+    async def _draft(self, ask: say.AskDraft) -> Draft | NoDraft:
+        if self._author is None:
+            author = await self._open_author()
+            if isinstance(author, NoDraft):
+                return author
+            self._author = author  # one for all rounds: it goes on with the same conversation and budget
+        bench = _Bench(self, ask)
+        return await self._author.draft(
+            ask.request, bench, ask.complaints, lambda text: log.info("drafting: %s", text)
+        )
+
+    # Signs of life
+
+    async def beat(self) -> None:
+        """Tell the steward how things go, for as long as the process runs."""
+        while True:
+            if self.peer is not None:
+                await self.peer.notify(say.Beat(heartbeat=self.telemetry.heartbeat()))
+            await asyncio.sleep(self._rules.heartbeat_seconds)
+
+
+class _Bench:
+    """What the model author may look at; its trial gate is the steward's."""
+
+    def __init__(self, bot: Bot, ask: say.AskDraft) -> None:
+        self._bot = bot
+        self._call = ask.id
+        self.files = ask.files
+
+    async def trial(self, draft: Draft) -> GateReport | Finding:
+        """Have a draft judged."""
+        answer = await self._bot.ask(say.Trial(draft_call=self._call, draft=draft))
+        match answer:
+            case say.TrialIs(report=GateReport() as report):
+                return report
+            case say.TrialIs(findings=(first, *_)):
+                return first
+            case say.Refused(why=why):
+                return Finding(rule="no_trial", message=why)
+        return Finding(rule="no_trial", message="the steward said nothing about this draft")
+
+
+def _bring_up(plan: LoadPlan) -> Generation:
+    """Build and try a generation, all beside the loop that serves: its canary has a loop of its own."""
+    generation = build(plan)
+    asyncio.run(canary(generation))
+    return generation

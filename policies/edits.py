@@ -1,0 +1,162 @@
+"""Reviews a change: once as a draft's edits, and again as the difference between two trees, which is what counts.
+
+Nothing here reads a file or starts anything. What a rule finds in the new version of a file counts only where
+the old version did not have it already: a proposal answers for what it brings, not for what people left there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from policies import code_rules, file_rules, load_time, weakening
+from policies.change import Blob, Change, Pair, Source, read, read_pair
+from policies.decision import Decision, Finding, Severity
+from policies.load import Rules
+
+__all__ = ["RULES", "Blob", "Change", "review_changes", "review_edits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: `check` looks at one version of a file.
+
+    Attributes:
+        check: Yields what is wrong; its docstring is the reason for the rule.
+        binds_people: Whether it holds for what a person commits by hand, too.
+        on_draft: Whether it can be asked of an edit alone, before there is a tree.
+        stands_still: Whether it is asked of what a change takes away, too.
+    """
+
+    check: Callable[[Source, Rules], Iterator[Finding]]
+    binds_people: bool = False
+    on_draft: bool = False
+    stands_still: bool = False
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(file_rules.path_syntax, binds_people=True, on_draft=True),
+    Rule(file_rules.protected_path, on_draft=True, stands_still=True),
+    Rule(file_rules.no_link, binds_people=True),
+    Rule(file_rules.file_mode),
+    Rule(file_rules.size, on_draft=True),
+    Rule(file_rules.extension, on_draft=True),
+    Rule(file_rules.tool_settings, on_draft=True),
+    Rule(file_rules.toplevel_name, on_draft=True),
+    Rule(file_rules.plain_text, on_draft=True),
+    Rule(file_rules.unicode, on_draft=True),
+    Rule(file_rules.secret, on_draft=True),
+    Rule(file_rules.parses),
+    Rule(code_rules.suppression_added),
+    Rule(code_rules.dynamic_code),
+    Rule(code_rules.forbidden_import),
+    Rule(code_rules.import_not_at_top),
+    Rule(code_rules.senses_tests),
+    Rule(code_rules.lying_value),
+    Rule(code_rules.loosened_types),
+    Rule(load_time.module_level_statement),
+    Rule(weakening.pytest_machinery),
+    Rule(weakening.skipped_test),
+    Rule(weakening.asserts_nothing),
+)
+"""Every rule about one version of a file, in the order in which findings are shown."""
+
+PAIR_RULES: tuple[Callable[[Pair, Rules], Iterator[Finding]], ...] = (weakening.weakened_test,)
+"""Rules that need both versions of a file. They do not bind people."""
+
+_FATAL = frozenset({"path_syntax", "protected_path", "file_mode", "size", "extension", "binary"})
+"""After one of these the content of the file is of no interest."""
+
+
+def review_edits(edits: Sequence[Mapping[str, object]], rules: Rules) -> Decision:
+    """Whether a draft may be tried at all.
+
+    Args:
+        edits: The edits as plain values: `path`, and texts under `source`, `text`, `value` and others.
+        rules: The rules in force.
+    """
+    findings: dict[Finding, None] = {}
+    paths = {str(edit.get("path", "")) for edit in edits}
+    if finding := _too_many(paths, rules):
+        findings[finding] = None
+    for edit in edits:
+        path = str(edit.get("path", ""))
+        texts = [
+            str(value) for key, value in edit.items() if key not in ("op", "path") and isinstance(value, str)
+        ]
+        data = "\n".join(texts).encode("utf-8", "surrogatepass")
+        source = read(path, Blob(file_rules.REGULAR, len(data), data), is_test=False)
+        for rule in RULES:
+            if rule.on_draft:
+                findings.update(dict.fromkeys(rule.check(source, rules)))
+    return Decision.of(finding.model_copy(update={"line": None}) for finding in findings)
+
+
+def review_changes(
+    changes: Sequence[Change], rules: Rules, *, by_person: bool = False, existing: Collection[str] = ()
+) -> Decision:
+    """Whether what differs between two trees may become `main`.
+
+    Args:
+        changes: Every path that differs, with both versions.
+        rules: The rules in force.
+        by_person: A person committed this by hand; only what would harm the judging itself is refused.
+        existing: All paths of the tree that the change is made to.
+    """
+    findings: list[Finding] = []
+    if not by_person and (finding := _too_many([change.path for change in changes], rules)):
+        return Decision.of([finding])
+    findings += _twins(changes, existing)
+    for change in changes:
+        pair = read_pair(change, rules.zones.tests)
+        findings += _of_pair(pair, rules, by_person=by_person)
+    return Decision.of(findings)
+
+
+def _of_pair(pair: Pair, rules: Rules, *, by_person: bool) -> Iterator[Finding]:
+    fatal = False
+    for rule in RULES:
+        if (by_person and not rule.binds_people) or fatal:
+            continue
+        source = pair.new or (pair.old if rule.stands_still else None)
+        before = (
+            pair.old if pair.old is not pair.new and pair.new is not None and not rule.stands_still else None
+        )
+        if source is None:
+            continue
+        for finding in _fresh(rule, source, before, rules):
+            fatal = fatal or (finding.rule in _FATAL and finding.severity is Severity.REFUSE)
+            yield finding
+    if not (by_person or fatal):
+        for check in PAIR_RULES:
+            yield from check(pair, rules)
+
+
+def _fresh(rule: Rule, source: Source, before: Source | None, rules: Rules) -> Iterator[Finding]:
+    """What a rule finds now and did not find before, wherever in the file it stood."""
+    known = (
+        Counter((found.rule, found.message) for found in rule.check(before, rules))
+        if before is not None
+        else Counter()
+    )
+    for finding in rule.check(source, rules):
+        key = (finding.rule, finding.message)
+        if known[key]:
+            known[key] -= 1
+        else:
+            yield finding
+
+
+def _too_many(paths: Collection[str], rules: Rules) -> Finding | None:
+    if len(paths) <= rules.change.max_files:
+        return None
+    message = f"it changes {len(paths)} files, and {rules.change.max_files} is the limit; make several proposals of it"
+    return Finding(rule="size", message=message)
+
+
+def _twins(changes: Sequence[Change], existing: Collection[str]) -> Iterator[Finding]:
+    names = {path.lower(): path for path in existing}
+    for change in changes:
+        twin = names.setdefault(change.path.lower(), change.path)
+        if change.new is not None and change.old is None and twin != change.path:
+            message = f"{change.path} and {twin} differ only in case, which some systems cannot hold; choose another name"
+            yield Finding(rule="path_syntax", path=change.path, message=message)

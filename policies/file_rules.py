@@ -1,0 +1,181 @@
+"""Rules about a file as such: its path, kind, size and characters. Each yields findings about one version."""
+
+import re
+import sys
+import tokenize
+import unicodedata
+from collections.abc import Iterator
+
+from policies.change import Source, tokens
+from policies.decision import Finding
+from policies.load import Rules
+from policies.zones import Zone, path_problem, zone_of
+
+BY_HAND = "a person can commit this to main by hand"
+REGULAR = "100644"
+EXECUTABLE = "100755"
+
+
+def path_syntax(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """A path is plain: what reads odd to people or means something to git or a system is no path of ours."""
+    if problem := path_problem(source.path):
+        shown = source.path.encode("ascii", "backslashreplace").decode()
+        yield Finding(
+            rule="path_syntax", path=shown, message=f"the path {shown!r} {problem}; choose a plain one"
+        )
+
+
+def protected_path(source: Source, rules: Rules) -> Iterator[Finding]:
+    """Only live code changes by itself; every other path is kernel."""
+    if zone_of(source.path, rules.zones.live) is Zone.KERNEL and path_problem(source.path) is None:
+        folders = ", ".join(rules.zones.live)
+        message = f"{source.path} is kernel, and a proposal may change only {folders}; {BY_HAND}"
+        yield Finding(rule="protected_path", path=source.path, message=message)
+
+
+def no_link(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """A link or submodule leads reading and writing elsewhere."""
+    kinds = {"120000": "a symbolic link", "160000": "a submodule"}
+    if kind := kinds.get(source.blob.mode):
+        yield Finding(
+            rule="file_mode", path=source.path, message=f"{source.path} is {kind}; write a plain file instead"
+        )
+
+
+def file_mode(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """Live code is read, never executed as a program."""
+    if source.blob.mode == EXECUTABLE:
+        message = f"{source.path} is marked executable; write it as a plain file (mode {REGULAR})"
+        yield Finding(rule="file_mode", path=source.path, message=message)
+
+
+def size(source: Source, rules: Rules) -> Iterator[Finding]:
+    """A file stays readable to people, and harmless to whatever parses it."""
+    if source.blob.size > rules.change.max_file_bytes:
+        message = f"{source.path} has {source.blob.size:,} bytes, {rules.change.max_file_bytes:,} is the limit; split it"
+        yield Finding(rule="size", path=source.path, message=message)
+    elif source.text is not None:
+        for number, line in enumerate(source.text.split("\n"), 1):
+            if len(line) > rules.change.max_line_chars:
+                message = f"a line of {source.path} has {len(line):,} characters, {rules.change.max_line_chars} is the limit"
+                yield Finding(rule="size", path=source.path, line=number, message=message)
+                return
+
+
+def extension(source: Source, rules: Rules) -> Iterator[Finding]:
+    """Only kinds of file that the checks understand and people can read."""
+    name = source.path.rpartition("/")[2]
+    if name.startswith(".") or not name.endswith(rules.change.extensions):
+        known = ", ".join(rules.change.extensions)
+        message = (
+            f"{source.path} is of a kind that proposals may not write (they may write {known}); {BY_HAND}"
+        )
+        yield Finding(rule="extension", path=source.path, message=message)
+
+
+def tool_settings(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """A settings file beside the code would change how the code is judged."""
+    if _SETTINGS.fullmatch(source.path.rpartition("/")[2].lower()):
+        message = (
+            f"{source.path} is a settings file of a tool, which would change how code is judged; {BY_HAND}"
+        )
+        yield Finding(rule="tool_settings", path=source.path, message=message)
+
+
+def toplevel_name(source: Source, rules: Rules) -> Iterator[Finding]:
+    """A new top-level module must not stand in for one that the judge itself imports."""
+    inside = source.path.removeprefix("src/")
+    name = inside.partition("/")[0].removesuffix(".py").lower()
+    taken = name in sys.stdlib_module_names or _TAKEN.fullmatch(name)
+    if source.is_python and taken and zone_of(source.path, rules.zones.live) is Zone.LIVE:
+        message = (
+            f"{source.path} would stand in for the module {name} that others import; choose another name"
+        )
+        yield Finding(rule="toplevel_name", path=source.path, message=message)
+
+
+def plain_text(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """What people cannot read they cannot approve."""
+    if source.blob.mode in (REGULAR, EXECUTABLE) and (source.text is None or "\0" in source.text):
+        yield Finding(
+            rule="binary", path=source.path, message=f"{source.path} is not UTF-8 text; write it as such"
+        )
+
+
+def parses(source: Source, rules: Rules) -> Iterator[Finding]:
+    """Code that does not parse can neither be judged nor run."""
+    small = source.blob.size <= rules.change.max_file_bytes
+    if source.is_python and source.text is not None and source.tree is None and small:
+        yield Finding(
+            rule="unparsable", path=source.path, message=f"{source.path} does not parse as Python; mend it"
+        )
+
+
+def unicode(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """What is shown is what is run: no hidden, reordered or look-alike characters."""
+    for number, line in enumerate((source.text or "").split("\n"), 1):
+        for fault in _faults(line):
+            yield _odd(source, number, fault)
+    if source.is_python and source.text is not None:
+        yield from _odd_python(source, source.text)
+
+
+def secret(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """A credential in the history is a credential lost."""
+    for number, line in enumerate((source.text or "").split("\n"), 1):
+        for what, pattern in _SECRETS:
+            if pattern.search(line):
+                message = (
+                    f"{source.path} holds what looks like {what}; take it out and read it from a setting"
+                )
+                yield Finding(rule="secret", path=source.path, line=number, message=message)
+
+
+def _odd(source: Source, line: int, fault: str) -> Finding:
+    message = f"{source.path} has {fault}; write what people can see"
+    return Finding(rule="unicode", path=source.path, line=line, message=message)
+
+
+def _faults(line: str) -> Iterator[str]:
+    if line.isascii() and line.isprintable():
+        return
+    for at, char in enumerate(line.removesuffix("\r")):
+        category = unicodedata.category(char)
+        if char in "\u2028\u2029" or category in ("Cc", "Cf", "Co", "Cs"):
+            joins = char == "\u200d" and at and unicodedata.category(line[at - 1]) in ("So", "Sk", "Mn")
+            if char != "\t" and not joins:  # the joiner inside an emoji is how emoji are written
+                yield f"the hidden character U+{ord(char):04X}"
+
+
+def _odd_python(source: Source, text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.split("\n")[:2], 1):
+        cookie = re.match(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", line)
+        if cookie and cookie[1].lower() not in ("utf-8", "utf8"):
+            yield _odd(source, number, f"the encoding {cookie[1]}")
+    if not text.isascii():
+        for token in tokens(text):
+            if token.type == tokenize.NAME and not token.string.isascii():
+                yield _odd(source, token.start[0], f"the name {token.string!a} outside of ASCII")
+
+
+_SETTINGS = re.compile(
+    r"\.coveragerc|\.flake8|\.importlinter|\.mypy\.ini|\.pylintrc|\.pytest\.ini|\.pytest\.toml|"
+    r"\.ruff\.toml|makefile|mypy\.ini|noxfile\.py|pylintrc|pyproject\.toml|pyrightconfig\.json|"
+    r"pytest\.ini|pytest\.toml|ruff\.toml|setup\.cfg|setup\.py|sitecustomize\.py|tox\.ini|"
+    r"usercustomize\.py|uv\.toml"
+)
+_TAKEN = re.compile(
+    r"_pytest|aiohttp|anthropic|coverage|discord|docker|git|grimp|hypothesis|iniconfig|importlinter|"
+    r"libcst|mypy|mypyc|openai|packaging|pip|pluggy|pydantic|pytest|pytest_asyncio|rich|ruff|"
+    r"setuptools|xdist"
+)
+_SECRETS = (
+    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})")),
+    ("a Discord token", re.compile(r"\b[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}")),
+    ("a Discord webhook", re.compile(r"discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{30,}")),
+    ("an Anthropic key", re.compile(r"\bsk-ant-[a-z0-9]+-[\w-]{20,}")),
+    ("an OpenAI key", re.compile(r"\bsk-(?:(?:proj|svcacct|admin)-[\w-]{30,}|[A-Za-z0-9]{32,})")),
+    ("an AWS key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
+    ("a Slack token", re.compile(r"\bxox[abeoprs]-[\w-]{20,}")),
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
+)

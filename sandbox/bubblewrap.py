@@ -1,0 +1,322 @@
+"""The embedded sandbox for Linux without an engine: bubblewrap's namespaces, seccomp and resource limits.
+
+It uses the host's own interpreter and packages, read-only. It holds less than Docker does and says so:
+there is no cgroup, so that memory is bounded for each process by the kernel and for the whole run only by
+looking at it several times a second; /tmp is not `noexec`, and its number of files is not bounded.
+
+As root the sandbox is set up with root's rights and then left to an unprivileged user id made up for the
+run, because the kernel does not hold root to a number of processes. An ordinary user gets a user namespace.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import sys
+import tarfile
+import tempfile
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from sandbox import enclosure, profile, seccomp, typecache
+from sandbox.memory import tree_memory
+from sandbox.profile import Capture
+from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
+
+READ_BYTES = 256 * 1024
+LOOK_SECONDS = 0.2
+"""How often the memory of a run is looked at."""
+END_SECONDS = 10.0
+"""A killed sandbox that is not gone by then is reported."""
+FIRST_USER, USERS = 64000, 1000
+"""User ids that Debian leaves unallocated; each run takes one, so that runs do not share a count of processes."""
+_CACHE_LIMITS = Limits(
+    seconds=300, memory_mb=3072, scratch_mb=1024, file_mb=256, output_bytes=512 * 1024 * 1024
+)
+
+
+class BubblewrapSandbox:
+    """Runs each command in a sandbox of its own; made by `open_bubblewrap`."""
+
+    def __init__(self, *, image: str, type_cache: Path | None = None) -> None:
+        self._bwrap = enclosure.tool("bwrap", "bubblewrap")
+        self._type_cache = type_cache
+        self._as_root = os.geteuid() == 0
+        with _system_calls() as program:
+            filtered = program is not None
+        self._info = SandboxInfo(
+            backend="bubblewrap",
+            image=image,
+            reduced=True,
+            protections=_protections(filtered=filtered),
+        )
+
+    @property
+    def info(self) -> SandboxInfo:
+        """What this place is and holds."""
+        return self._info
+
+    @property
+    def python(self) -> str:
+        """Path, inside, of the interpreter that has the project's dependencies and tools."""
+        return sys.executable
+
+    @property
+    def type_cache(self) -> str:
+        """Path, inside, of the read-only mypy cache for third-party packages; empty if there is none."""
+        return profile.TYPE_CACHE if self._type_cache else ""
+
+    async def run(self, command: Command) -> Outcome:
+        """Run a command in a sandbox made for it alone, and take the sandbox away.
+
+        Raises:
+            SandboxUnavailable: Bubblewrap failed before the command could start, so nothing is known of it.
+        """
+        user = FIRST_USER + secrets.randbelow(USERS) if self._as_root else None
+        inside = [*enclosure.bounds(command.limits, user=user), *command.argv]
+        wall = enclosure.walls(command.limits, as_root=self._as_root, type_cache=self._type_cache)
+        with tempfile.TemporaryFile() as status, _system_calls() as program:
+            told = ["--json-status-fd", str(status.fileno())]
+            kept = [status.fileno()]
+            if program is not None:
+                told += ["--seccomp", str(program)]
+                kept.append(program)
+            started = time.monotonic()
+            process = await asyncio.create_subprocess_exec(
+                self._bwrap,
+                *wall,
+                *told,
+                "--",
+                *inside,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env={},
+                cwd="/",
+                pass_fds=kept,
+                start_new_session=True,
+            )
+            end = await _converse(process, command)
+            status.seek(0)
+            exit_code = _exit_code(status.read())
+        if exit_code is None and end.why is None:
+            said = " ".join(end.capture.stderr.decode(errors="replace").split())[-300:]
+            raise SandboxUnavailable(
+                f"bubblewrap could not make a sandbox here: {said or 'it gave no reason'}"
+            )
+        return Outcome(
+            exit_code=exit_code if end.why is None else None,
+            stdout=bytes(end.capture.stdout),
+            stderr=bytes(end.capture.stderr),
+            seconds=time.monotonic() - started,
+            timed_out=end.why == "time",
+            out_of_memory=end.why == "memory",
+            truncated=end.capture.truncated,
+        )
+
+    async def close(self) -> None:
+        """Nothing is held between runs."""
+
+
+async def open_bubblewrap(*, root: Path, home: Path, tell: Progress) -> BubblewrapSandbox:
+    """Try bubblewrap out, and work out the types of third-party packages if that has not been done yet.
+
+    Raises:
+        SandboxUnavailable: Bubblewrap is missing or cannot work here.
+    """
+    image = await asyncio.to_thread(_fingerprint)
+    bare = BubblewrapSandbox(image=image)
+    tried = await bare.run(Command(argv=(bare.python, "-I", "-c", "print(1)"), purpose="trial"))
+    if tried.exit_code != 0:
+        said = " ".join(tried.stderr.decode(errors="replace").split())[-300:]
+        raise SandboxUnavailable(f"Python does not start inside bubblewrap: {said or 'it gave no reason'}")
+    cache = await _type_cache(bare, root=root, home=home, tell=tell)
+    return BubblewrapSandbox(image=image, type_cache=cache)
+
+
+async def _type_cache(sandbox: BubblewrapSandbox, *, root: Path, home: Path, tell: Progress) -> Path | None:
+    recipe = typecache.recipe_for(root)
+    key = hashlib.sha256(f"{recipe.key} {sandbox.info.image} {sys.prefix}".encode()).hexdigest()[:16]
+    folder = home / "caches" / f"mypy-{key}"
+    if folder.is_dir():
+        return folder
+    tell("working out the types of third-party packages; this is done once and takes half a minute")
+    program = typecache.WARM_UP.read_text("utf-8")
+    command = Command(
+        argv=(sandbox.python, "-I", "-c", program, recipe.text, "-"), limits=_CACHE_LIMITS, purpose="types"
+    )
+    made = await sandbox.run(command)
+    if made.exit_code != 0 or made.truncated:
+        tell("the types could not be worked out beforehand; type checks will take longer")
+        return None
+    await asyncio.to_thread(_unpack, made.stdout, folder)
+    return folder
+
+
+def _unpack(packed: bytes, folder: Path) -> None:
+    """Unpack plain files only; the folder appears when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mypy-", dir=folder.parent) as work:
+        target = Path(work) / "cache"
+        target.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+            for entry in tar:
+                name = PurePosixPath(entry.name)
+                content = tar.extractfile(entry) if entry.isreg() else None
+                if content is None or name.is_absolute() or ".." in name.parts:
+                    continue
+                path = target / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("xb") as file:
+                    shutil.copyfileobj(content, file)
+        with contextlib.suppress(OSError):  # another process was quicker
+            target.rename(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended: by itself (None), or why it was ended."""
+
+    capture: Capture
+    why: Literal["time", "memory", "flood"] | None
+
+
+async def _converse(process: Process, command: Command) -> _End:
+    """Write the input, read the output, watch time and memory; then nothing of the run is left."""
+    capture = Capture(command.limits)
+    why: Literal["time", "memory", "flood"] | None = None
+    feeding = asyncio.create_task(_feed(process, command.stdin))
+    finishing = asyncio.create_task(_finish(process, capture))
+    watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * enclosure.MEBI))
+    tasks = {feeding, finishing, watching}
+    try:
+        async with asyncio.timeout(command.limits.seconds):
+            await asyncio.wait({finishing, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not finishing.done():
+            why = "memory"
+        elif not finishing.result():
+            why = "flood"
+    except TimeoutError:
+        why = "time"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await _end(process)
+    return _End(capture=capture, why=why)
+
+
+async def _end(process: Process) -> None:
+    """Kill what is left: bwrap's death takes the whole process namespace with it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            for stream in (process.stdout, process.stderr):
+                # End of file means that nobody inside is left to write.
+                while stream is not None and await stream.read(READ_BYTES):
+                    pass
+            await process.wait()
+    except TimeoutError as error:
+        raise SandboxUnavailable(
+            f"a sandbox (process {process.pid}) could not be ended; end it by hand: kill -9 {process.pid}"
+        ) from error
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+async def _finish(process: Process, capture: Capture) -> bool:
+    """Read both streams and wait for the end; False when the program floods."""
+    out = asyncio.create_task(_drain(process.stdout, "stdout", capture))
+    err = asyncio.create_task(_drain(process.stderr, "stderr", capture))
+    try:
+        for drained in asyncio.as_completed((out, err)):
+            if not await drained:
+                return False
+    finally:
+        out.cancel()
+        err.cancel()
+        await asyncio.wait({out, err})
+    await process.wait()
+    return True
+
+
+async def _drain(
+    stream: asyncio.StreamReader | None, name: Literal["stdout", "stderr"], capture: Capture
+) -> bool:
+    while stream is not None and (data := await stream.read(READ_BYTES)):
+        if not capture.take(name, data):
+            return False
+    return True
+
+
+async def _feed(process: Process, stdin: bytes) -> None:
+    writer = process.stdin
+    if writer is None:
+        return
+    with contextlib.suppress(OSError):  # a program may end without having read its input
+        writer.write(stdin)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _outgrow(pid: int, most: int) -> None:
+    """Return when a run holds more memory than it may."""
+    while True:
+        if tree_memory(pid) > most:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def _system_calls() -> Iterator[int | None]:
+    program = seccomp.open_program()
+    try:
+        yield program
+    finally:
+        if program is not None:
+            os.close(program)
+
+
+def _exit_code(said: bytes) -> int | None:
+    """What bwrap says of its command's end; None when it never came to that."""
+    for line in said.splitlines():
+        with contextlib.suppress(ValueError):
+            if (code := json.loads(line).get("exit-code")) is not None:
+                return int(code)
+    return None
+
+
+def _fingerprint() -> str:
+    """A hash of the interpreter and the packages, which stands where an image's digest would."""
+    packages = sorted(f"{found.name}=={found.version}" for found in metadata.distributions())
+    said = "\n".join([sys.version, sys.implementation.cache_tag or "", *packages])
+    return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _protections(*, filtered: bool) -> tuple[Protection, ...]:
+    list_ = "" if filtered else "libseccomp is not installed (on Debian: apt-get install libseccomp2)"
+    looked = f"each process by the kernel, the whole run by looking every {LOOK_SECONDS} s"
+    return (
+        Protection(name="no network", held=True),
+        Protection(name="no capabilities, no new privileges", held=True),
+        Protection(name="read-only but for a private /tmp", held=True, detail="size bounded; not noexec"),
+        Protection(name="system calls on an allow-list", held=filtered, detail=list_),
+        Protection(name="memory of the whole run", held=False, detail=looked),
+        Protection(name="no swap", held=False),
+        Protection(name="number of processes", held=True),
+        Protection(name="processors", held=False),
+        Protection(name="out-of-memory kills are seen", held=False, detail="only those of the whole run"),
+    )

@@ -1,0 +1,214 @@
+"""The edit language applied: live files and edits in, changed files or a precise refusal out.
+
+Pure: nothing here reads or writes a file. Everything outside of what an edit names comes out byte for byte. An edit of
+one definition is worked out on that definition's lines alone; only where these leave a doubt, the whole file is parsed
+with libcst. Either way the new text is parsed again before it is handed back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from pydantic import BaseModel, ConfigDict
+
+from policies.zones import path_problem
+from selfedit.edits import (
+    AddClass,
+    AddDecorator,
+    AddFunction,
+    AddImport,
+    AddParameter,
+    AddTest,
+    CreateModule,
+    DeleteSymbol,
+    Edit,
+    RemoveDecorator,
+    RemoveImport,
+    RenameSymbol,
+    ReplaceClass,
+    ReplaceFunction,
+    SetConstant,
+    SetDocstring,
+    WriteText,
+)
+from selfedit.syntax.definitions import add_definition, delete_symbol, replace_definition
+from selfedit.syntax.document import Document, near
+from selfedit.syntax.imports import add_import, remove_import
+from selfedit.syntax.inner import add_decorator, add_parameter, remove_decorator, set_constant, set_docstring
+from selfedit.syntax.modules import add_test, create_module, write_text
+from selfedit.syntax.rename import rename_symbol
+from selfedit.syntax.text import No, parse
+
+MARK = "\ufeff"
+"""The byte order mark that some files begin with."""
+
+
+class Rejection(BaseModel):
+    """Why a list of edits does not apply. Nothing of it was applied."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: int
+    """0-based place of the edit in the list; -1 where the list itself is at fault."""
+    op: str
+    path: str
+    rule: str
+    """Stable name: `unknown_target`, `ambiguous_target`, `unparsable_source`, `no_change`, ..."""
+    message: str
+    """One sentence for people and models."""
+    suggestions: tuple[str, ...] = ()
+    """What may have been meant, best first."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What all edits together make of the files: only those that differ, with their whole new text."""
+
+    files: dict[str, str]
+    notes: tuple[str, ...] = ()
+    """What a reviewer should know (a renamed word that a comment still has), one sentence each."""
+
+
+def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> Applied | Rejection:
+    """Apply edits in order, each to the outcome of the ones before it: all of them or none.
+
+    Args:
+        files: Text of every live file by path. References to a renamed symbol are followed in all of them.
+        edits: The edits.
+    """
+    now: dict[str, str] = dict(files)
+    notes: list[str] = []
+    for index, edit in enumerate(edits):
+        outcome = _outcome(now, edit)
+        if isinstance(outcome, No):
+            return Rejection(
+                index=index,
+                op=edit.op,
+                path=edit.path,
+                rule=outcome.rule,
+                message=outcome.message,
+                suggestions=outcome.suggestions,
+            )
+        now.update(outcome.files)
+        notes.extend(outcome.notes)
+    return Applied({path: text for path, text in now.items() if files.get(path) != text}, tuple(notes))
+
+
+def _outcome(files: Mapping[str, str], edit: Edit) -> Applied | No:
+    problem = path_problem(edit.path)
+    if problem is not None:
+        return No("path_syntax", f"the path {edit.path!r} {problem}; give a plain path relative to the root")
+    try:
+        if isinstance(edit, RenameSymbol):
+            return _renamed(files, edit)
+        text = _edited(files, edit)
+    except (RecursionError, MemoryError):
+        return No(
+            "too_deep",
+            f"{edit.path} or the source is nested too deeply to be edited; break it into smaller pieces",
+        )
+    if isinstance(text, No):
+        return text
+    unwritable = _unwritable(text, edit.path)
+    if unwritable is not None:
+        return unwritable
+    return Applied({edit.path: text})
+
+
+def _renamed(files: Mapping[str, str], edit: RenameSymbol) -> Applied | No:
+    old = files.get(edit.path)
+    if old is None:
+        return _missing(files, edit.path)
+    outcome = rename_symbol({path: text for path, text in files.items() if path.endswith(".py")}, edit)
+    if isinstance(outcome, No):
+        return outcome
+    for path, text in outcome.files.items():
+        tree = parse(text.removeprefix(MARK), f"{path} after the edit", "unparsable_result")
+        if isinstance(tree, No):
+            return tree
+    return Applied(dict(outcome.files), outcome.notes)
+
+
+def _edited(files: Mapping[str, str], edit: Edit) -> str | No:
+    old = files.get(edit.path)
+    if isinstance(edit, WriteText):
+        return write_text(edit, old)
+    if isinstance(edit, CreateModule):
+        return create_module(edit, exists=old is not None)
+    if isinstance(edit, AddTest) and old is None:
+        return add_test(edit, None)
+    if old is None:
+        return _missing(files, edit.path)
+    tops = {path.partition("/")[0].removesuffix(".py") for path in files}
+    return edit_text(old, edit, tops=tops)
+
+
+def edit_text(text: str, edit: Edit, *, tops: Sequence[str] | set[str] = (), whole: bool = False) -> str | No:
+    """Apply one edit to the text of its file.
+
+    Args:
+        text: The file as it is.
+        edit: Any edit of an existing Python file but `rename_symbol`, which needs all files.
+        tops: Names of the repository's top-level packages, which imports are sorted by.
+        whole: Parse the whole file with libcst, and not the definition alone. The outcome is the same; this is
+            the long way round, for tests and measurements.
+    """
+    if not edit.path.endswith(".py"):
+        return No("wrong_file_kind", f"{edit.path} is not Python; write_text is the edit for it")
+    mark = MARK if text.startswith(MARK) else ""
+    document = Document.read(text.removeprefix(MARK), edit.path)
+    if isinstance(document, No):
+        return document
+    new = _within(document, edit, tops, whole=whole)
+    if isinstance(new, No):
+        return new
+    if new == document.text:
+        return No("no_change", f"{edit.op} leaves {edit.path} as it is; it says already what the edit wants")
+    tree = parse(new, f"{edit.path} after the edit", "unparsable_result")
+    return tree if isinstance(tree, No) else mark + new
+
+
+def _within(document: Document, edit: Edit, tops: Sequence[str] | set[str], *, whole: bool) -> str | No:
+    match edit:
+        case ReplaceFunction() | ReplaceClass():
+            return replace_definition(document, edit, whole=whole)
+        case AddFunction() | AddClass():
+            return add_definition(document, edit)
+        case DeleteSymbol():
+            return delete_symbol(document, edit)
+        case SetConstant():
+            return set_constant(document, edit, whole=whole)
+        case SetDocstring():
+            return set_docstring(document, edit, whole=whole)
+        case AddParameter():
+            return add_parameter(document, edit, whole=whole)
+        case AddDecorator():
+            return add_decorator(document, edit, whole=whole)
+        case RemoveDecorator():
+            return remove_decorator(document, edit, whole=whole)
+        case AddImport():
+            return add_import(document, edit, tops)
+        case RemoveImport():
+            return remove_import(document, edit)
+        case AddTest():
+            return add_test(edit, document)
+        case RenameSymbol() | CreateModule() | WriteText():
+            raise ValueError(f"{edit.op} is no edit of one file's text")
+        case _:
+            assert_never(edit)
+
+
+def _missing(files: Mapping[str, str], path: str) -> No:
+    return No(
+        "unknown_path",
+        f"there is no file {path}; create_module makes a new one",
+        near(path, list(files)),
+    )
+
+
+def _unwritable(text: str, path: str) -> No | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return No("not_utf8", f"{path} would hold a character that UTF-8 cannot write (at {error.start:,})")
+    return None

@@ -1,0 +1,217 @@
+"""The gate: judges the exact tree that would become `main`, in fresh sandboxes, and says what it found.
+
+In order: policy on the difference of the trees; the merge tree's live files with base's everything else;
+then, side by side, a sandbox that only reads the code (format, lint, types, imports) and one that runs it
+(tests, trial load). The first reads nothing that candidate code could have touched, so its report cannot be
+forged from within. Whatever cannot be found out is never a pass.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policies.decision import Finding, Severity
+from policies.edits import review_changes
+from policies.load import Rules
+from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
+from selfedit import evidence
+from selfedit.assemble import NotJudgeable, assemble, read_changes
+from selfedit.checks import Checks
+from selfedit.ports import Tell
+from selfedit.repo import Conflict, GitFailed, Repo
+from selfedit.types import Check, GateReport, Verdict
+
+
+@dataclass(slots=True)
+class _Case:
+    """One head on one base, and what is known of it so far."""
+
+    base: str
+    head: str
+    by_person: bool
+    started: float = field(default_factory=time.monotonic)
+    tree: str = ""
+    sandbox: SandboxInfo | None = None
+    checks: list[Check] = field(default_factory=list)
+
+    def report(self, verdict: Verdict, policy: str) -> GateReport:
+        """The report at this point."""
+        return GateReport(
+            verdict=verdict,
+            base=self.base,
+            head=self.head,
+            tree=self.tree,
+            policy=policy,
+            sandbox=self.sandbox,
+            checks=tuple(self.checks),
+            seconds=round(time.monotonic() - self.started, 3),
+        )
+
+
+class Gate:
+    """Judges heads. One a repository; may be asked for several at once."""
+
+    def __init__(
+        self, repo: Repo, sandbox: Callable[[], Awaitable[Sandbox]], rules: Rules, cache: Path
+    ) -> None:
+        """Set the gate up; nothing is started yet.
+
+        Args:
+            repo: Where the commits are.
+            sandbox: Opens the sandbox, at its first use; it stays the opener's to close.
+            rules: What is allowed, and which checks there are.
+            cache: Folder for what can be worked out again: lists of tests, types.
+        """
+        self._repo = repo
+        self._open = sandbox
+        self._rules = rules
+        self._cache = cache
+        self._passed: dict[tuple[str, ...], tuple[Check, ...]] = {}
+
+    async def judge(
+        self, base: str, head: str, *, by_person: bool = False, tell: Tell = lambda _: None
+    ) -> GateReport:
+        """Judge what `main` at `base` would become with `head`.
+
+        Args:
+            base: A commit of main.
+            head: The commit that asks to be merged.
+            by_person: People made `head` on main by hand: kernel files may differ, and its own settings and tests
+                are what it is judged by.
+            tell: Hears about progress.
+
+        Returns:
+            The report. `unknown` when it could not be found out, with a finding that says why.
+        """
+        case = _Case(base, head, by_person)
+        try:
+            verdict = await self._judge(case, tell)
+        except SandboxUnavailable as error:
+            verdict = _unknown(case, "no_sandbox", str(error))
+        except NotJudgeable as error:
+            verdict = _unknown(case, "not_judgeable", str(error))
+        except (GitFailed, OSError) as error:
+            verdict = _unknown(
+                case, "not_readable", f"the gate could not read or write what it needs: {error}"
+            )
+        except Exception as error:  # noqa: BLE001 - a fault of the gate must end in red, never in a pass or a crash
+            verdict = _unknown(
+                case, "gate_fault", f"a fault of the gate itself: {type(error).__name__}: {error}"
+            )
+        return case.report(verdict, self._rules.policy)
+
+    async def _judge(self, case: _Case, tell: Tell) -> Verdict:
+        repo = self._repo
+        for rev in (case.base, case.head):
+            if await asyncio.to_thread(repo.resolve, rev) is None:
+                return _unknown(case, "no_such_commit", f"there is no commit {rev[:80]!r} in {repo.root}")
+        merged = await asyncio.to_thread(repo.merge_tree, case.base, case.head)
+        if isinstance(merged, Conflict):
+            where = ", ".join(merged.paths[:10])
+            message = (
+                f"it cannot be merged, because main changed the same places in {where}; ask for it again"
+            )
+            paths = [
+                evidence.no("conflict", f"{path} was changed on both sides", path)
+                for path in merged.paths[1:]
+            ]
+            first = evidence.no("conflict", message, merged.paths[0] if merged.paths else "")
+            case.checks.append(
+                Check(name="merge", passed=False, seconds=0, summary=message, findings=(first, *paths))
+            )
+            return "failed"
+        tell("reading the change")
+        policy = await asyncio.to_thread(self._policy, case, merged)
+        case.checks.append(policy)
+        if not policy.passed:
+            return "refused"
+        case.tree = merged
+        sandbox = await self._open()
+        case.sandbox = sandbox.info
+        known = self._passed_before(case)
+        if known is None:
+            tell(f"checking in {sandbox.info.backend}")
+            known = await self._checks(case, sandbox)
+        case.checks += known
+        if not all(check.passed for check in case.checks):
+            return "failed"
+        self._passed[self._identity(case, by_person=case.by_person)] = known
+        return "passed"
+
+    def _policy(self, case: _Case, tree: str) -> Check:
+        started = time.monotonic()
+        findings: dict[Finding, None] = {}
+        number = 0
+        for old, new in self._steps(case, tree):
+            differing = self._repo.changes(old, new)
+            number = number or len(differing)
+            few = len(differing) <= self._rules.change.max_files
+            changes = read_changes(self._repo, differing, content=few and not case.by_person)
+            paths = self._repo.entries(old).keys()
+            decision = review_changes(changes, self._rules, by_person=case.by_person, existing=paths)
+            findings.update(dict.fromkeys(decision.findings))
+        wrong = [finding for finding in findings if finding.severity is Severity.REFUSE]
+        looks = sum(finding.severity is Severity.REVIEW for finding in findings)
+        summary = wrong[0].message if wrong else f"{number} {'file' if number == 1 else 'files'} may change"
+        summary += f", {looks} to look at" if looks and not wrong else ""
+        seconds = round(time.monotonic() - started, 3)
+        return Check(
+            name="policy", passed=not wrong, seconds=seconds, summary=summary, findings=tuple(findings)
+        )
+
+    def _steps(self, case: _Case, tree: str) -> Sequence[tuple[str, str]]:
+        """What is reviewed: the merge, and head's own commits, whose content would enter the history."""
+        steps = [(self._repo.tree_of(case.base), tree)]
+        if not case.by_person:
+            for commit in self._repo.between(case.base, case.head):
+                parent = self._repo.parents(commit)[:1]
+                if parent and (parent[0], commit) != (case.base, case.head):
+                    steps.append((parent[0], commit))
+        return steps
+
+    def _passed_before(self, case: _Case) -> tuple[Check, ...] | None:
+        """A tree that has passed under the same policy has passed; a stricter pass counts for a person's too."""
+        for by_person in {False, case.by_person}:
+            if known := self._passed.get(self._identity(case, by_person=by_person)):
+                return known
+        return None
+
+    def _identity(self, case: _Case, *, by_person: bool) -> tuple[str, ...]:
+        return (case.tree, self._rules.policy, case.sandbox.image if case.sandbox else "", str(by_person))
+
+    async def _checks(self, case: _Case, sandbox: Sandbox) -> tuple[Check, ...]:
+        judged_by = case.tree if case.by_person else case.base
+        assembly = await asyncio.to_thread(assemble, self._repo, judged_by, case.tree, self._rules)
+        changed = await asyncio.to_thread(self._changed_python, case)
+        checks = Checks(self._repo, sandbox, self._rules, self._cache)
+        parts = [checks.static(assembly, changed)]
+        if "tests" in self._rules.gate.checks:
+            parts.append(checks.tests(assembly, None if case.by_person else case.base))
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return tuple(check for part in found for check in part)
+
+    def _changed_python(self, case: _Case) -> dict[str, bytes]:
+        """Python files that the change writes, with what stood there before."""
+        changes = self._repo.changes(self._repo.tree_of(case.base), case.tree)
+        written = [
+            change
+            for change in changes
+            if change.new and change.path.endswith(".py") and change.new.kind == "blob"
+        ]
+        blobs = self._repo.blobs(
+            change.old.sha for change in written if change.old and change.old.kind == "blob"
+        )
+        return {change.path: blobs.get(change.old.sha, b"") if change.old else b"" for change in written}
+
+
+def _unknown(case: _Case, rule: str, message: str) -> Verdict:
+    case.checks.append(evidence.failed("gate", evidence.no(rule, message)))
+    return "unknown"

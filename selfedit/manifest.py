@@ -1,0 +1,180 @@
+"""What became of the tests: every test that base has must run and pass, and new ones beside them.
+
+The manifest is the list of base's test ids, collected on base in a sandbox of its own. A test that a proposal
+renames, empties or keeps from being found is therefore missing, however green the rest is. A skip (or an
+expected failure) counts as passed only for a test of base that is skipped on base, too.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from policies.decision import Finding
+from selfedit.evidence import MOST_FINDINGS, Told, no
+from selfedit.types import Check
+
+LEFT_OUT = frozenset({"skipped", "xfailed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The witness's events, put in order: what was found, what became of it, and what did not load."""
+
+    collected: tuple[str, ...]
+    outcomes: dict[str, str]
+    reasons: dict[str, tuple[str, int | None]]
+    broken: dict[str, str]
+    unfinished: str
+    """The test that had begun, but not ended, when the last event came."""
+
+
+def read(told: Told) -> Ran | Finding:
+    """Put events in order, or say that they cannot be what the witness told."""
+    collected: list[str] = []
+    outcomes: dict[str, str] = {}
+    reasons: dict[str, tuple[str, int | None]] = {}
+    broken: dict[str, str] = {}
+    unfinished = ""
+    garbled = no(
+        "no_report", "what was told of the tests makes no sense; code under test may not write there"
+    )
+    if told.garbled:
+        return garbled
+    for event in told.told:
+        match event:
+            case {"collected": list(names)}:
+                collected += [str(name) for name in names]
+            case {"broken": str(name), "why": str(why)}:
+                broken[name] = why
+            case {"begun": str(name)}:
+                unfinished = name
+            case {
+                "id": str(name),
+                "outcome": "passed" | "failed" | "skipped" | "xfailed" as outcome,
+                "why": str(why),
+            }:
+                unfinished = ""
+                if outcomes.get(name) != "failed":
+                    outcomes[name] = outcome
+                    reasons[name] = (why, line if isinstance(line := event.get("line"), int) else None)
+            case _:
+                return garbled
+    return Ran(tuple(collected), outcomes, reasons, broken, unfinished)
+
+
+def listed(told: Told) -> tuple[str, ...] | Finding:
+    """The ids that a collecting run found, for the manifest of base."""
+    ran = read(told)
+    if isinstance(ran, Finding):
+        return ran
+    if told.timed_out or told.exit is None:
+        return no("timed_out", "listing the tests that main has did not end in time")
+    if told.exit not in (0, 1, 2, 5) or (not ran.collected and told.exit not in (2, 5)):
+        tail = " ".join((told.err or told.out).split())[-400:]
+        return no("tool_failed", f"the tests that main has cannot be listed (exit code {told.exit}): {tail}")
+    return ran.collected
+
+
+def doubtful(told: Told, expected: Collection[str]) -> tuple[str, ...]:
+    """Tests of base that were left out now, so that base has to be asked whether that is new."""
+    ran = read(told)
+    if isinstance(ran, Finding):
+        return ()
+    return tuple(name for name in expected if ran.outcomes.get(name) in LEFT_OUT)
+
+
+def judge_tests(
+    told: Told, expected: Collection[str] | None, left_out_on_base: Collection[str] = ()
+) -> Check:
+    """Whether the tests speak for the change.
+
+    Args:
+        told: What the witness told.
+        expected: Ids that have to be there; None where a person's commit brings its own.
+        left_out_on_base: Ids that are skipped or expected to fail on base.
+    """
+    ran = read(told)
+    findings = [ran] if isinstance(ran, Finding) else list(_faults(told, ran, expected, left_out_on_base))
+    summary = _summary(ran, expected) if not findings and isinstance(ran, Ran) else _count(len(findings))
+    shown = tuple(findings[:MOST_FINDINGS])
+    return Check(name="tests", passed=not findings, seconds=told.seconds, summary=summary, findings=shown)
+
+
+def _faults(
+    told: Told, ran: Ran, expected: Collection[str] | None, left_out_on_base: Collection[str]
+) -> list[Finding]:
+    found = [_of_file(name, why) for name, why in ran.broken.items()]
+    for name, outcome in ran.outcomes.items():
+        if outcome == "failed":
+            found.append(_of_test("test_failed", name, ran, f"failed{_reason(ran.reasons[name][0])}"))
+        elif outcome in LEFT_OUT and expected is not None and name not in left_out_on_base:
+            if name in expected:
+                found.append(_of_test("test_skipped", name, ran, "was left out, and it is not on main"))
+            else:
+                found.append(
+                    _of_test("new_test_skipped", name, ran, "is new and was left out; it has to run")
+                )
+    if told.timed_out:
+        what = f"{ran.unfinished} was still running" if ran.unfinished else "the tests were still running"
+        return [
+            *found,
+            no("timed_out", f"{what} after {told.seconds:.0f} s; look for a loop", _path(ran.unfinished)),
+        ]
+    if not told.sentinel:
+        what = f" during {ran.unfinished}" if ran.unfinished else ""
+        tail = "" if ran.collected else _reason(told.err or told.out)
+        message = f"the tests ended{what} (exit code {told.exit}) before their end was reported{tail}"
+        return [*found, no("no_report", message, _path(ran.unfinished))]
+    if told.sentinel != ("failed",):
+        return [
+            *found,
+            no("sentinel_not_failed", "a test that must fail did not; something makes tests pass"),
+        ]
+    if told.exit != 1:
+        return [
+            *found,
+            no("exit_mismatch", f"the tests ended with exit code {told.exit}, which does not fit the report"),
+        ]
+    if not ran.broken:
+        missing = (set(expected or ()) | set(ran.collected)) - ran.outcomes.keys()
+        order = [*(expected or ()), *ran.collected]
+        found += [
+            no("manifest_missing", f"{name} did not run, and it is one of main's tests", _path(name))
+            for name in dict.fromkeys(order)
+            if name in missing
+        ]
+    return found
+
+
+def _summary(ran: Ran, expected: Collection[str] | None) -> str:
+    if not ran.outcomes:
+        return "no tests"
+    passed = sum(outcome == "passed" for outcome in ran.outcomes.values())
+    left = len(ran.outcomes) - passed
+    fresh = 0 if expected is None else len(ran.outcomes.keys() - set(expected))
+    more = [f"{fresh} of them new"] * bool(fresh) + [f"{left} left out as on main"] * bool(left)
+    return ", ".join([f"{passed} passed", *more])
+
+
+def _count(number: int) -> str:
+    return f"{number} {'thing' if number == 1 else 'things'} to mend"
+
+
+def _of_file(name: str, why: str) -> Finding:
+    return no("test_not_loaded", f"{name or 'the tests'} cannot be loaded{_reason(why)}", _path(name))
+
+
+def _of_test(rule: str, name: str, ran: Ran, what: str) -> Finding:
+    return no(rule, f"{name} {what}", _path(name), ran.reasons[name][1])
+
+
+def _path(name: str) -> str:
+    return name.partition("::")[0]
+
+
+def _reason(why: str) -> str:
+    """The lines in which pytest says what was wrong, else the last one."""
+    lines = [line[1:].strip() for line in why.splitlines() if re.match(r"E\s", line)]
+    lines = [line for line in lines if line][:6] or [line.strip() for line in why.strip().splitlines()[-1:]]
+    text = " | ".join(lines)[:800]
+    return f": {text}" if text else ""

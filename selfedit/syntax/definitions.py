@@ -1,0 +1,337 @@
+"""Edits of whole definitions: replace, add, delete."""
+
+import ast
+import re
+from dataclasses import dataclass
+
+from selfedit.edits import AddClass, AddFunction, DeleteSymbol, ReplaceClass, ReplaceFunction
+from selfedit.syntax.document import Definition, Document, Kind, assigned_names, kind_of
+from selfedit.syntax.text import NEWLINE, No, Piece, indent_of, is_blank, moved, read_piece, with_newlines
+from selfedit.syntax.tree import block_indent, place_of
+
+_BLANK_RUN = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))+")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+Definable = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def replace_definition(
+    document: Document, edit: ReplaceFunction | ReplaceClass, *, whole: bool = False
+) -> str | No:
+    """Put a function or class in another's place.
+
+    Decorators belong to the definition: a source without them takes them away. The comment lines directly above it,
+    and those that end its block, stay unless the source brings its own.
+    """
+    kind: Kind = "function" if isinstance(edit, ReplaceFunction) else "class"
+    definition = document.find(edit.target, (kind,))
+    if isinstance(definition, No):
+        return definition
+    place = place_of(document, definition, whole=whole)
+    if isinstance(place, No):
+        return place
+    read = _one(edit.source, kind, place.indent)
+    if isinstance(read, No):
+        return read
+    name = definition.name.rpartition(".")[2]
+    if read.node.name != name:
+        return No(
+            "wrong_name",
+            f"the source defines `{read.node.name}` and not `{name}`; keep the name, or use rename_symbol for it",
+            (name,),
+        )
+    text = moved(read.piece, place.indent)
+    if isinstance(text, No):
+        return text
+    start = place.top if read.piece.leads_with_comment else place.head
+    end = place.end
+    if read.piece.ends_with_comment:
+        end = len(document.text[: place.tail].rstrip("\r\n")) if place.tail > place.stop else end
+    return document.spliced(start, end, with_newlines(text, document.text[start:end], document.newline))
+
+
+@dataclass(frozen=True)
+class _Read:
+    piece: Piece
+    node: Definable
+
+
+def _one(source: str, kind: Kind, place: str | None = None) -> _Read | No:
+    piece = read_piece(source, place)
+    if isinstance(piece, No):
+        return piece
+    wanted = _FUNCTIONS if kind == "function" else (ast.ClassDef,)
+    if len(piece.body) == 1 and isinstance(piece.body[0], wanted):
+        return _Read(piece, piece.body[0])
+    there = ", ".join(_called(node) for node in piece.body[:5]) or "no code"
+    return No(
+        "not_one_definition",
+        f"the source must be exactly one {kind}, with what is above it; it holds {there}",
+    )
+
+
+def _called(node: ast.stmt) -> str:
+    if isinstance(node, _DEFINITIONS):
+        return f"the {kind_of(node)} `{node.name}`"
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return f"the import `{ast.unparse(node)}` (use add_import)"
+    return f"other code (line {node.lineno})"
+
+
+def add_definition(document: Document, edit: AddFunction | AddClass) -> str | No:
+    """Add a function or class: after a name, else at the end of a class or of the module.
+
+    The end of a module is before its `if __name__ == "__main__":`.
+    """
+    read = _one(edit.source, "function" if isinstance(edit, AddFunction) else "class")
+    if isinstance(read, No):
+        return read
+    owner = None
+    if edit.into is not None:
+        owner = document.find(edit.into, ("class",))
+        if isinstance(owner, No):
+            return owner
+    sibling = None
+    if edit.after is not None:
+        sibling = _sibling(document, edit.after, owner)
+        if isinstance(sibling, No):
+            return sibling
+    scope = owner.name if owner else (sibling.name.rpartition(".")[0] if sibling else "")
+    name = f"{scope}.{read.node.name}" if scope else read.node.name
+    taken = [other for other in document.definitions if other.name == name]
+    if taken and not _goes_with(read.node):
+        return No(
+            "exists",
+            f"`{name}` is defined already at line {taken[0].node.lineno}; use replace_{taken[0].kind} or another name",
+            (name,),
+        )
+    if sibling is not None:
+        return _insert_after(document, sibling, read.piece)
+    if owner is not None:
+        return _insert_last(document, owner, read.piece)
+    return append_to_module(document, read.piece)
+
+
+def _sibling(document: Document, after: str, owner: Definition | None) -> Definition | No:
+    scope = owner.name if owner else ""
+    full = after if not scope or after.startswith(f"{scope}.") else f"{scope}.{after}"
+    same = [other for other in document.definitions if other.name == full.replace(".<locals>.", ".")]
+    found = same[-1] if same else document.find(full)
+    if isinstance(found, Definition) and owner and found.name.rpartition(".")[0] != scope:
+        return No("unknown_target", f"`{after}` does not stand in `{scope}`")
+    return found
+
+
+def _goes_with(node: Definable) -> bool:
+    """Whether a definition is made to stand beside others of its name."""
+    for decorator in node.decorator_list:
+        bare = decorator.func if isinstance(decorator, ast.Call) else decorator
+        last = bare.attr if isinstance(bare, ast.Attribute) else getattr(bare, "id", "")
+        if last in ("overload", "setter", "getter", "deleter", "register"):
+            return True
+    return False
+
+
+def _insert_after(document: Document, sibling: Definition, piece: Piece) -> str | No:
+    place = place_of(document, sibling)
+    if isinstance(place, No):
+        return place
+    at = place.tail
+    index = next(number for number, node in enumerate(sibling.block) if node is sibling.node)
+    doc = _own_docstring(sibling, index)
+    if doc is not None:
+        at = document.lines.stop(doc.end_lineno or doc.lineno)
+        index += 1
+    return _inserted(document, piece, at, place.indent, follows=index + 1 < len(sibling.block))
+
+
+def _insert_last(document: Document, owner: Definition, piece: Piece) -> str | No:
+    place = place_of(document, owner)
+    if isinstance(place, No) or not isinstance(owner.node, ast.ClassDef):
+        return place if isinstance(place, No) else No("wrong_kind", f"`{owner.name}` is no class")
+    indent = block_indent(document, owner, place)
+    body = owner.node.body
+    begin = document.span(body[0])[0]
+    if body[0].lineno == owner.node.lineno or not is_blank(
+        document.text[document.lines.starts[body[0].lineno - 1] : begin]
+    ):
+        return _insert_into_line(
+            document, piece, begin, place.end, indent, keep=not _is_filler(body[0]) or len(body) > 1
+        )
+    filler = body[-1]
+    if _is_filler(filler) and (len(body) == 1 or (len(body) == 2 and _is_string(body[0]))):
+        start, stop = document.lines.starts[filler.lineno - 1], document.lines.stop(filler.lineno)
+        text = _fitted(document, piece, indent)
+        if isinstance(text, No):
+            return text
+        gap = document.newline if len(body) == 2 and body[0].end_lineno == filler.lineno - 1 else ""
+        ends = document.newline if document.text[start:stop].endswith(("\n", "\r")) else ""
+        return document.spliced(start, stop, gap + text + ends)
+    return _inserted(document, piece, place.tail, indent, follows=False)
+
+
+def _insert_into_line(
+    document: Document, piece: Piece, begin: int, end: int, indent: str, *, keep: bool
+) -> str | No:
+    """Give a class whose body stands on its own line a body of lines."""
+    text = _fitted(document, piece, indent)
+    if isinstance(text, No):
+        return text
+    newline = document.newline
+    line = document.text[begin:end]
+    header = document.text[:begin].rstrip(" \t")
+    if keep:
+        return f"{header}{newline}{indent}{line}{newline}{newline}{text}{document.text[end:]}"
+    note = line[line.index("#") :] if "#" in line else ""
+    return f"{header}{'  ' if note else ''}{note}{newline}{text}{document.text[end:]}"
+
+
+def _is_filler(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
+    )
+
+
+def _is_string(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def append_to_module(document: Document, piece: Piece) -> str | No:
+    """Put code at a module's end, before its `if __name__ == "__main__":`."""
+    body = document.tree.body
+    last = len(body) - 1
+    if body and isinstance(body[-1], ast.If) and "__name__" in ast.dump(body[-1].test):
+        last -= 1
+    if not body:
+        return _inserted(document, piece, len(document.text), "", follows=False)
+    if last < 0:
+        text = _fitted(document, piece, "")
+        at = document.lines.starts[body[0].lineno - 1]
+        return text if isinstance(text, No) else document.spliced(at, at, text + document.newline * 3)
+    tail = document.tail_of(body[last])
+    return _inserted(document, piece, tail, "", follows=last + 1 < len(body))
+
+
+def _fitted(document: Document, piece: Piece, indent: str) -> str | No:
+    text = moved(piece, indent)
+    return text if isinstance(text, No) else with_newlines(text, document.text, document.newline)
+
+
+def _inserted(document: Document, piece: Piece, at: int, indent: str, *, follows: bool) -> str | No:
+    """The text with code put in at a line's begin, with blank lines around it."""
+    text = _fitted(document, piece, indent)
+    if isinstance(text, No):
+        return text
+    newline = document.newline
+    above, below = document.text[:at], document.text[at:]
+    blanks = 1 if indent else 2
+    if not above.strip():
+        return f"{above}{text}{newline}{newline * 2 if below.strip() else ''}{below}"
+    if not above.endswith(("\n", "\r")):
+        return f"{above}{newline * (blanks + 1)}{text}{below}"
+    there = _count(_blank_run(below))
+    gap = newline * max(blanks - there, 0) if follows or (below.strip() and not indent) else ""
+    missing = max(blanks - _count(above[len(_without_blank_end(above)) :]), 0)
+    return f"{above}{newline * missing}{text}{newline}{gap}{below}"
+
+
+def _blank_run(text: str) -> str:
+    """The blank lines that a text begins with."""
+    match = _BLANK_RUN.match(text)
+    return match.group() if match else ""
+
+
+def _without_blank_end(text: str) -> str:
+    """A text of whole lines without the blank ones at its end."""
+    stop = len(text)
+    for line in reversed(NEWLINE.split(text)[:-1]):
+        if line.strip(" \t"):
+            break
+        begin = len(text[:stop].removesuffix("\n").removesuffix("\r")) if stop else 0
+        stop = begin - len(line)
+    return text[:stop]
+
+
+def _count(blank: str) -> int:
+    return len(NEWLINE.findall(blank))
+
+
+def delete_symbol(document: Document, edit: DeleteSymbol) -> str | No:
+    """Take a definition away with its comments, and one of the two gaps around it."""
+    definition = document.find(edit.target)
+    if isinstance(definition, No):
+        return definition
+    node, block = definition.node, definition.block
+    if isinstance(node, ast.Assign) and (len(node.targets) > 1 or len(assigned_names(node)) > 1):
+        others = ", ".join(f"`{name}`" for name in assigned_names(node))
+        return No(
+            "not_a_constant",
+            f"line {node.lineno} assigns {others} together; only a plain `name = value` can be deleted",
+        )
+    index = next(number for number, other in enumerate(block) if other is node)
+    doc = _own_docstring(definition, index)
+    begin, end = document.span(node)
+    neighbours = [
+        other for other in (block[index - 1] if index else None, *block[index + 1 : index + 2]) if other
+    ]
+    if not isinstance(node, _DEFINITIONS):
+        together = _deleted_in_line(document, definition, index, begin, end)
+        if together is not None:
+            return together
+    place = place_of(document, definition)
+    if isinstance(place, No):
+        return place
+    start, stop = place.top, place.tail
+    if doc is not None:
+        stop = document.lines.stop(doc.end_lineno or doc.lineno)
+    elif not isinstance(node, _DEFINITIONS):
+        stop = place.stop
+    if not isinstance(node, _DEFINITIONS) and not is_blank(document.text[stop : stop + 1]) and neighbours:
+        # A comment above several lines speaks for all of them.
+        following = document.lines.content(min(document.lines.line(stop), len(document.lines)))
+        start = place.head if indent_of(following) == place.indent and not is_blank(following) else start
+    if len(block) == (2 if doc is not None else 1) and not isinstance(definition.owner, ast.Module):
+        ends = document.text[:stop][len(document.text[:stop].rstrip("\r\n")) :]
+        return document.spliced(
+            start, stop, f"{place.indent}pass{ends[:2] if ends.startswith(chr(13)) else ends[:1]}"
+        )
+    return _without(document, start, stop, first=index == 0 and not isinstance(definition.owner, ast.Module))
+
+
+def _deleted_in_line(
+    document: Document, definition: Definition, index: int, begin: int, end: int
+) -> str | None:
+    """The text without a constant that shares its line; None when it does not."""
+    block = definition.block
+    if index + 1 < len(block) and block[index + 1].lineno == definition.node.end_lineno:
+        return document.spliced(begin, document.span(block[index + 1])[0], "")
+    if index and block[index - 1].end_lineno == definition.node.lineno:
+        return document.spliced(document.span(block[index - 1])[1], end, "")
+    line = document.text[document.lines.starts[definition.node.lineno - 1] : begin]
+    return document.spliced(begin, end, "pass") if not is_blank(line) else None
+
+
+def _own_docstring(definition: Definition, index: int) -> ast.stmt | None:
+    """The bare string that describes the constant above it."""
+    following = definition.block[index + 1 : index + 2]
+    if definition.kind == "constant" and following and _is_string(following[0]):
+        return following[0] if following[0].lineno > (definition.node.end_lineno or 0) else None
+    return None
+
+
+def _without(document: Document, start: int, stop: int, *, first: bool) -> str:
+    """The text without a range of lines, and without the smaller one of the blank gaps around it."""
+    below = document.text[stop:]
+    gap = _blank_run(below)
+    above = document.text[:start]
+    kept = _without_blank_end(above)
+    if not kept:
+        return below[len(gap) :]
+    if first:
+        return above + below[len(gap) :]
+    before, after = _count(above[len(kept) :]), _count(gap)
+    return above + below[len(gap) :] if before > after and below.strip() else kept + below

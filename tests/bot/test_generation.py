@@ -1,0 +1,243 @@
+"""Live code comes to life as a set, from its texts alone, beside what runs; or it does not, and nothing is left."""
+
+import asyncio
+import gc
+import linecache
+import sys
+import traceback
+import weakref
+
+import pytest
+
+from bot.feature import Turn
+from bot.generation import Generation, Generations, LiveError, build, canary
+from bot.texts import GenerationProblem
+from selfedit.types import LoadPlan
+from tests.fakes.plans import echo, plan
+
+ASK = Turn(text="", author="console:ann", conversation="test")
+
+
+def traces() -> tuple[list[str], int, list[str]]:
+    """What generations leave in the interpreter's tables."""
+    names = [name for name in sys.modules if name.startswith("theseus_")]
+    return names, len(sys.meta_path), [name for name in linecache.cache if "@" in name]
+
+
+def refused(files: dict[str, str]) -> str:
+    before = traces()
+    with pytest.raises(GenerationProblem) as caught:
+        build(plan(files))
+    assert traces() == before
+    return str(caught.value)
+
+
+def feature(body: str) -> dict[str, str]:
+    return {"bot/live/one/feature.py": body}
+
+
+async def test_a_generation_answers_commands_and_chat() -> None:
+    """What a feature registered is what answers."""
+    generation = build(echo("ahoy"))
+    assert await generation.respond("say", ASK) == "ahoy"
+    assert await generation.respond(None, ASK) == "ahoy"
+
+
+async def test_two_generations_stand_side_by_side() -> None:
+    """Each generation answers with its own code, whatever was loaded after it, even of the same commit."""
+    first, second = build(echo("first")), build(echo("second"))
+    assert [await g.respond("say", ASK) for g in (first, second, first)] == ["first", "second", "first"]
+
+
+async def test_relative_imports_stay_within_the_generation() -> None:
+    """A feature's helper module is the one of its own commit."""
+    files = {
+        "bot/live/__init__.py": '"""Live."""\n',
+        "bot/live/one/words.py": "WORD = 'old'\n",
+        "bot/live/one/feature.py": """
+            from .words import WORD
+            async def say(turn): return WORD
+            def setup(registry): registry.command("say", say, usage="say", summary="says")
+        """,
+    }
+    old = build(plan(files))
+    new = build(plan(files | {"bot/live/one/words.py": "WORD = 'new'\n"}))
+    assert [await old.respond("say", ASK), await new.respond("say", ASK)] == ["old", "new"]
+
+
+async def test_prompts_are_the_texts_of_the_commit() -> None:
+    """A prompt is known by its name without ending, and its hash is told with those of the code."""
+    loaded = build(plan({**dict(_texts(echo("x"))), "agent/live/prompts/chat.md": "Be kind.\n"}))
+    assert dict(loaded.prompts) == {"chat": "Be kind.\n"}
+    assert set(loaded.blobs) == {"bot/live/echo/feature.py", "agent/live/prompts/chat.md"}
+
+
+async def test_a_text_that_is_not_its_blob_is_never_run() -> None:
+    """A single changed byte refuses the whole set before any of it is executed."""
+    good = echo("x")
+    forged = good.files[0].model_copy(update={"text": "raise SystemExit"})
+    with pytest.raises(GenerationProblem, match="not the blob"):
+        build(good.model_copy(update={"files": (forged,)}))
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("def broken(:\n", "feature.py:1: SyntaxError"),
+        ("x = 1\nraise ValueError('no luck')\n", "feature.py:2: ValueError: no luck"),
+        ("raise SystemExit(3)\n", "feature.py:1: SystemExit"),
+        ("from .gone import x\n", "gone"),
+        ("import bot.live.other\n", "never from the working tree"),
+        ("from bot import live\n", "never from the working tree"),
+        ("def f():\n    from agent.live import tools\n", "never from the working tree"),
+        ("x = 1\n", "no function setup"),
+        ("async def setup(registry): pass\n", "plain function"),
+        ("def setup(registry):\n    1 / 0\n", "feature.py:2: ZeroDivisionError"),
+        ("def setup(r): r.command('approve', setup, usage='', summary='')\n", "belongs to the kernel"),
+        ("def setup(r): r.command('a b', setup, usage='', summary='')\n", "no name for a command"),
+        ("def setup(r):\n  r.chat(setup)\n  try: r.chat(setup)\n  except Exception: pass\n", "only one can"),
+    ],
+)
+def test_broken_code_is_refused_with_its_place(body: str, says: str) -> None:
+    """Whatever way a feature fails to load, a sentence says where and what, and nothing is left behind."""
+    assert says in refused(feature(body))
+
+
+def test_a_name_taken_twice_refuses_the_set() -> None:
+    """Two features that answer to the same command are not loaded, not even the first of them."""
+    taken = "def setup(r): r.command('say', setup, usage='', summary='')\n"
+    assert "taken" in refused({"bot/live/a/feature.py": taken, "bot/live/b/feature.py": taken})
+
+
+@pytest.mark.parametrize("path", ["bot/live/my-word.py", "bot/live/one.py"])
+def test_files_that_cannot_be_imported_refuse_the_set(path: str) -> None:
+    """A file that no import could reach, or that a folder hides, is an error and not silently left out."""
+    assert path in refused({**feature("def setup(registry): pass\n"), path: "x = 1\n"})
+
+
+def test_a_set_without_features_is_refused() -> None:
+    """Code that answers to nothing is not brought to life."""
+    assert "nothing would answer" in refused({"bot/live/__init__.py": "", "tests/live/test_x.py": "x = 1\n"})
+
+
+async def test_a_traceback_shows_the_line_of_the_commit() -> None:
+    """Errors of live code are traced to file, commit and source line, though no such file is looked at."""
+    body = "async def say(turn):\n    return 1 // 0\ndef setup(r): r.chat(say)\n"
+    generation = build(plan(feature(body), "abcdef0123"))
+    with pytest.raises(LiveError) as caught:
+        await generation.respond(None, ASK)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "bot/live/one/feature.py@abcdef0" in shown
+    assert "return 1 // 0" in shown
+
+
+@pytest.mark.parametrize("error", ["SystemExit(2)", "KeyboardInterrupt()", "GeneratorExit()", "ValueError('x')"])
+async def test_any_exception_is_the_error_of_its_request(error: str) -> None:
+    """An exit or an interrupt out of a handler fails that one request and nothing else."""
+    generation = build(plan(feature(f"async def say(turn): raise {error}\ndef setup(r): r.chat(say)\n")))
+    with pytest.raises(LiveError, match=error.partition("(")[0]):
+        await generation.respond(None, ASK)
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_an_error() -> None:
+    """Live code that raises CancelledError by itself has failed."""
+    body = "import asyncio\nasync def say(turn): raise asyncio.CancelledError\ndef setup(r): r.chat(say)\n"
+    with pytest.raises(LiveError, match="CancelledError"):
+        await build(plan(feature(body))).respond(None, ASK)
+
+
+async def test_an_answer_that_is_no_text_is_an_error() -> None:
+    """Features answer with text, nothing else."""
+    with pytest.raises(LiveError, match="int"):
+        await build(plan(feature("async def say(turn): return 7\ndef setup(r): r.chat(say)\n"))).respond(None, ASK)
+
+
+async def test_a_request_ends_on_the_generation_on_which_it_began() -> None:
+    """A swap in the middle of a request changes the next answer, not this one."""
+    body = """
+        async def say(turn):
+            await turn.brain.wait()
+            return WORD
+        WORD = {!r}
+        def setup(r): r.chat(say)
+    """
+    gate = asyncio.Event()
+    generations = Generations()
+    for word in ("old", "new"):
+        generations.swap(build(plan(feature(body.format(word)), word)))
+        if word == "old" and (old := generations.current):
+            turn = Turn(text="", author="a", conversation="c", brain=gate)  # type: ignore[arg-type]  # just to wait on
+            waiting = asyncio.create_task(old.respond(None, turn))
+            await asyncio.sleep(0)
+    gate.set()
+    assert await waiting == "old"
+    assert generations.current is not None
+    assert await generations.current.respond(None, turn) == "new"
+
+
+def test_the_generation_before_is_at_hand() -> None:
+    """Swapping back finds the former generation where it was, and a third one lets the first go."""
+    generations = Generations()
+    first, second, third = (build(echo("x", commit)) for commit in ("aaa", "bbb", "ccc"))
+    for generation in (first, second):
+        generations.swap(generation)
+    assert generations.known(first.commit) is first
+    generations.swap(first)
+    assert generations.current is first
+    assert generations.known(second.commit) is second
+    generations.swap(third)
+    assert generations.known(second.commit) is None
+
+
+def test_old_generations_are_freed() -> None:
+    """Of fifty generations swapped in one after another only the last two are held, modules and lines included."""
+    generations = Generations()
+    held: list[weakref.ref[Generation]] = []
+    gc.collect()  # what failed requests of other tests still hold
+    before = traces()
+    for number in range(50):
+        generations.swap(build(echo(str(number), f"{number:040x}")))
+        assert generations.current is not None
+        held.append(weakref.ref(generations.current))
+    assert [number for number, ref in enumerate(held) if ref() is not None] == [48, 49]
+    assert len(traces()[0]) - len(before[0]) == 2 * 5
+    assert len(traces()[2]) - len(before[2]) == 2
+    del generations
+    assert traces() == before
+
+
+def test_freeing_needs_no_garbage_collector() -> None:
+    """A generation's functions go with it at once, so that no collection has to pause the loop for them."""
+    gc.collect()
+    gc.disable()
+    try:
+        generation = build(echo("x"))
+        function = weakref.ref(generation.commands["say"].respond)
+        del generation
+        assert function() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return ''", "nothing"),
+        ("raise KeyError('k')", "KeyError"),
+        ("import asyncio; await asyncio.sleep(60)", "did not answer"),
+    ],
+)
+async def test_the_canary_finds_features_that_cannot_talk(body: str, says: str) -> None:
+    """A generation whose features fail at a first message does not get to serve."""
+    generation = build(plan(feature(f"async def say(turn):\n    {body}\ndef setup(r): r.chat(say)\n")))
+    with pytest.raises(GenerationProblem, match=says):
+        await canary(generation, seconds=0.05)
+
+
+async def test_the_canary_lets_a_good_generation_pass() -> None:
+    """A generation that answers is found good."""
+    await canary(build(echo("ahoy")))
+
+
+def _texts(of: LoadPlan) -> list[tuple[str, str]]:
+    return [(file.path, file.text) for file in of.files]

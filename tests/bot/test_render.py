@@ -1,0 +1,123 @@
+"""Answers are shown whole, plain where nobody looks at a screen, and cannot steer a terminal."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decision import Finding, Severity
+from sandbox.types import Protection, SandboxInfo
+from selfedit import protocol as say
+from selfedit import render
+from selfedit.edits import parse_edits
+from selfedit.types import Check, FileDiff, GateReport, Stage, Traced
+from tests.fakes.steward import STATUS, proposal
+
+EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "unused"}]')
+REPORT = GateReport(
+    verdict="failed",
+    base="a" * 40,
+    head="b" * 40,
+    policy="p",
+    sandbox=SandboxInfo(backend="bubblewrap", image="sha256:" + "d" * 64, reduced=True),
+    checks=(
+        Check(name="lint", passed=True, seconds=0.42, summary="nothing found"),
+        Check(
+            name="tests",
+            passed=False,
+            seconds=2.5,
+            summary="1 of 9 failed",
+            findings=(
+                Finding(rule="test_failed", path="tests/live/test_a.py", line=7, message="1 != 2"),
+                Finding(rule="loosened_types", severity=Severity.REVIEW, path="bot/live/a.py", message="uses Any"),
+            ),
+        ),
+    ),
+    seconds=3.1,
+)
+FULL = proposal(stage=Stage.FAILED, reason="It is shorter.", edits=EDITS, report=REPORT, why="tests failed", notes=("mended",))
+BODIES = [
+    say.ProposalIs(proposal=FULL),
+    say.ProposalsAre(proposals=(FULL, proposal(2))),
+    say.ProposalsAre(proposals=()),
+    say.DiffIs(number=1, head="b" * 40, files=(FileDiff(path="a", text="--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n"),)),
+    STATUS,
+    say.WhyIs(running="a" * 40, traced=(Traced(path="a.py", name="f", commit="c" * 40, proposal=1, title="Less"),)),
+    say.WhyIs(running="", traced=()),
+    say.Progress(number=1, stage=Stage.GATED, text="gate: passed", seconds=3.2),
+    say.News(text="kept"),
+    say.Done(text="halted"),
+    say.Refused(why="no"),
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: type(body).__name__)
+def test_plain_output_is_plain(body: object) -> None:
+    """In a pipe there are no colours, no boxes, no blanks at line ends, and there is something to read."""
+    text = render.plain(render.answer(body))  # type: ignore[arg-type]  # each is a message
+    assert text.strip()
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_a_proposal_shows_all_that_a_reviewer_needs() -> None:
+    """Title, reason, edits in words, each check, each finding with its place, the sandbox and that it is reduced."""
+    text = render.plain(render.proposal(FULL))
+    for part in (
+        "Roll better",
+        "It is shorter.",
+        "delete unused in bot/live/a.py",
+        "mended",
+        "lint",
+        "2.5",
+        "1 of 9 failed",
+        "tests/live/test_a.py:7: 1 != 2 [test_failed]",
+        "review: uses Any",
+        "bubblewrap",
+        "reduced",
+        "bbbbbbbbbbbb",
+        "tests failed",
+    ):
+        assert part in text
+
+
+def test_hashes_and_long_lines_are_not_cut() -> None:
+    """However long the rest of a line is, it is neither cut nor broken in a pipe."""
+    long = "x" * 500
+    assert long in render.plain(render.diff([FileDiff(path="a", text=f"+{long}\n")]))
+    assert "b" * 12 in render.plain(render.proposals([proposal(title="t " * 300)]))
+    assert long in render.plain(render.findings([Finding(rule="r", path="p", message=long)]))
+
+
+def test_the_status_names_what_does_not_hold() -> None:
+    """A protection that is missing is said to be missing."""
+    now = STATUS.model_copy(
+        update={"protections": (Protection(name="no network", held=True), Protection(name="memory limit", held=False))}
+    )
+    lines = render.plain(render.status(now)).splitlines()
+    assert any("does not hold: memory limit" in line for line in lines)
+    assert any("holds: no network" in line and "not" not in line for line in lines)
+
+
+@given(st.text())
+def test_no_text_can_steer_a_terminal(text: str) -> None:
+    """Whatever characters a title or message has, none that moves a cursor or hides text comes through."""
+    shown = render.shown(text)
+    assert all(char.isprintable() or char in "\n\t\u200d" for char in shown)
+    out = io.StringIO()
+    render.write(render.proposal(proposal(title=text)), file=out)
+    assert all(char.isprintable() or char in "\n\t\u200d" for char in out.getvalue())
+
+
+def test_markup_in_outside_text_is_shown_as_it_is() -> None:
+    """Square brackets in a title are part of the title."""
+    assert "[bold]x[/bold]" in render.plain(render.brief(proposal(title="[bold]x[/bold]")))
+
+
+def test_the_next_step_fits_the_stage() -> None:
+    """An open proposal can be approved, a live one taken back, and after the end nothing is asked for."""
+    assert "/approve 7" in render.next_step(proposal(7))
+    assert "/rollback" in render.next_step(proposal(7, Stage.LIVE))
+    assert render.next_step(proposal(7, Stage.REJECTED)) == ""

@@ -1,0 +1,1 @@
+"""Stand-ins for what Theseus talks to, shared by the tests."""
