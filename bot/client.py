@@ -8,12 +8,9 @@ from typing import Any
 import discord
 from discord.http import Route
 
-from bot.control.commands import Unclear, parse
-from bot.surface import Control, Theseus
-from selfedit import render
-
-LONGEST = 1900
-"""Characters of one message; Discord takes 2000, the rest is for the code fence."""
+from bot.control.commands import split
+from bot.messages import Messages, pieces
+from bot.surface import Theseus
 
 log = logging.getLogger("theseus.discord")
 
@@ -26,20 +23,22 @@ class Client(discord.Client):
         intents.message_content = True
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
         self._theseus = theseus
-        self._maintainers = frozenset(maintainers)
-        self._controls: dict[str, Control] = {}
+        self._messages = Messages(theseus, maintainers)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer what is meant for us."""
         if message.author.bot or self.user is None:
             return
         to_us = message.guild is None or self.user in message.mentions
-        if not to_us and not message.content.startswith("/"):
+        command = split(message.content)
+        if not to_us and (
+            command is None or command[0] not in {info.name for info in self._theseus.commands}
+        ):
             return
         text = message.content.replace(f"<@{self.user.id}>", "").replace(f"<@!{self.user.id}>", "").strip()
         try:
             async with message.channel.typing():
-                reply = await self._reply(
+                reply = await self._messages.reply(
                     text, f"discord:{message.author.id}", f"discord:{message.channel.id}"
                 )
             for piece in pieces(reply):
@@ -51,35 +50,6 @@ class Client(discord.Client):
         """Write down what went wrong in an event; the session goes on."""
         del args, kwargs
         log.error("an event failed: %s", event_method, exc_info=sys.exc_info())
-
-    async def _reply(self, text: str, author: str, conversation: str) -> str:
-        asked = parse(text, author, files=False)
-        if asked is None:
-            return await self._theseus.respond(text, author, conversation)
-        if author not in self._maintainers:
-            return (
-                "Only maintainers may do that here; they are listed under [approval] in policies/rules.toml."
-            )
-        if isinstance(asked, Unclear):
-            return asked.why
-        if asked.name == "quit":
-            return "Theseus is ended where it was started, not from here."
-        control = self._controls.setdefault(author, Control(self._theseus))
-        said = render.plain(*await control.carry_out(asked), width=100)
-        return f"```\n{said.replace('```', chr(0x2BC) * 3)}\n```"
-
-
-def pieces(text: str) -> list[str]:
-    """Cut a text into messages that Discord takes, at line ends where that is possible; fences stay fences."""
-    fenced = text.startswith("```\n") and text.endswith("\n```")
-    rest = text[4:-4] if fenced else text
-    cut = []
-    while rest:
-        end = len(rest) if len(rest) <= LONGEST else rest.rfind("\n", 1, LONGEST) + 1 or LONGEST
-        piece, rest = rest[:end], rest[end:]
-        if piece.strip():
-            cut.append(f"```\n{piece.rstrip()}\n```" if fenced else piece)
-    return cut
 
 
 async def serve_discord(theseus: Theseus, token: str, maintainers: Sequence[str], api: str | None) -> None:

@@ -106,7 +106,7 @@ class Console:
         elif left.tries > 1:
             self._show(Text(f"{shown!r} could not be answered: the bot ended over it twice."))
         else:
-            self._show(Text(f"Again: {shown}"))
+            self._show(Text("Once more, the line that was not answered:"))
             await self._answer(left.line, tries=left.tries + 1)
 
     # Lines
@@ -138,8 +138,6 @@ class Console:
         while isinstance(line, TooLong):
             self._show(Text(f"that line has {line.size:,} bytes and was dropped; {MAX_LINE:,} is the limit"))
             line = await self._lines.next()
-        if line is not None and line.strip():
-            self._show(Text(f"> {render.shown(line)}"))
         return line
 
     async def _work(self, line: str) -> bool:
@@ -148,13 +146,16 @@ class Console:
             return True
         asked = parse(line, self._by)
         if isinstance(asked, Unclear):
+            self._echo(line)
             self._show(Text(render.shown(asked.why), "yellow"))
         elif asked is None:
             await self._answer(line)
         elif asked.name == "quit":
+            self._echo(line)
             return False
         else:
             self._inflight.begin(_short(line), control=True)
+            self._echo(line)
             with self._busy(asked.name):
                 parts = await self._control.carry_out(asked)
             self._show(*parts)
@@ -162,11 +163,16 @@ class Console:
         return True
 
     async def _answer(self, line: str, tries: int = 1) -> None:
-        self._inflight.begin(line, control=False, tries=tries)
+        self._inflight.begin(line, control=False, tries=tries)  # first of all: it is not in the pipe any more
+        self._echo(line)
         with self._busy("thinking"):
             reply = await self._theseus.respond(line, self._by, CONVERSATION)
         self._show(Text(render.shown(reply)))
         self._inflight.end()
+
+    def _echo(self, line: str) -> None:
+        if self._session is None:
+            self._show(Text("\n".join(f"> {render.shown(part)}" for part in line.split("\n"))))
 
     # The terminal
 

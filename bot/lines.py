@@ -23,6 +23,7 @@ class Lines:
     """Reads a descriptor byte by byte: a bot that is started again goes on where the last one stopped."""
 
     descriptor: int = 0
+    limit: int = MAX_LINE
     _carried: bytes = field(default=b"", init=False)
 
     async def next(self) -> str | TooLong | None:
@@ -35,7 +36,7 @@ class Lines:
             if byte == b"\n":
                 break
             line += byte
-            if len(line) > MAX_LINE:
+            if len(line) > self.limit:
                 return self._drop(len(line))
         if not line and not byte:
             return None

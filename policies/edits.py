@@ -24,18 +24,18 @@ class Rule:
         check: Yields what is wrong; its docstring is the reason for the rule.
         binds_people: Whether it holds for what a person commits by hand, too.
         on_draft: Whether it can be asked of an edit alone, before there is a tree.
-        stands_still: Whether it is asked of what a change takes away, too.
+        on_deletion: Whether it is asked of what a change takes away, too.
     """
 
     check: Callable[[Source, Rules], Iterator[Finding]]
     binds_people: bool = False
     on_draft: bool = False
-    stands_still: bool = False
+    on_deletion: bool = False
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(file_rules.path_syntax, binds_people=True, on_draft=True),
-    Rule(file_rules.protected_path, on_draft=True, stands_still=True),
+    Rule(file_rules.path_syntax, on_draft=True),
+    Rule(file_rules.protected_path, on_draft=True, on_deletion=True),
     Rule(file_rules.no_link, binds_people=True),
     Rule(file_rules.file_mode),
     Rule(file_rules.size, on_draft=True),
@@ -117,9 +117,9 @@ def _of_pair(pair: Pair, rules: Rules, *, by_person: bool) -> Iterator[Finding]:
     for rule in RULES:
         if (by_person and not rule.binds_people) or fatal:
             continue
-        source = pair.new or (pair.old if rule.stands_still else None)
+        source = pair.new or (pair.old if rule.on_deletion else None)
         before = (
-            pair.old if pair.old is not pair.new and pair.new is not None and not rule.stands_still else None
+            pair.old if pair.old is not pair.new and pair.new is not None and not rule.on_deletion else None
         )
         if source is None:
             continue

@@ -27,7 +27,7 @@ def path_syntax(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def protected_path(source: Source, rules: Rules) -> Iterator[Finding]:
     """Only live code changes by itself; every other path is kernel."""
-    if zone_of(source.path, rules.zones.live) is Zone.KERNEL and path_problem(source.path) is None:
+    if zone_of(source.path, rules.zones.live) is Zone.KERNEL:
         folders = ", ".join(rules.zones.live)
         message = f"{source.path} is kernel, and a proposal may change only {folders}; {BY_HAND}"
         yield Finding(rule="protected_path", path=source.path, message=message)

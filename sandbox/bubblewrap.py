@@ -11,20 +11,17 @@ run, because the kernel does not hold root to a number of processes. An ordinary
 import asyncio
 import contextlib
 import hashlib
-import io
 import json
 import os
 import secrets
-import shutil
 import sys
-import tarfile
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from sandbox import enclosure, profile, seccomp, typecache
@@ -158,28 +155,8 @@ async def _type_cache(sandbox: BubblewrapSandbox, *, root: Path, home: Path, tel
     if made.exit_code != 0 or made.truncated:
         tell("the types could not be worked out beforehand; type checks will take longer")
         return None
-    await asyncio.to_thread(_unpack, made.stdout, folder)
+    await asyncio.to_thread(typecache.unpack, made.stdout, folder)
     return folder
-
-
-def _unpack(packed: bytes, folder: Path) -> None:
-    """Unpack plain files only; the folder appears when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mypy-", dir=folder.parent) as work:
-        target = Path(work) / "cache"
-        target.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            for entry in tar:
-                name = PurePosixPath(entry.name)
-                content = tar.extractfile(entry) if entry.isreg() else None
-                if content is None or name.is_absolute() or ".." in name.parts:
-                    continue
-                path = target / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("xb") as file:
-                    shutil.copyfileobj(content, file)
-        with contextlib.suppress(OSError):  # another process was quicker
-            target.rename(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,16 @@ async def _bubblewrap(root: Path, home: Path, tell: Progress) -> Sandbox:
     from sandbox.bubblewrap import open_bubblewrap
 
     return await open_bubblewrap(root=root, home=home, tell=tell)
+
+
+async def sweep(owner: str) -> int:
+    """Remove what a run of the same owner that was cut short has left in the engine; how many containers.
+
+    Where no engine answers there is nothing to remove: bubblewrap's programs die with whoever started them.
+    """
+    from sandbox.docker import sweep_engine
+
+    try:
+        return await sweep_engine(owner)
+    except SandboxUnavailable:
+        return 0

@@ -10,31 +10,23 @@ import asyncio
 import contextlib
 import functools
 import math
-import os
 import secrets
 import socket
-import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import docker
 import docker.errors
-import requests
 
 from sandbox import image, profile, seccomp
+from sandbox.engine import CALL_SECONDS, EngineLost, asked, connect, converse
 from sandbox.profile import Capture
 from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
 
-ANSWER_SECONDS = 5.0
-"""An engine that has not said hello by then is taken for absent."""
-CALL_SECONDS = 10.0
-"""The longest that one call to the engine may take."""
 BUILD_SECONDS = 900.0
 PYTHON = "/opt/theseus/venv/bin/python"
-READ_BYTES = 256 * 1024
 MEBI = 1024 * 1024
 
 _P = ParamSpec("_P")
@@ -64,10 +56,6 @@ def host_config(limits: Limits) -> dict[str, Any]:
     }
 
 
-class EngineLost(SandboxUnavailable):
-    """The engine does not answer any more, or not in time."""
-
-
 class DockerSandbox:
     """Runs each command in a container of its own; made by `open_docker`."""
 
@@ -77,7 +65,7 @@ class DockerSandbox:
         self._owner = owner
         # Threads of our own: a hanging engine must not starve what else uses asyncio's.
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine")
-        self._left: list[str] = []
+        self._left: set[str] = set()
         self._info = SandboxInfo(backend="docker", image=image_id, reduced=False)
 
     @property
@@ -111,15 +99,16 @@ class DockerSandbox:
         Raises:
             SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
         """
-        while self._left:
-            await self._remove(self._left.pop())
+        for name in tuple(self._left):
+            await self._call(self._remove_now, name)
+            self._left.discard(name)
         name = f"theseus-{self._owner}-{secrets.token_hex(6)}"
         lost = False
         try:
             return await self._run(name, command)
         except EngineLost:
             lost = True  # asking it to clean up would only take as long again
-            self._left.append(name)
+            self._left.add(name)
             raise
         finally:
             if not lost:
@@ -128,22 +117,19 @@ class DockerSandbox:
     async def _run(self, name: str, command: Command) -> Outcome:
         limits = command.limits
         await self._call(self._create, name, command)
-        attached = await self._call(
-            self._client.attach_socket, name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
         capture = Capture(limits)
         timed_out = flooded = False
-        with contextlib.closing(attached), contextlib.closing(attached._response):  # noqa: SLF001 - the SDK offers no other way to the socket
+        with contextlib.ExitStack() as opened:
+            stream = await self._call(self._attach, name, opened)
             await self._call(self._client.start, name)
             started = time.monotonic()
             try:
                 async with asyncio.timeout(limits.seconds):
-                    flooded = not await _converse(attached._sock, command.stdin, capture)  # noqa: SLF001 - as above
+                    flooded = not await converse(stream, command.stdin, capture)
             except TimeoutError:
                 timed_out = True
-        if (
-            timed_out or flooded
-        ):  # only now: a kill waits for output that nobody reads while the stream is open
+        if timed_out or flooded:
+            # Only now: a kill waits for output that nobody reads while the stream is open.
             await self._call(self._kill, name)
         status = await self._call(self._client.wait, name, timeout=CALL_SECONDS)
         state = (await self._call(self._client.inspect_container, name))["State"]
@@ -175,6 +161,14 @@ class DockerSandbox:
             network_disabled=True,
             host_config=host_config(command.limits),
         )
+
+    def _attach(self, name: str, opened: contextlib.ExitStack) -> socket.socket:
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached = self._client.attach_socket(name, params=streams)
+        opened.callback(attached.close)
+        opened.callback(attached._response.close)  # noqa: SLF001 - the SDK ties the socket's life to it
+        found: socket.socket = attached._sock  # noqa: SLF001 - the SDK hands out a wrapper that only blocks
+        return found
 
     @property
     def _labels(self) -> dict[str, str]:
@@ -212,7 +206,7 @@ class DockerSandbox:
     async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Make a blocking call to its end, even when cancelled meanwhile: what it makes must not be lost."""
         call = asyncio.get_running_loop().run_in_executor(
-            self._threads, functools.partial(_asked, function, *args, **kwargs)
+            self._threads, functools.partial(asked, function, *args, **kwargs)
         )
         try:
             return await asyncio.shield(call)
@@ -227,9 +221,9 @@ async def open_docker(*, root: Path, home: Path, owner: str, tell: Progress) -> 
     Raises:
         SandboxUnavailable: No engine answers, or the image cannot be had.
     """
-    client = await asyncio.to_thread(_connect)
-    with contextlib.closing(await asyncio.to_thread(_connect, BUILD_SECONDS)) as builder:
-        ident = await asyncio.to_thread(_asked, image.ensure_image, builder, root=root, home=home, tell=tell)
+    client = await asyncio.to_thread(connect)
+    with contextlib.closing(await asyncio.to_thread(connect, BUILD_SECONDS)) as builder:
+        ident = await asyncio.to_thread(asked, image.ensure_image, builder, root=root, home=home, tell=tell)
     sandbox = DockerSandbox(client, image_id=ident, owner=owner)
     try:
         await sandbox.start()
@@ -240,92 +234,17 @@ async def open_docker(*, root: Path, home: Path, owner: str, tell: Progress) -> 
     return sandbox
 
 
-def _connect(call_seconds: float = CALL_SECONDS) -> Any:
-    address = _address()
-    if address.startswith("ssh:") or os.environ.get("DOCKER_TLS_VERIFY"):
-        raise SandboxUnavailable(
-            "the sandbox needs an engine on a plain socket; set DOCKER_HOST to unix:///path/to/docker.sock"
-        )
+async def sweep_engine(owner: str) -> int:
+    """Remove all containers of an owner without needing an image; how many there were.
+
+    Raises:
+        SandboxUnavailable: No engine answers.
+    """
+    sandbox = DockerSandbox(await asyncio.to_thread(connect), image_id="", owner=owner)
     try:
-        client = docker.APIClient(base_url=address, version="auto", timeout=ANSWER_SECONDS)
-    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
-        raise SandboxUnavailable(
-            f"no Docker engine answers at {address}; start it, or install one (on Debian: apt-get install docker.io)"
-        ) from error
-    client.timeout = call_seconds
-    return client
-
-
-def _address() -> str:
-    if given := os.environ.get("DOCKER_HOST"):
-        return given
-    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
-    usual = Path("/var/run/docker.sock")
-    return f"unix://{usual if usual.exists() or not rootless.exists() else rootless}"
-
-
-def _asked(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    try:
-        return function(*args, **kwargs)
-    except docker.errors.APIError as error:
-        raise SandboxUnavailable(f"the Docker engine refused: {error.explanation or error}") from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise EngineLost(
-            "the Docker engine stopped answering, so nothing is known of the run; look at the engine and try again"
-        ) from error
-
-
-async def _converse(stream: socket.socket, stdin: bytes, capture: Capture) -> bool:
-    """Write the input and read the output at once, to the end; False when the program floods."""
-    loop = asyncio.get_running_loop()
-    stream.setblocking(False)
-    feeding = asyncio.create_task(_feed(stream, stdin))
-    try:
-        frames = _Frames(capture)
-        while data := await loop.sock_recv(stream, READ_BYTES):
-            if not frames.take(data):
-                return False
-        return True
+        return await sandbox.sweep()
     finally:
-        feeding.cancel()
-        await asyncio.wait([feeding])
-
-
-async def _feed(stream: socket.socket, stdin: bytes) -> None:
-    with contextlib.suppress(OSError):  # a program may end without having read its input
-        await asyncio.get_running_loop().sock_sendall(stream, memoryview(stdin))
-        stream.shutdown(socket.SHUT_WR)
-
-
-class _Frames:
-    """Takes apart the engine's stream: frames of a kind (2: stderr), a length and so many bytes."""
-
-    _HEADER = struct.Struct(">BxxxL")
-
-    def __init__(self, capture: Capture) -> None:
-        self._capture = capture
-        self._head = b""
-        self._kind = 1
-        self._left = 0
-
-    def take(self, data: bytes) -> bool:
-        view = memoryview(data)
-        while view:
-            if not self._left:
-                need = self._HEADER.size - len(self._head)
-                self._head += view[:need]
-                view = view[need:]
-                if len(self._head) < self._HEADER.size:
-                    break
-                self._kind, self._left = self._HEADER.unpack(self._head)
-                self._head = b""
-                continue
-            part = view[: self._left]
-            view = view[self._left :]
-            self._left -= len(part)
-            if not self._capture.take("stderr" if self._kind == 2 else "stdout", part):  # noqa: PLR2004 - as above
-                return False
-        return True
+        await sandbox.close()
 
 
 def _protections(engine: dict[str, Any]) -> tuple[Protection, ...]:

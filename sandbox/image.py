@@ -51,18 +51,26 @@ def ensure_image(client: Any, *, root: Path, home: Path, tell: Progress) -> str:
     recipe = recipe_for(root)
     with _alone(home / "locks" / "image.lock", tell):
         found = base.ensure_base(client, home=home, tell=tell)
-        name = f"{REPOSITORY}:{_tag(lock, recipe, found)}"
-        try:
-            return str(client.inspect_image(name)["Id"])
-        except docker.errors.ImageNotFound:
-            pass
+        tag = _tag(lock, recipe, found)
+        if ident := _at_hand(client, tag):
+            return ident
         tell("building the sandbox image; this is done once and takes a minute or two")
         folder = wheels.ensure_wheels(lock, root=root, home=home, version=found.python, tell=tell)
         started = time.monotonic()
-        ident = _build(client, name, found, _context(lock, folder, recipe))
+        ident = _build(client, found, _context(lock, folder, recipe))
+        # Somebody with another state folder may have built the same meanwhile: the first one stays.
+        if not (first := _at_hand(client, tag)):
+            client.tag(ident, REPOSITORY, tag)
         tell(f"the sandbox image is built ({time.monotonic() - started:.0f} s)")
         _forget_old(client)
-        return ident
+        return first or ident
+
+
+def _at_hand(client: Any, tag: str) -> str | None:
+    try:
+        return str(client.inspect_image(f"{REPOSITORY}:{tag}")["Id"])
+    except docker.errors.ImageNotFound:
+        return None
 
 
 def _tag(lock: Path, recipe: Recipe, found: Base) -> str:
@@ -91,12 +99,12 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def _build(client: Any, name: str, found: Base, context: io.BytesIO) -> str:
+def _build(client: Any, found: Base, context: io.BytesIO) -> str:
     said: list[str] = []
+    ident = ""
     steps = client.build(
         fileobj=context,
         custom_context=True,
-        tag=name,
         rm=True,
         forcerm=True,
         network_mode="none",
@@ -105,15 +113,16 @@ def _build(client: Any, name: str, found: Base, context: io.BytesIO) -> str:
         timeout=BUILD_SECONDS,
     )
     for step in steps:
+        ident = (step.get("aux") or {}).get("ID", ident)
         said += [text for text in (step.get("stream"), step.get("error")) if text and text.strip()]
         if "error" in step:
             detail = " ".join("".join(said[-4:]).split())[-600:]
             raise SandboxUnavailable(f"the sandbox image could not be built: {detail}")
-    return str(client.inspect_image(name)["Id"])
+    return ident
 
 
 def _forget_old(client: Any) -> None:
-    stages = client.images(filters={"dangling": True, "label": "theseus.image=build"})
+    stages = client.images(filters={"dangling": True, "label": "theseus.image"})
     finished = client.images(name=REPOSITORY)
     old = [image for kind in (stages, finished) for image in sorted(kind, key=_age)[KEPT_IMAGES:]]
     for image in old:

@@ -1,6 +1,7 @@
 """Puts together what the gate sends into the sandbox: a tree of plain files, and which tools have a say on it."""
 
 import configparser
+import fnmatch
 import io
 import tarfile
 import tomllib
@@ -29,6 +30,7 @@ class Settings:
         tests: Where the tests are.
         path: Folders below the root in which modules are looked for.
         roots: Top-level names of the repository's own modules.
+        plain_names: Whether every file `test_*.py` below `tests`, and no other, is one of tests.
     """
 
     ruff: str
@@ -39,6 +41,7 @@ class Settings:
     tests: tuple[str, ...]
     path: tuple[str, ...]
     roots: tuple[str, ...]
+    plain_names: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,24 @@ class Assembly:
     settings: Settings
     settings_key: str
     """Changes when a settings file changes."""
+
+    def shares(self, number: int) -> list[list[str]]:
+        """The test files dealt out evenly, by size; none where it is not known which files are tests."""
+        if number <= 1 or not self.settings.plain_names:
+            return []
+        places = tuple(place if place.endswith(".py") else f"{place}/" for place in self.settings.tests)
+        names = [
+            path
+            for path in self.files
+            if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
+        ]
+        shares: list[list[str]] = [[] for _ in range(number)]
+        sizes = [0] * number
+        for path in sorted(names, key=lambda path: -len(self.files[path])):
+            least = sizes.index(min(sizes))
+            shares[least].append(path)
+            sizes[least] += len(self.files[path])
+        return [sorted(share) for share in shares if share]
 
 
 def read_changes(repo: Repo, differing: Sequence[TreeChange], *, content: bool) -> list[Change]:
@@ -168,6 +189,9 @@ def _settings(files: Mapping[str, bytes], rules: Rules) -> Settings:
         path=tuple(
             dict.fromkeys([".", *_there(["src"], files), *_there(_texts(pytest, "pythonpath"), files)])
         ),
+        plain_names=not {"python_files", "norecursedirs", "collect_imported_tests"} & (pytest or {}).keys()
+        and not any(path.endswith("_test.py") for path in files)
+        and bool(rules.gate.tests),
         roots=tuple(sorted({top.removesuffix(".py") for top in tops} | _below("src", files))),
     )
 

@@ -40,7 +40,8 @@ class BotProcess:
         """The commit that it said it serves."""
         self.blobs: dict[str, str] = {}
         self.heartbeat: Heartbeat | None = None
-        self.starts = 0
+        self.misdeed = ""
+        """Why it was killed by us; empty if it was not."""
 
     @property
     def pid(self) -> int:
@@ -64,10 +65,9 @@ class BotProcess:
         }
         if secrets := os.environ.get("THESEUS_SECRETS_FD"):
             keep.append(int(secrets))
-        self.running, self.heartbeat, self.blobs = "", None, {}
+        self.running, self.heartbeat, self.blobs, self.misdeed = "", None, {}, ""
         self.up.clear()
         self._process = subprocess.Popen(self._argv, cwd=self._root, env=env, pass_fds=keep)  # noqa: ASYNC220 - a fork of milliseconds
-        self.starts += 1
         theirs.close()
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LINE_LIMIT)
         self._peer = Peer(reader, writer, self._answer)
@@ -118,9 +118,10 @@ class BotProcess:
         if self._peer is not None:
             await self._peer.notify(body)  # type: ignore[arg-type]  # any protocol message
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, why: str = "") -> None:
+        """End it at once; `why` is the sentence about what it did to deserve that."""
         if self._process is not None and self._process.poll() is None:
+            self.misdeed = self.misdeed or why
             self._process.kill()
 
     async def stop(self, patience: float = 5.0) -> None:
@@ -149,5 +150,5 @@ class BotProcess:
         try:
             return await asyncio.wait_for(self._peer.call(body), patience)  # type: ignore[arg-type]  # any message
         except TimeoutError as error:
-            self.kill()
+            self.kill(f"it did not answer within {patience:.0f} s")
             raise ConnectionError(f"the bot did not answer within {patience:.0f} s and was ended") from error

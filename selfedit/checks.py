@@ -17,7 +17,8 @@ from policies.decision import Finding
 from policies.load import Rules
 from sandbox.types import Command, Limits, Sandbox
 from selfedit import evidence, manifest
-from selfedit.assemble import Assembly, assemble, pack
+from selfedit.assemble import Assembly, Settings, assemble, pack
+from selfedit.judge import TREE
 from selfedit.repo import Repo
 from selfedit.types import Check
 
@@ -106,14 +107,15 @@ class Checks:
         if isinstance(expected, Finding):
             return [evidence.failed("tests", expected)]
         report = opened.report
-        if report.tests is None or (trial and report.trial is None):
+        if not report.tests or (trial and report.trial is None):
             return [
                 evidence.failed("tests", evidence.no("no_report", "the tests are missing from the report"))
             ]
+        told = manifest.together(report.tests)
         left_out: Sequence[str] = ()
-        if base and expected and (names := manifest.doubtful(report.tests, expected)):
+        if base and expected and (names := manifest.doubtful(told, expected)):
             left_out = await self._left_out(base, names)
-        checks = [manifest.judge_tests(report.tests, expected, left_out)]
+        checks = [manifest.judge_tests(told, expected, left_out)]
         return [*checks, evidence.trial_check(report.trial)] if report.trial is not None else checks
 
     async def _expected(self, base: str | None) -> tuple[str, ...] | Finding | None:
@@ -131,9 +133,9 @@ class Checks:
         opened = await self._pytest(assembly, "listing the tests that main has", collect=True)
         if isinstance(opened, Finding):
             return opened
-        if opened.report.tests is None:
+        if not opened.report.tests:
             return evidence.no("no_report", "the list of main's tests is missing from the report")
-        names = manifest.listed(opened.report.tests)
+        names = manifest.listed(opened.report.tests[0])
         if not isinstance(names, Finding):
             await asyncio.to_thread(_write, place, json.dumps(names).encode())
         return names
@@ -142,9 +144,9 @@ class Checks:
         """Which of these tests base leaves out, too."""
         assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
         opened = await self._pytest(assembly, "running tests on main", wanted=names)
-        if isinstance(opened, Finding) or opened.report.tests is None:
+        if isinstance(opened, Finding) or not opened.report.tests:
             return ()
-        ran = manifest.read(opened.report.tests)
+        ran = manifest.read(manifest.together(opened.report.tests))
         if isinstance(ran, Finding):
             return ()
         return [name for name, outcome in ran.outcomes.items() if outcome in manifest.LEFT_OUT]
@@ -180,6 +182,8 @@ class Checks:
             *plugins,
             *fixed,
         ]
+        places = settings.tests or (".",)
+        shares = assembly.shares(1 if wanted else self._rules.gate.test_processes) or [places]
         job = {
             "kind": "tests",
             "seconds": self._rules.gate.test_seconds,
@@ -187,8 +191,10 @@ class Checks:
             "trial": trial,
             "wanted": None if wanted is None else list(wanted),
             "witness": _WITNESS,
-            "path": [f"/tmp/tree/{folder}".removesuffix("/.") for folder in settings.path],  # noqa: S108 - inside
-            "arguments": [*own, *(["--collect-only"] if collect else []), *(settings.tests or (".",))],
+            "path": _paths(settings),
+            "shares": [[*own, "--collect-only", *places]]
+            if collect
+            else [[*own, *share] for share in shares],
         }
         return await self._run(job, {"tree": assembly.files}, what)
 
@@ -234,15 +240,19 @@ def _static_steps(sandbox: Sandbox, assembly: Assembly, changed: Mapping[str, by
     steps: dict[str, list[str]] = {}
     if settings.ruff or named:
         arguments = own if settings.ruff else bare
-        steps["format"] = [ruff, "format", "--check", *arguments]
+        steps["format"] = [ruff, "format", "--check", "--output-format", "concise", *arguments]
         steps["lint"] = [ruff, "check", "--output-format", "json", *arguments]
     quiet = ["--no-error-summary", "--no-color-output", "--no-pretty", "--hide-error-context"]
     cache = ["--cache-dir", "../types"]
     mypy = [python, "-I", "-m", "mypy", "-O", "json", "--config-file", settings.mypy, *cache, *quiet]
     steps["types"] = [*mypy, *settings.types_on]
-    steps["imports"] = [python, "-I", "-B", "-c", _CONTRACTS, settings.imports]
-    steps["imports"] += [f"/tmp/tree/{folder}".removesuffix("/.") for folder in settings.path]  # noqa: S108 - inside
+    steps["imports"] = [python, "-I", "-B", "-c", _CONTRACTS, settings.imports, *_paths(settings)]
     return steps
+
+
+def _paths(settings: Settings) -> list[str]:
+    """Where modules are looked for, inside."""
+    return [str(TREE / folder) for folder in settings.path]
 
 
 def _digest(*parts: str) -> str:

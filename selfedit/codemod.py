@@ -5,9 +5,9 @@ one definition is worked out on that definition's lines alone; only where these 
 with libcst. Either way the new text is parsed again before it is handed back.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,14 +31,16 @@ from selfedit.edits import (
     SetDocstring,
     WriteText,
 )
-from selfedit.syntax.definitions import add_definition, delete_symbol, replace_definition
+from selfedit.syntax.definitions import add_definition, replace_definition
 from selfedit.syntax.document import Document, near
 from selfedit.syntax.imports import add_import, remove_import
 from selfedit.syntax.inner import add_decorator, add_parameter, remove_decorator, set_constant, set_docstring
 from selfedit.syntax.modules import add_test, create_module, write_text
+from selfedit.syntax.removal import delete_symbol
 from selfedit.syntax.rename import rename_symbol
 from selfedit.syntax.text import No, parse
 
+_CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 MARK = "\ufeff"
 """The byte order mark that some files begin with."""
 
@@ -126,6 +128,9 @@ def _renamed(files: Mapping[str, str], edit: RenameSymbol) -> Applied | No:
         tree = parse(text.removeprefix(MARK), f"{path} after the edit", "unparsable_result")
         if isinstance(tree, No):
             return tree
+        unwritable = _unwritable(text, path)
+        if unwritable is not None:
+            return unwritable
     return Applied(dict(outcome.files), outcome.notes)
 
 
@@ -143,7 +148,7 @@ def _edited(files: Mapping[str, str], edit: Edit) -> str | No:
     return edit_text(old, edit, tops=tops)
 
 
-def edit_text(text: str, edit: Edit, *, tops: Sequence[str] | set[str] = (), whole: bool = False) -> str | No:
+def edit_text(text: str, edit: Edit, *, tops: Collection[str] = (), whole: bool = False) -> str | No:
     """Apply one edit to the text of its file.
 
     Args:
@@ -168,34 +173,33 @@ def edit_text(text: str, edit: Edit, *, tops: Sequence[str] | set[str] = (), who
     return tree if isinstance(tree, No) else mark + new
 
 
-def _within(document: Document, edit: Edit, tops: Sequence[str] | set[str], *, whole: bool) -> str | No:
-    match edit:
-        case ReplaceFunction() | ReplaceClass():
-            return replace_definition(document, edit, whole=whole)
-        case AddFunction() | AddClass():
-            return add_definition(document, edit)
-        case DeleteSymbol():
-            return delete_symbol(document, edit)
-        case SetConstant():
-            return set_constant(document, edit, whole=whole)
-        case SetDocstring():
-            return set_docstring(document, edit, whole=whole)
-        case AddParameter():
-            return add_parameter(document, edit, whole=whole)
-        case AddDecorator():
-            return add_decorator(document, edit, whole=whole)
-        case RemoveDecorator():
-            return remove_decorator(document, edit, whole=whole)
-        case AddImport():
-            return add_import(document, edit, tops)
-        case RemoveImport():
-            return remove_import(document, edit)
-        case AddTest():
-            return add_test(edit, document)
-        case RenameSymbol() | CreateModule() | WriteText():
-            raise ValueError(f"{edit.op} is no edit of one file's text")
-        case _:
-            assert_never(edit)
+_ONE_DEFINITION: Mapping[type, Callable[..., str | No]] = {
+    ReplaceFunction: replace_definition,
+    ReplaceClass: replace_definition,
+    SetConstant: set_constant,
+    SetDocstring: set_docstring,
+    AddParameter: add_parameter,
+    AddDecorator: add_decorator,
+    RemoveDecorator: remove_decorator,
+}
+_ONE_FILE: Mapping[type, Callable[..., str | No]] = {
+    AddFunction: add_definition,
+    AddClass: add_definition,
+    DeleteSymbol: delete_symbol,
+    RemoveImport: remove_import,
+}
+
+
+def _within(document: Document, edit: Edit, tops: Collection[str], *, whole: bool) -> str | No:
+    if isinstance(edit, AddImport):
+        return add_import(document, edit, tops)
+    if isinstance(edit, AddTest):
+        return add_test(edit, document)
+    if type(edit) in _ONE_DEFINITION:
+        return _ONE_DEFINITION[type(edit)](document, edit, whole=whole)
+    if type(edit) in _ONE_FILE:
+        return _ONE_FILE[type(edit)](document, edit)
+    raise ValueError(f"{edit.op} is no edit of one file's text")
 
 
 def _missing(files: Mapping[str, str], path: str) -> No:
@@ -207,8 +211,20 @@ def _missing(files: Mapping[str, str], path: str) -> No:
 
 
 def _unwritable(text: str, path: str) -> No | None:
+    """Why the bytes of a text would not be read as this text again."""
     try:
-        text.encode()
+        raw = text.encode()
     except UnicodeEncodeError as error:
         return No("not_utf8", f"{path} would hold a character that UTF-8 cannot write (at {error.start:,})")
-    return None
+    named = next((match for line in text.split("\n", 2)[:2] if (match := _CODING.match(line))), None)
+    if named is None or not path.endswith(".py"):
+        return None
+    try:
+        if raw.decode(named[1]) == text:
+            return None
+    except (LookupError, ValueError):
+        pass
+    return No(
+        "wrong_encoding",
+        f"{path} says that it is written in {named[1]}; only UTF-8 is, so take that line away",
+    )

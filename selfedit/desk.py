@@ -20,7 +20,7 @@ from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
 from selfedit.forge.local import LocalForge
 from selfedit.gate import Gate
-from selfedit.home import home_for, make_home
+from selfedit.home import home_for, make_home, socket_path
 from selfedit.ledger import Ledger
 from selfedit.loader import Loader
 from selfedit.mainline import Mainline
@@ -74,6 +74,11 @@ class Place:
     root: Path
     home: Path
     rules: Rules
+
+    @property
+    def owner(self) -> str:
+        """A word for this home, under which its containers run."""
+        return socket_path(self.home).stem
 
     @classmethod
     def here(cls, root: Path | None = None) -> "Place":
@@ -165,7 +170,7 @@ class Desk:
                         wish,  # type: ignore[arg-type]  # narrowed by the check above
                         root=self.place.root,
                         home=self.place.home,
-                        owner=self.place.home.name,
+                        owner=self.place.owner,
                         tell=lambda text: self._spread(say.News(text=text)),
                         require_docker=self.place.rules.sandbox.require_docker,
                     )

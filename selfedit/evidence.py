@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from policies.decision import Finding, Severity
 from sandbox.types import Outcome
-from selfedit.judge import MARK
+from selfedit.judge import MARK, TREE
 from selfedit.types import Check
 
 MOST_FINDINGS = 200
@@ -49,7 +49,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: dict[str, Step] = {}
-    tests: Told | None = None
+    tests: tuple[Told, ...] = ()
     trial: Step | None = None
 
 
@@ -110,15 +110,24 @@ def left_out(name: str, why: str) -> Check:
 
 def format_check(step: Step, only: Collection[str] | None) -> Check:
     """What `ruff format --check` said. `only`: count these files, and only if they were well formatted before."""
-    lines = [
-        line.removeprefix("Would reformat: ") for line in step.out.splitlines() if "Would reformat: " in line
+    findings: dict[str, Finding] = {}
+    unparsable = False
+    for line in step.out.splitlines():
+        form = re.fullmatch(r"(.+?):(\d+):\d+: ([\w-]+): (.*)", line)
+        if form is None:
+            continue
+        path, unparsable = _inside(form[1]), unparsable or form[3] != "unformatted"
+        message = f"{path} is not formatted as `ruff format` does it; run that"
+        if form[3] != "unformatted":
+            message = f"{path} cannot be formatted: {form[4]}"
+        findings[path] = Finding(rule="format", path=path, line=int(form[2]), message=message)
+    before = {path.removeprefix("../was/") for path in findings if path.startswith("../was/")}
+    wrong = [
+        finding
+        for path, finding in findings.items()
+        if not path.startswith("../was/") and (only is None or (path in only and path not in before))
     ]
-    paths = {_inside(line) for line in lines}
-    before = {path.removeprefix("../was/") for path in paths if path.startswith("../was/")}
-    wrong = sorted(path for path in paths if only is None or (path in only and path not in before))
-    message = "is not formatted as `ruff format` does it; run that"
-    findings = [Finding(rule="format", path=path, message=f"{path} {message}") for path in wrong]
-    return _check("format", step, findings, "formatted", expected=bool(paths))
+    return _check("format", step, wrong, "formatted", exit_code=2 if unparsable else 1 if findings else 0)
 
 
 def lint_check(step: Step, only: Collection[str] | None) -> Check:
@@ -139,7 +148,7 @@ def lint_check(step: Step, only: Collection[str] | None) -> Check:
             before.remove((each.path, each.rule))
         elif only is None or each.path in only:
             findings.append(each)
-    return _check("lint", step, findings, "no complaints", expected=bool(found))
+    return _check("lint", step, findings, "no complaints", exit_code=1 if found else 0)
 
 
 def types_check(step: Step) -> Check:
@@ -164,7 +173,7 @@ def types_check(step: Step) -> Check:
         except (ValueError, KeyError, TypeError):
             return _broken_tool("types", step)
     wrong = any(finding.severity is Severity.REFUSE for finding in findings)
-    return _check("types", step, findings, "types hold", expected=wrong)
+    return _check("types", step, findings, "types hold", exit_code=1 if wrong else 0)
 
 
 def imports_check(step: Step, files: Collection[str]) -> Check:
@@ -179,7 +188,9 @@ def imports_check(step: Step, files: Collection[str]) -> Check:
         return _broken_tool("imports", step)
     if fault:
         findings.append(_no("imports", f"the import contracts could not be checked: {fault[:1000]}"))
-    return _check("imports", step, findings, f"{kept} contracts kept", expected=bool(findings))
+    return _check(
+        "imports", step, findings, f"{kept} contracts kept", exit_code=2 if fault else 1 if findings else 0
+    )
 
 
 def trial_check(step: Step) -> Check:
@@ -215,10 +226,10 @@ def no(rule: str, message: str, path: str = "", line: int | None = None) -> Find
 _no = no
 
 
-def _check(name: str, step: Step, findings: Sequence[Finding], praise: str, *, expected: bool) -> Check:
+def _check(name: str, step: Step, findings: Sequence[Finding], praise: str, *, exit_code: int) -> Check:
     if step.timed_out:
         return failed(name, _no("timed_out", f"{name} did not end in {step.seconds:.0f} s"), step.seconds)
-    if step.dropped or step.exit != (1 if expected else 0):
+    if step.dropped or step.exit != exit_code:
         return _broken_tool(name, step)
     wrong = [finding for finding in findings if finding.severity is Severity.REFUSE]
     summary = praise if not wrong else f"{len(wrong)} {'thing' if len(wrong) == 1 else 'things'} to mend"
@@ -261,4 +272,4 @@ def _contract(name: str, why: str, files: Collection[str]) -> list[Finding]:
 
 def _inside(path: str) -> str:
     """A path as the repository knows it."""
-    return path.replace("/tmp/was/", "../was/").removeprefix("/tmp/tree/")  # noqa: S108 - as it is called inside
+    return path.replace(f"{TREE.parent}/was/", "../was/").removeprefix(f"{TREE}/")

@@ -32,6 +32,8 @@ from typing import Any
 
 MARK = b"THESEUS-REPORT"
 SCRATCH = Path("/tmp")  # noqa: S108 - the sandbox's own, private and empty
+TREE = SCRATCH / "tree"
+"""Where the repository's files are, inside."""
 KEPT_OUTPUT = 2_000_000
 """Bytes of a program's output that are kept; the rest is read and dropped."""
 
@@ -92,12 +94,11 @@ def _unpack(archive: bytes, root: Path) -> None:
 
 def _static(job: Job, archive: bytes) -> tuple[Result, bytes]:
     _unpack(archive, SCRATCH)
-    tree = SCRATCH / "tree"
     types = SCRATCH / "types"
     if "types" in job["steps"]:
         _types_in(Path(job["type_cache"]) if job["type_cache"] else None, types)
     until = time.monotonic() + job["seconds"]
-    running = {name: Program(argv, tree) for name, argv in job["steps"].items()}
+    running = {name: Program(argv, TREE) for name, argv in job["steps"].items()}
     result = {name: program.result(until) for name, program in running.items()}
     keep = job["keep_types"] and result.get("types", {}).get("exit") == 0
     return {"steps": result}, _types_out(types, job["keep_types"]) if keep else b""
@@ -148,7 +149,6 @@ def _tests(job: Job, archive: bytes) -> Result:
     _unpack(archive, SCRATCH)
     until = time.monotonic() + job["seconds"]
     result: Result = {"tests": _witnessed(job, until)}
-    _end_strays()
     if job["trial"]:
         fresh = SCRATCH / f"trial-{secrets.token_hex(8)}"  # tests may have written into the first tree
         _unpack(archive, fresh)
@@ -157,43 +157,48 @@ def _tests(job: Job, archive: bytes) -> Result:
             f"import sys\nsys.path.append({root!r})\nfrom bot.trial import main\nsys.exit(main({root!r}))\n"
         )
         trial = Program([sys.executable, "-I", "-B", "-c", program], fresh / "tree")
-        result["trial"] = trial.result(max(until, time.monotonic() + 10))
+        result["trial"] = trial.result(max(until, time.monotonic() + min(10.0, job["seconds"])), alone=True)
     return result
 
 
-def _witnessed(job: Job, until: float) -> Result:
-    """Run pytest under a witness that tells of each test over a pipe, with a test among them that must fail."""
-    tree = SCRATCH / "tree"
-    word = "sentinel_" + secrets.token_hex(12)
-    folder = SCRATCH / word
-    folder.mkdir()
-    sentinel = folder / f"test_{word}.py"
-    sentinel.write_text(f"def test_{word}() -> None:\n    assert {word!r} == ''\n")
-    reading, writing = os.pipe()
-    arguments = [*job["arguments"], *([] if job["collect"] else [str(sentinel)])]
-    wish = {
-        "fd": writing,
-        "root": str(tree),
-        "path": job["path"],
-        "arguments": arguments,
-        "wanted": job["wanted"],
-    }
-    program = Program(
-        [sys.executable, "-I", "-B", "-c", job["witness"]],
-        tree,
-        json.dumps(wish).encode() + b"\n",
-        (writing,),
-    )
-    os.close(writing)
-    told = Reader(reading, limit=16 * KEPT_OUTPUT)
-    result = program.result(until)
-    told.thread.join(5)
-    said, garbled = _lines(bytes(told.kept))
-    own = [line for line in said if word not in str(line.get("id", ""))]
-    result["told"] = [_without(line, word) for line in own]
-    result["sentinel"] = [line["outcome"] for line in said if line not in own and "outcome" in line]
-    result["garbled"] = garbled or told.dropped
-    return result
+def _witnessed(job: Job, until: float) -> list[Result]:
+    """Run each share of the tests under a witness, side by side."""
+    shares = [Witness(job, arguments) for arguments in job["shares"]]
+    # Only when the last has ended is everything else that still runs a stray.
+    return [share.result(until, last=share is shares[-1]) for share in shares]
+
+
+class Witness:
+    """A pytest that tells of each test over a pipe, with a test among them that must fail."""
+
+    def __init__(self, job: Job, arguments: list[str]) -> None:
+        self._word = "sentinel_" + secrets.token_hex(12)
+        folder = SCRATCH / self._word
+        folder.mkdir()
+        sentinel = folder / f"test_{self._word}.py"
+        sentinel.write_text(f"def test_{self._word}() -> None:\n    assert {self._word!r} == ''\n")
+        reading, writing = os.pipe()
+        wish = {
+            "fd": writing,
+            "path": job["path"],
+            "arguments": [*arguments, *([] if job["collect"] else [str(sentinel)])],
+            "wanted": job["wanted"],
+        }
+        argv = [sys.executable, "-I", "-B", "-c", job["witness"]]
+        self._program = Program(argv, TREE, json.dumps(wish).encode() + b"\n", (writing,))
+        os.close(writing)
+        self._told = Reader(reading, limit=16 * KEPT_OUTPUT)
+
+    def result(self, until: float, *, last: bool) -> Result:
+        """Wait for its end; what it told, the sentinel's fate apart."""
+        result = self._program.result(until, alone=last)
+        self._told.thread.join(5)
+        said, garbled = _lines(bytes(self._told.kept))
+        own = [line for line in said if self._word not in str(line.get("id", ""))]
+        result["told"] = [_without(line, self._word) for line in own]
+        result["sentinel"] = [line["outcome"] for line in said if line not in own and "outcome" in line]
+        result["garbled"] = garbled or self._told.dropped
+        return result
 
 
 def _without(line: Result, word: str) -> Result:
@@ -224,6 +229,7 @@ class Reader:
     def __init__(self, fd: int, limit: int = KEPT_OUTPUT) -> None:
         self.kept = bytearray()
         self.dropped = False
+        self.ended: float | None = None
         self._fd = fd
         self._limit = limit
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -234,6 +240,7 @@ class Reader:
             room = self._limit - len(self.kept)
             self.dropped = self.dropped or len(data) > room
             self.kept += data[:room]
+        self.ended = time.monotonic()
         os.close(self._fd)
 
 
@@ -269,8 +276,8 @@ class Program:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
 
-    def result(self, until: float) -> Result:
-        """Wait for its end, or make one when the time is up."""
+    def result(self, until: float, *, alone: bool = False) -> Result:
+        """Wait for its end, or make one when the time is up; `alone`: nothing else of ours runs meanwhile."""
         timed_out = False
         code: int | None = None
         if self._process is not None:
@@ -281,9 +288,11 @@ class Program:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        seconds = time.monotonic() - self._started
+        if alone:
+            _end_strays()
         for reader in (self._out, self._err):
             reader.thread.join(1)  # a stray that left the session may still hold the other end
+        seconds = (self._out.ended or time.monotonic()) - self._started
         return {
             "exit": code,
             "timed_out": timed_out,

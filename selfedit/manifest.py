@@ -6,7 +6,7 @@ expected failure) counts as passed only for a test of base that is skipped on ba
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from policies.decision import Finding
@@ -26,6 +26,31 @@ class Ran:
     broken: dict[str, str]
     unfinished: str
     """The test that had begun, but not ended, when the last event came."""
+
+
+def together(shares: Sequence[Told]) -> Told:
+    """The shares of one run as if they were one, as bad as the worst of them."""
+    order = sorted(
+        shares, key=lambda share: not share.sentinel
+    )  # last what did not come to its end, so that it shows
+    sentinels = [share.sentinel for share in order]
+    whole = (
+        ()
+        if () in sentinels
+        else tuple(dict.fromkeys(outcome for sentinel in sentinels for outcome in sentinel))
+    )
+    twice = any(len(sentinel) > 1 for sentinel in sentinels)
+    return Told(
+        exit=next((share.exit for share in order if share.exit != 1), 1),
+        timed_out=any(share.timed_out for share in order),
+        seconds=max(share.seconds for share in order),
+        out=order[-1].out,
+        err=order[-1].err,
+        dropped=any(share.dropped for share in order),
+        told=tuple(event for share in order for event in share.told),
+        sentinel=("told twice",) if twice and whole else whole,
+        garbled=any(share.garbled for share in order),
+    )
 
 
 def read(told: Told) -> Ran | Finding:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from policies.health import Judgement
 from policies.load import RulesProblem
+from sandbox.choose import sweep
 from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
 from selfedit.desk import Desk, Place
@@ -44,14 +45,16 @@ class Steward:
         self._suspects: dict[int, int] = {}
         """Per provisional proposal, how often the bot was killed from outside while it was watched."""
         self._to_restart = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = Desk(place, self._bot, self._spread)
 
     async def run(self) -> int:
         """Serve until told to end; the exit code."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)):
             loop.add_signal_handler(number, self._end, code)
         self.desk.record.write("started", pid=os.getpid())
+        sweeping = asyncio.create_task(sweep(self.place.owner))
         await self.desk.mainline.settle()
         path = socket_path(self.place.home)
         path.unlink(missing_ok=True)
@@ -69,7 +72,7 @@ class Steward:
             server.close()
             for job in jobs:
                 job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await asyncio.gather(*jobs, sweeping, return_exceptions=True)
             await self._bot.stop()
             for client in list(self._clients):
                 await client.close()
@@ -118,12 +121,17 @@ class Steward:
             self._clients.discard(peer)
 
     def _spread(self, notice: BaseModel) -> None:
+        """Tell everybody who listens; may be called from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell_all, notice)
+
+    def _tell_all(self, notice: BaseModel) -> None:
         async def tell() -> None:
             await self._bot.notify(notice)
             for client in list(self._clients):
                 await client.notify(notice)
 
-        task = asyncio.get_running_loop().create_task(tell())
+        task = asyncio.create_task(tell())
         self._tellings.add(task)
         task.add_done_callback(self._tellings.discard)
 
@@ -200,14 +208,14 @@ class Steward:
                     else self._rules.watch.start_seconds
                 )
                 if self._bot.silence > patience:
-                    self._bot.kill()
-                    await self._bot.ended()
-                    return f"it gave no sign of life for {patience:.0f} s", True
+                    self._bot.kill(f"it gave no sign of life for {patience:.0f} s")
                 await asyncio.sleep(0.1)
         finally:
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
         code = await self._bot.ended()
+        if self._bot.misdeed:
+            return self._bot.misdeed, True
         if code < 0:
             name = signal.Signals(-code).name
             return f"it was ended by {name}", name not in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")

@@ -82,7 +82,12 @@ async def faults(world: World, status: say.StatusIs, good: set[str]) -> list[str
     if containers := running_containers():
         found.append(f"containers are left over: {containers}")
     verified = subprocess.run(  # noqa: ASYNC221 - nothing else is to happen meanwhile
-        [sys.executable, "-m", "selfedit", "verify"], cwd=root, env=world.env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "selfedit", "verify"],
+        cwd=root,
+        env=world.env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if verified.returncode:
         found.append(f"verify: {verified.stdout}{verified.stderr}")
@@ -93,7 +98,10 @@ def running_containers() -> str:
     """Containers with our label, as the engine lists them; empty where there is no engine."""
     try:
         listed = subprocess.run(
-            ["docker", "ps", "-aq", "--filter", "label=theseus.sandbox"], capture_output=True, text=True, check=False
+            ["docker", "ps", "-aq", "--filter", "label=theseus.sandbox"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         return ""

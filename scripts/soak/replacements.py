@@ -104,7 +104,7 @@ def missed(sample: Sample, chance: random.Random) -> Iterator[str]:
         if isinstance(document, No):
             yield f"the file cannot be read: {document.message}"
             return
-        for whole in (False, *([True] if chance.random() < 0.1 else [])):
+        for whole in (False, *([True] if not chance.randrange(10) else [])):
             same = replace_definition(document, _edit(sample, source), whole=whole)
             if same != text:
                 yield f"put in its own place (whole={whole}): {same.message if isinstance(same, No) else 'the file changed'}"
@@ -169,7 +169,7 @@ def _others(node: Function, lead: str, chance: random.Random) -> Iterator[str]:
     ]
     text = "".join(lines)
     yield text
-    if chance.random() < 0.5 and "\f" not in lead:
+    if chance.randrange(2) and "\f" not in lead:
         # The same, written where it goes: indented by hand, but for the lines inside of the string.
         code, _, string = text.partition('    return """')
         moved = "".join(lead + line if line.strip() else line for line in code.splitlines(keepends=True))

@@ -1,15 +1,14 @@
-"""Edits of whole definitions: replace, add, delete."""
+"""Edits of whole definitions: replace, add."""
 
 import ast
-import re
 from dataclasses import dataclass
 
-from selfedit.edits import AddClass, AddFunction, DeleteSymbol, ReplaceClass, ReplaceFunction
-from selfedit.syntax.document import Definition, Document, Kind, assigned_names, kind_of
-from selfedit.syntax.text import NEWLINE, No, Piece, indent_of, is_blank, moved, read_piece, with_newlines
+from selfedit.edits import AddClass, AddFunction, ReplaceClass, ReplaceFunction
+from selfedit.syntax.document import Definition, Document, Kind, is_string, kind_of, own_docstring
+from selfedit.syntax.piece import Piece, moved, read_piece
+from selfedit.syntax.text import No, blank_start, is_blank, newline_count, with_newlines, without_blank_end
 from selfedit.syntax.tree import block_indent, place_of
 
-_BLANK_RUN = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))+")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 Definable = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -86,16 +85,12 @@ def add_definition(document: Document, edit: AddFunction | AddClass) -> str | No
     read = _one(edit.source, "function" if isinstance(edit, AddFunction) else "class")
     if isinstance(read, No):
         return read
-    owner = None
-    if edit.into is not None:
-        owner = document.find(edit.into, ("class",))
-        if isinstance(owner, No):
-            return owner
-    sibling = None
-    if edit.after is not None:
-        sibling = _sibling(document, edit.after, owner)
-        if isinstance(sibling, No):
-            return sibling
+    owner = document.find(edit.into, ("class",)) if edit.into is not None else None
+    if isinstance(owner, No):
+        return owner
+    sibling = _sibling(document, edit.after, owner) if edit.after is not None else None
+    if isinstance(sibling, No):
+        return sibling
     scope = owner.name if owner else (sibling.name.rpartition(".")[0] if sibling else "")
     name = f"{scope}.{read.node.name}" if scope else read.node.name
     taken = [other for other in document.definitions if other.name == name]
@@ -138,7 +133,7 @@ def _insert_after(document: Document, sibling: Definition, piece: Piece) -> str 
         return place
     at = place.tail
     index = next(number for number, node in enumerate(sibling.block) if node is sibling.node)
-    doc = _own_docstring(sibling, index)
+    doc = own_docstring(sibling, index)
     if doc is not None:
         at = document.lines.stop(doc.end_lineno or doc.lineno)
         index += 1
@@ -159,12 +154,13 @@ def _insert_last(document: Document, owner: Definition, piece: Piece) -> str | N
             document, piece, begin, place.end, indent, keep=not _is_filler(body[0]) or len(body) > 1
         )
     filler = body[-1]
-    if _is_filler(filler) and (len(body) == 1 or (len(body) == 2 and _is_string(body[0]))):
+    described = is_string(body[0])
+    if _is_filler(filler) and body in ([filler], [body[0], filler] if described else []):
         start, stop = document.lines.starts[filler.lineno - 1], document.lines.stop(filler.lineno)
         text = _fitted(document, piece, indent)
         if isinstance(text, No):
             return text
-        gap = document.newline if len(body) == 2 and body[0].end_lineno == filler.lineno - 1 else ""
+        gap = document.newline if described and body[0].end_lineno == filler.lineno - 1 else ""
         ends = document.newline if document.text[start:stop].endswith(("\n", "\r")) else ""
         return document.spliced(start, stop, gap + text + ends)
     return _inserted(document, piece, place.tail, indent, follows=False)
@@ -189,14 +185,6 @@ def _insert_into_line(
 def _is_filler(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
-    )
-
-
-def _is_string(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
     )
 
 
@@ -233,105 +221,7 @@ def _inserted(document: Document, piece: Piece, at: int, indent: str, *, follows
         return f"{above}{text}{newline}{newline * 2 if below.strip() else ''}{below}"
     if not above.endswith(("\n", "\r")):
         return f"{above}{newline * (blanks + 1)}{text}{below}"
-    there = _count(_blank_run(below))
+    there = newline_count(blank_start(below))
     gap = newline * max(blanks - there, 0) if follows or (below.strip() and not indent) else ""
-    missing = max(blanks - _count(above[len(_without_blank_end(above)) :]), 0)
+    missing = max(blanks - newline_count(above[len(without_blank_end(above)) :]), 0)
     return f"{above}{newline * missing}{text}{newline}{gap}{below}"
-
-
-def _blank_run(text: str) -> str:
-    """The blank lines that a text begins with."""
-    match = _BLANK_RUN.match(text)
-    return match.group() if match else ""
-
-
-def _without_blank_end(text: str) -> str:
-    """A text of whole lines without the blank ones at its end."""
-    stop = len(text)
-    for line in reversed(NEWLINE.split(text)[:-1]):
-        if line.strip(" \t"):
-            break
-        begin = len(text[:stop].removesuffix("\n").removesuffix("\r")) if stop else 0
-        stop = begin - len(line)
-    return text[:stop]
-
-
-def _count(blank: str) -> int:
-    return len(NEWLINE.findall(blank))
-
-
-def delete_symbol(document: Document, edit: DeleteSymbol) -> str | No:
-    """Take a definition away with its comments, and one of the two gaps around it."""
-    definition = document.find(edit.target)
-    if isinstance(definition, No):
-        return definition
-    node, block = definition.node, definition.block
-    if isinstance(node, ast.Assign) and (len(node.targets) > 1 or len(assigned_names(node)) > 1):
-        others = ", ".join(f"`{name}`" for name in assigned_names(node))
-        return No(
-            "not_a_constant",
-            f"line {node.lineno} assigns {others} together; only a plain `name = value` can be deleted",
-        )
-    index = next(number for number, other in enumerate(block) if other is node)
-    doc = _own_docstring(definition, index)
-    begin, end = document.span(node)
-    neighbours = [
-        other for other in (block[index - 1] if index else None, *block[index + 1 : index + 2]) if other
-    ]
-    if not isinstance(node, _DEFINITIONS):
-        together = _deleted_in_line(document, definition, index, begin, end)
-        if together is not None:
-            return together
-    place = place_of(document, definition)
-    if isinstance(place, No):
-        return place
-    start, stop = place.top, place.tail
-    if doc is not None:
-        stop = document.lines.stop(doc.end_lineno or doc.lineno)
-    elif not isinstance(node, _DEFINITIONS):
-        stop = place.stop
-    if not isinstance(node, _DEFINITIONS) and not is_blank(document.text[stop : stop + 1]) and neighbours:
-        # A comment above several lines speaks for all of them.
-        following = document.lines.content(min(document.lines.line(stop), len(document.lines)))
-        start = place.head if indent_of(following) == place.indent and not is_blank(following) else start
-    if len(block) == (2 if doc is not None else 1) and not isinstance(definition.owner, ast.Module):
-        ends = document.text[:stop][len(document.text[:stop].rstrip("\r\n")) :]
-        return document.spliced(
-            start, stop, f"{place.indent}pass{ends[:2] if ends.startswith(chr(13)) else ends[:1]}"
-        )
-    return _without(document, start, stop, first=index == 0 and not isinstance(definition.owner, ast.Module))
-
-
-def _deleted_in_line(
-    document: Document, definition: Definition, index: int, begin: int, end: int
-) -> str | None:
-    """The text without a constant that shares its line; None when it does not."""
-    block = definition.block
-    if index + 1 < len(block) and block[index + 1].lineno == definition.node.end_lineno:
-        return document.spliced(begin, document.span(block[index + 1])[0], "")
-    if index and block[index - 1].end_lineno == definition.node.lineno:
-        return document.spliced(document.span(block[index - 1])[1], end, "")
-    line = document.text[document.lines.starts[definition.node.lineno - 1] : begin]
-    return document.spliced(begin, end, "pass") if not is_blank(line) else None
-
-
-def _own_docstring(definition: Definition, index: int) -> ast.stmt | None:
-    """The bare string that describes the constant above it."""
-    following = definition.block[index + 1 : index + 2]
-    if definition.kind == "constant" and following and _is_string(following[0]):
-        return following[0] if following[0].lineno > (definition.node.end_lineno or 0) else None
-    return None
-
-
-def _without(document: Document, start: int, stop: int, *, first: bool) -> str:
-    """The text without a range of lines, and without the smaller one of the blank gaps around it."""
-    below = document.text[stop:]
-    gap = _blank_run(below)
-    above = document.text[:start]
-    kept = _without_blank_end(above)
-    if not kept:
-        return below[len(gap) :]
-    if first:
-        return above + below[len(gap) :]
-    before, after = _count(above[len(kept) :]), _count(gap)
-    return above + below[len(gap) :] if before > after and below.strip() else kept + below

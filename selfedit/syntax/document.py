@@ -290,3 +290,20 @@ def _listed(names: Sequence[str]) -> str:
 def near(name: str, names: Sequence[str]) -> tuple[str, ...]:
     """Names that may have been meant, best first."""
     return tuple(difflib.get_close_matches(name, names, n=5, cutoff=0.6))
+
+
+def is_string(node: ast.stmt) -> bool:
+    """Whether a statement is a bare string."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def own_docstring(definition: Definition, index: int) -> ast.stmt | None:
+    """The bare string that describes the constant above it."""
+    following = definition.block[index + 1 : index + 2]
+    if definition.kind == "constant" and following and is_string(following[0]):
+        return following[0] if following[0].lineno > (definition.node.end_lineno or 0) else None
+    return None

@@ -1,18 +1,13 @@
 """Import statements: add them where a sorter of imports would, take them away whole or name by name."""
 
 import ast
-import re
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from selfedit.edits import AddImport, RemoveImport
 from selfedit.syntax.document import Document, blocks
-from selfedit.syntax.text import NEWLINE, No, is_blank, is_comment, parse
-
-Import = ast.Import | ast.ImportFrom
-_WIDTH = 88
-_SECTIONS = ("future", "standard", "third party", "first party", "local")
+from selfedit.syntax.placing import Import, alias_span, merged, module_of, placed, same_source
+from selfedit.syntax.text import NEWLINE, No, is_blank, parse, with_newlines
 
 
 @dataclass(frozen=True)
@@ -49,23 +44,23 @@ def add_import(document: Document, edit: AddImport, tops: Collection[str] = ()) 
             return problem
     new = _with_names(wanted, missing)
     if isinstance(new, ast.ImportFrom):
-        merged = _merged(document, [bound for bound in present if bound.owner is document.tree], new)
-        if merged is not None:
-            return merged
-    text = (
-        "\n".join(_written(ast.Import(names=[alias])) for alias in new.names)
-        if isinstance(new, ast.Import)
-        else _written(new)
-    )
-    for line in text.split("\n"):
-        read = Document.read(document.text, "the file")
+        joined = merged(document, [bound.node for bound in present if bound.owner is document.tree], new)
+        if joined is not None:
+            return joined
+    whole = len(missing) == len(wanted.names)
+    for statement in _apart(new):
+        text = edit.statement.strip() if whole and isinstance(new, ast.ImportFrom) else ast.unparse(statement)
+        text = with_newlines(text, document.text, document.newline)
+        read = Document.read(placed(document, statement, text, tops), edit.path)
         if isinstance(read, No):
             return read
-        statement = read_import(line)
-        if isinstance(statement, No):
-            return statement
-        document = Document(_placed(read, statement, line, {*tops}), read.tree)
+        document = read
     return document.text
+
+
+def _apart(node: Import) -> list[Import]:
+    """A statement for each module that `import` names."""
+    return [ast.Import(names=[alias]) for alias in node.names] if isinstance(node, ast.Import) else [node]
 
 
 def read_import(statement: str) -> Import | No:
@@ -91,15 +86,9 @@ def _imports(document: Document) -> Iterator[_Bound]:
 
 
 def _has(node: Import, wanted: Import, alias: ast.alias) -> bool:
-    return _same_source(node, wanted) and any(
+    return same_source(node, wanted) and any(
         (a.name, a.asname) == (alias.name, alias.asname) for a in node.names
     )
-
-
-def _same_source(node: Import, other: Import) -> bool:
-    if isinstance(node, ast.ImportFrom) and isinstance(other, ast.ImportFrom):
-        return (node.module, node.level) == (other.module, other.level)
-    return isinstance(node, ast.Import) and isinstance(other, ast.Import)
 
 
 def _taken(document: Document, present: list[_Bound], wanted: Import, alias: ast.alias) -> No | None:
@@ -140,170 +129,6 @@ def _written(node: Import) -> str:
     return ast.unparse(node)
 
 
-def _merged(document: Document, present: list[_Bound], new: ast.ImportFrom) -> str | None:
-    """The text with names put into a statement that imports from the same module; None where its style forbids it."""
-    for bound in present:
-        node = bound.node
-        if not _same_source(node, new) or "*" in (node.names[0].name, new.names[0].name):
-            continue
-        start, stop = document.span(node)
-        written = document.text[start:stop]
-        if "#" in written or "\\" in written or any(a.asname for a in (*node.names, *new.names)):
-            continue
-        one_line = node.lineno == node.end_lineno
-        names = list(node.names)
-        lines = [name.lineno for name in names]
-        if not one_line and (len(set(lines)) != len(lines) or lines[0] == node.lineno):
-            continue
-        text = document.text
-        separator = ", "
-        if not one_line:
-            separator = f",{document.newline}{' ' * names[0].col_offset}"
-        insertions: dict[int, list[str]] = {}
-        for alias in sorted(new.names, key=lambda alias: _member_key(alias.name)):
-            later = next((a for a in names if _member_key(a.name) > _member_key(alias.name)), None)
-            at = _alias_span(document, later)[0] if later else _alias_span(document, names[-1])[1]
-            insertions.setdefault(at, []).append(alias.name + separator if later else separator + alias.name)
-        for at in sorted(insertions, reverse=True):
-            text = text[:at] + "".join(insertions[at]) + text[at:]
-        line = NEWLINE.split(text[document.lines.starts[node.lineno - 1] :], maxsplit=1)[0]
-        if one_line and len(line) > max(_WIDTH, max(len(other) for other in NEWLINE.split(document.text))):
-            continue
-        return text
-    return None
-
-
-def _alias_span(document: Document, alias: ast.alias) -> tuple[int, int]:
-    return (
-        document.lines.offset(alias.lineno, alias.col_offset),
-        document.lines.offset(alias.end_lineno or alias.lineno, alias.end_col_offset or 0),
-    )
-
-
-def _member_key(name: str) -> tuple[int, str, str]:
-    """Constants, then classes, then the rest, as import sorters order the names of one statement."""
-    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return rank, _natural(name), name
-
-
-def _natural(name: str) -> str:
-    return re.sub(r"\d+", lambda digits: digits.group().zfill(12), name.lower())
-
-
-def _section(node: Import, tops: Collection[str]) -> int:
-    if isinstance(node, ast.ImportFrom) and node.level:
-        return 4
-    top = _module(node).partition(".")[0]
-    if top == "__future__":
-        return 0
-    if top in sys.stdlib_module_names:
-        return 1
-    return 3 if top in tops else 2
-
-
-def _module(node: Import) -> str:
-    if isinstance(node, ast.ImportFrom):
-        return "." * node.level + (node.module or "")
-    return node.names[0].name
-
-
-def _key(node: Import, tops: Collection[str]) -> tuple[int, int, str]:
-    # Within a section plain imports stand first; relative ones begin with the farthest.
-    farther = -node.level if isinstance(node, ast.ImportFrom) else 0
-    return (
-        _section(node, tops),
-        isinstance(node, ast.ImportFrom),
-        f"{farther + 99:02}{_natural(_module(node).lstrip('.'))}",
-    )
-
-
-def _placed(document: Document, new: Import, written: str, tops: set[str]) -> str:
-    body = document.tree.body
-    first = 1 if body and _is_docstring(body[0]) else 0
-    run: list[Import] = []
-    for statement in body[first:]:
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            break
-        run.append(statement)
-    key = _key(new, tops)
-    newline = document.newline
-    previous = [node for node in run if _key(node, tops) <= key]
-    following = [node for node in run if _key(node, tops) > key]
-    if previous:
-        before = previous[-1]
-        at = document.lines.stop(before.end_lineno or before.lineno)
-        same = _section(before, tops) == key[0]
-        mixed = not same and bool(following) and run.index(following[0]) == run.index(before) + 1
-        alone = mixed and _section(following[0], tops) == key[0]
-        if alone:
-            return _before(document, following[0], written)
-        return _line_at(document, at, ("" if same else newline) + written, gap=not same and not following)
-    if following:
-        return _before(document, following[0], written, gap=_section(following[0], tops) != key[0])
-    return _first_import(document, written, after=body[0] if first else None)
-
-
-def _before(document: Document, node: Import, written: str, *, gap: bool = False) -> str:
-    line = node.lineno
-    while (
-        line > 1
-        and is_comment(document.lines.content(line - 1))
-        and not gap
-        and line - 1 > _header_lines(document)
-    ):
-        line -= 1
-    at = document.lines.starts[line - 1]
-    return document.spliced(at, at, written + document.newline * (2 if gap else 1))
-
-
-def _line_at(document: Document, at: int, written: str, *, gap: bool) -> str:
-    newline, below = document.newline, document.text[at:]
-    if not document.text[:at].endswith(("\n", "\r")):
-        return document.text + newline + written
-    more = newline if gap and below.strip() and not is_blank(NEWLINE.split(below, maxsplit=1)[0]) else ""
-    return document.spliced(at, at, written + newline + more)
-
-
-def _header_lines(document: Document) -> int:
-    """How many comment lines stand at the very top: shebang, coding, licence."""
-    count = 0
-    while count < len(document.lines) and is_comment(document.lines.content(count + 1)):
-        count += 1
-    return count
-
-
-def _first_import(document: Document, written: str, after: ast.stmt | None) -> str:
-    newline, lines = document.newline, document.lines
-    if after is not None:
-        at = lines.stop(after.end_lineno or after.lineno)
-        above = document.text[:at]
-        opening = newline if above.endswith(("\n", "\r")) else newline * 2
-    else:
-        header = _header_lines(document)
-        at = lines.starts[header] if header < len(lines) else len(document.text)
-        above = document.text[:at]
-        opening = "" if not above or above.endswith(("\n", "\r")) else newline
-    below = document.text[at:]
-    if not below.strip():
-        return above + opening + written + newline
-    body = document.tree.body[1 if after is not None else 0 :]
-    definition = bool(body) and isinstance(body[0], (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    there = 0
-    for line in NEWLINE.split(below):
-        if not is_blank(line):
-            break
-        there += 1
-    return above + opening + written + newline + newline * max((2 if definition else 1) - there, 0) + below
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def remove_import(document: Document, edit: RemoveImport) -> str | No:
     """Take an import of the module away, or those of its names that the statement has."""
     wanted = read_import(edit.statement)
@@ -338,8 +163,8 @@ def remove_import(document: Document, edit: RemoveImport) -> str | No:
 
 
 def _near(node: Import, wanted: Import) -> bool:
-    names = {alias.name for alias in wanted.names} | {_module(wanted)}
-    return _module(node).lstrip(".") in names or any(alias.name in names for alias in node.names)
+    names = {alias.name for alias in wanted.names} | {module_of(wanted)}
+    return module_of(node).lstrip(".") in names or any(alias.name in names for alias in node.names)
 
 
 def _without(document: Document, bound: _Bound, going: list[ast.alias]) -> str | No:
@@ -388,7 +213,7 @@ def _without_names(document: Document, node: Import, going: list[ast.alias]) -> 
     lines = [name.lineno for name in names]
     own_lines = len(set(lines)) == len(lines) and lines[0] > node.lineno
     for alias in sorted(going, key=lambda alias: (alias.lineno, alias.col_offset), reverse=True):
-        start, stop = _alias_span(document, alias)
+        start, stop = alias_span(document, alias)
         index = names.index(alias)
         rest = NEWLINE.split(text[stop : document.lines.stop(alias.end_lineno or alias.lineno)], maxsplit=1)[
             0
@@ -399,8 +224,8 @@ def _without_names(document: Document, node: Import, going: list[ast.alias]) -> 
                 + text[document.lines.stop(alias.end_lineno or 0) :]
             )
         elif index + 1 < len(names):
-            text = text[:start] + text[_alias_span(document, names[index + 1])[0] :]
+            text = text[:start] + text[alias_span(document, names[index + 1])[0] :]
         else:
-            text = text[: _alias_span(document, names[index - 1])[1]] + text[stop:]
+            text = text[: alias_span(document, names[index - 1])[1]] + text[stop:]
         names.remove(alias)
     return text

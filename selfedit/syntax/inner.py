@@ -1,24 +1,28 @@
 """Edits inside of a definition: parameters, decorators, docstrings, the value of a constant."""
 
 import ast
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import libcst as cst
 
 from selfedit.edits import AddDecorator, AddParameter, RemoveDecorator, SetConstant, SetDocstring
-from selfedit.syntax.document import Document
+from selfedit.syntax.document import Definition, Document
 from selfedit.syntax.parameters import with_parameter
-from selfedit.syntax.text import NEWLINE, No, is_blank, is_comment, moved_expression, parse
-from selfedit.syntax.tree import Node, block_indent, changed, config, place_of
+from selfedit.syntax.piece import moved_expression
+from selfedit.syntax.text import NEWLINE, No, is_blank, is_comment, parse
+from selfedit.syntax.tree import Node, block_indent, changed, newline, place_of
 
 
 def set_constant(document: Document, edit: SetConstant, *, whole: bool = False) -> str | No:
     """Give a module's or class's constant another value."""
     definition = document.find(edit.target, ("constant",))
     if isinstance(definition, No):
+        scope = document.find(edit.target.rpartition(".")[0])
+        if isinstance(scope, Definition) and scope.kind == "function":
+            hint = f"`{scope.name}` is a function, and what it assigns is no constant; use replace_function"
+            return No("not_a_constant", hint, (scope.name,))
         return definition
     node = definition.node
     if isinstance(node, ast.Assign) and (len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name)):
@@ -35,7 +39,7 @@ def set_constant(document: Document, edit: SetConstant, *, whole: bool = False) 
     if parse(f"_ = {source}", "the value", "unparsable_source").__class__ is No:
         source = f"({source})"
     try:
-        value = cst.parse_expression(source, config(document))
+        value = cst.parse_expression(source)
     except (cst.ParserSyntaxError, RecursionError):
         return No(
             "unparsable_source",
@@ -73,7 +77,7 @@ def add_parameter(document: Document, edit: AddParameter, *, whole: bool = False
             "needs_default", f"`{names[0]}` needs a default, so that no caller breaks: `{source} = ...`"
         )
     try:
-        parsed = cst.parse_module(f"def _({source}): pass", config(document)).body[0]
+        parsed = cst.parse_module(f"def _({source}): pass").body[0]
     except (cst.ParserSyntaxError, RecursionError):
         return No("unparsable_source", "the parameter cannot be read; write it on one line without a comment")
     parameters = cst.ensure_type(parsed, cst.FunctionDef).params
@@ -103,11 +107,11 @@ def add_decorator(document: Document, edit: AddDecorator, *, whole: bool = False
     if isinstance(source, No):
         return source
     try:
-        parsed = cst.parse_module(f"@{source}\ndef _(): pass\n", config(document)).body[0]
+        parsed = cst.parse_module(f"@{source}\ndef _(): pass\n").body[0]
     except (cst.ParserSyntaxError, RecursionError):
         return No("unparsable_source", "the decorator cannot be read; write it as `@name` or `@name(...)`")
     new = cst.ensure_type(parsed, cst.FunctionDef).decorators[0]
-    trailing = new.trailing_whitespace.with_changes(newline=cst.Newline())
+    trailing = new.trailing_whitespace.with_changes(newline=newline(document))
     new = new.with_changes(trailing_whitespace=trailing)
 
     def change(found: cst.FunctionDef | cst.ClassDef) -> Node:
@@ -180,7 +184,9 @@ def set_docstring(document: Document, edit: SetDocstring, *, whole: bool = False
     literal = cst.SimpleString(
         docstring_literal(text, block_indent(document, definition, place), document.newline)
     )
-    line = cst.SimpleStatementLine(body=[cst.Expr(literal)])
+    end = cst.TrailingWhitespace(newline=newline(document))
+    gap = cst.EmptyLine(indent=False, newline=newline(document))
+    line = cst.SimpleStatementLine(body=[cst.Expr(literal)], trailing_whitespace=end)
 
     def change(found: cst.FunctionDef | cst.ClassDef) -> Node:
         body: Any = found.body
@@ -189,11 +195,12 @@ def set_docstring(document: Document, edit: SetDocstring, *, whole: bool = False
         if isinstance(body, cst.SimpleStatementSuite):
             rest = cst.SimpleStatementLine(body=body.body, trailing_whitespace=body.trailing_whitespace)
             if isinstance(found, cst.ClassDef):
-                rest = rest.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
-            return found.with_changes(body=cst.IndentedBlock(body=[line, rest]))
+                rest = rest.with_changes(leading_lines=[gap])
+            block = cst.IndentedBlock(body=[line, rest], header=end, indent=document.unit)
+            return found.with_changes(body=block)
         first = body.body[0]
         if isinstance(found, cst.ClassDef) and (not first.leading_lines or first.leading_lines[0].comment):
-            first = first.with_changes(leading_lines=[cst.EmptyLine(indent=False), *first.leading_lines])
+            first = first.with_changes(leading_lines=[gap, *first.leading_lines])
         return found.with_changes(body=body.with_changes(body=[line, first, *body.body[1:]]))
 
     return changed(document, definition, change, whole=whole)
@@ -235,8 +242,15 @@ def _module_docstring(document: Document, literal: str) -> str:
 def _dedented(text: str) -> str:
     """The text without the indentation that all lines after the first share, and no blank ends."""
     lines = [line.rstrip() for line in NEWLINE.split(text.strip("\ufeff"))]
-    margin = os.path.commonprefix([line[: len(line) - len(line.lstrip(" \t"))] for line in lines[1:] if line])
+    leads = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines[1:] if line]
+    margin = next((lead for lead in _prefixes(leads) if all(other.startswith(lead) for other in leads)), "")
     return "\n".join([lines[0], *(line[len(margin) :] for line in lines[1:])]).strip("\n").lstrip()
+
+
+def _prefixes(leads: Sequence[str]) -> Iterator[str]:
+    """The beginnings of the shortest of some texts, the longest first."""
+    shortest = min(leads, key=len, default="")
+    return (shortest[:length] for length in range(len(shortest), -1, -1))
 
 
 def docstring_literal(text: str, indent: str, newline: str) -> str:

@@ -6,7 +6,8 @@ from selfedit.edits import AddImport, AddTest, CreateModule, WriteText
 from selfedit.syntax.definitions import append_to_module
 from selfedit.syntax.document import Document, assigned_names
 from selfedit.syntax.imports import add_import
-from selfedit.syntax.text import NEWLINE, No, Piece, moved, read_piece
+from selfedit.syntax.piece import Piece, moved, read_piece
+from selfedit.syntax.text import NEWLINE, No
 
 _PYTHON = (".py", ".pyi", ".pyw", ".pyc", ".pyo", ".pyd", ".so")
 

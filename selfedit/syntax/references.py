@@ -1,13 +1,12 @@
 """Which of the places that spell a name mean the symbol that gets another one: yes, no, or it cannot be told."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import libcst as cst
 from libcst import metadata
 
+from selfedit.syntax.values import Values
 from selfedit.syntax.view import Classes, View, is_chain, mentions
 
 _BY_STRING = {
@@ -63,6 +62,7 @@ class _Search:
         self.view = view
         self.symbol = symbol
         self.classes = classes
+        self.values = Values(view, classes, symbol.owner, symbol.family)
         self.found = Found()
 
     def run(self) -> Found:
@@ -91,7 +91,7 @@ class _Search:
             self._keyword_pattern(parent, node)
         elif not self.view.is_label(node):
             scope = self.view.scope(node)
-            if self.view.meanings(node, scope) & self.symbol.names:
+            if self.view.meanings(node, scope) & self.symbol.names and not _keeps_name(scope, node.value):
                 self._take(node)
                 self.found.bare.append((node, scope))
 
@@ -139,162 +139,13 @@ class _Search:
         if self.symbol.owner is None:
             return False
         if isinstance(base, cst.Call):
-            return self._of_call(base)
+            return self.values.of_call(base)
         if not isinstance(base, cst.Name):
-            return self._of_chain(base)
-        own = self._class_of_self(base)
+            return self.values.of_chain(base)
+        own = self.values.class_of_self(base)
         if own is not None:
-            return self._in_class(own)
-        return self._of_variable(base)
-
-    def _in_class(self, name: str) -> bool | None:
-        if name in self.symbol.family:
-            return True
-        below = self.classes.descendants(name)
-        return None if below & self.symbol.family else False
-
-    def _of_call(self, call: cst.Call) -> bool | None:
-        if not is_chain(call.func):
-            return None
-        meanings = self.view.meanings(call.func)
-        if isinstance(call.func, cst.Name) and call.func.value == "super" and "builtins.super" in meanings:
-            around = self._class_around(call)
-            if around is None or around == self.symbol.owner:
-                return None
-            return self._in_class(around)
-        return self._of_class(meanings)
-
-    def _of_class(self, meanings: set[str]) -> bool | None:
-        """Whether values of a class, or of whatever else has these full names, have the symbol."""
-        if meanings & self.symbol.family:
-            return True
-        if meanings and all(name in self.classes.bases for name in meanings):
-            return (
-                None
-                if any(self._in_class(name) is None for name in meanings) or self._is_above(meanings)
-                else False
-            )
-        builtin = {name for name in meanings if name.startswith("builtins.") and name not in _OPEN}
-        return False if meanings and builtin == meanings else None
-
-    def _is_above(self, meanings: set[str]) -> bool:
-        owner = self.symbol.owner
-        return owner is not None and bool(meanings & self.classes.ancestors(owner))
-
-    def _of_chain(self, base: cst.BaseExpression) -> bool | None:
-        plain = (
-            cst.SimpleString,
-            cst.ConcatenatedString,
-            cst.FormattedString,
-            cst.List,
-            cst.Dict,
-            cst.Set,
-            cst.Tuple,
-        )
-        if isinstance(
-            base, (*plain, cst.Integer, cst.Float, cst.ListComp, cst.DictComp, cst.SetComp, cst.GeneratorExp)
-        ):
-            return False
-        if is_chain(base):
-            first: Any = base
-            while isinstance(first, cst.Attribute):
-                first = first.value
-            found = self.view.scope(first)[first.value]
-            if found and all(isinstance(one, metadata.ImportAssignment) for one in found):
-                # Something of a module: known not to be the symbol only where it is a live class or function.
-                return self._of_class(self.view.meanings(base))
-        return None
-
-    def _class_of_self(self, name: cst.Name) -> str | None:
-        """The class whose method calls its own object (or class) by this name."""
-        for around in self.view.above(name):
-            if isinstance(around, (cst.FunctionDef, cst.Lambda)):
-                first = next(iter([*around.params.posonly_params, *around.params.params]), None)
-                bound = [parameter.name.value for parameter in _parameters(around)]
-                if name.value not in bound:
-                    continue
-                if not isinstance(around, cst.FunctionDef) or first is None or first.name.value != name.value:
-                    return None
-                decorators = {getattr(decorator.decorator, "value", "") for decorator in around.decorators}
-                inside = self.view.parent(self.view.parent(around))
-                return (
-                    None
-                    if "staticmethod" in decorators or not isinstance(inside, cst.ClassDef)
-                    else self._full(inside)
-                )
-        return None
-
-    def _class_around(self, node: cst.CSTNode) -> str | None:
-        around = next((up for up in self.view.above(node) if isinstance(up, cst.ClassDef)), None)
-        return self._full(around) if isinstance(around, cst.ClassDef) else None
-
-    def _full(self, node: cst.ClassDef) -> str | None:
-        return next(iter(self.view.meanings(node.name)), None)
-
-    def _of_variable(self, name: cst.Name) -> bool | None:
-        scope = self.view.scope(name)
-        found = scope[name.value]
-        if not found:
-            return None
-        answers = {self._of_assignment(one, scope) for one in found}
-        return answers.pop() if len(answers) == 1 else None
-
-    def _of_assignment(self, one: metadata.BaseAssignment, scope: metadata.Scope) -> bool | None:
-        if isinstance(one, metadata.ImportAssignment):
-            return self._of_import(one)
-        node = getattr(one, "node", None)
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-            # The member itself would have been found by its full name.
-            return (
-                None
-                if isinstance(node, cst.ClassDef) and self._is_above(self.view.meanings(node.name))
-                else False
-            )
-        parent = self.view.parent(node) if node is not None else None
-        if isinstance(node, cst.Param) or isinstance(parent, (cst.Param, cst.AnnAssign)):
-            holder: Any = node if isinstance(node, cst.Param) else parent
-            return self._of_annotation(holder.annotation.annotation, scope) if holder.annotation else None
-        if isinstance(parent, cst.AssignTarget):
-            value = self.view.parent(parent).value
-            if isinstance(value, cst.Call):
-                return self._of_call(value)
-            return self._of_chain(value) if not is_chain(value) else None
-        return None
-
-    def _of_import(self, one: metadata.ImportAssignment) -> bool | None:
-        names = {self.view.absolute(name.name) for name in one.get_qualified_names_for(one.name)}
-        owner = self.symbol.owner
-        above = self.classes.ancestors(owner) if owner else set()
-        return None if names & above else False
-
-    def _of_annotation(self, annotation: cst.BaseExpression, scope: metadata.Scope) -> bool | None:
-        code = self.view.module.code_for_node(annotation)
-        if isinstance(annotation, cst.SimpleString):
-            code = str(annotation.evaluated_value)
-        try:
-            tree = ast.parse(code, mode="eval").body
-        except SyntaxError:
-            return None
-        answers = {self._of_type(part, scope) for part in _alternatives(tree)}
-        return True if answers == {True} else False if answers == {False} else None
-
-    def _of_type(self, part: ast.expr, scope: metadata.Scope) -> bool | None:
-        bare = part.value if isinstance(part, ast.Subscript) else part
-        if not isinstance(bare, (ast.Name, ast.Attribute)):
-            return None
-        meanings = self.view.meanings(ast.unparse(bare), scope)
-        known = self._of_class(meanings)
-        if known is None and meanings and not any(name in self.classes.bases for name in meanings):
-            # A class from elsewhere: its objects have the symbol only if the owner is one of its subclasses.
-            return (
-                None
-                if self._is_above(meanings) or meanings & _OPEN or self._may_be_protocol(meanings)
-                else False
-            )
-        return known
-
-    def _may_be_protocol(self, meanings: set[str]) -> bool:
-        return any(name.startswith(("typing.", "typing_extensions.")) for name in meanings)
+            return self.values.in_class(own)
+        return self.values.of_variable(base)
 
     def _keyword(self, arg: cst.Arg, name: cst.Name) -> None:
         if not self.symbol.is_field:
@@ -303,7 +154,7 @@ class _Search:
         func = call.func if isinstance(call, cst.Call) else None
         last = func.attr.value if isinstance(func, cst.Attribute) else getattr(func, "value", "")
         meanings = self.view.meanings(func) if func is not None and is_chain(func) else set()
-        own = self._class_of_self(func) if isinstance(func, cst.Name) else None
+        own = self.values.class_of_self(func) if isinstance(func, cst.Name) else None
         if meanings & self.symbol.family or own in self.symbol.family:
             self._take(name)
         elif last in _COPIES:
@@ -314,7 +165,9 @@ class _Search:
             return
         pattern = self.view.parent(element)
         answer = (
-            self._of_class(self.view.meanings(pattern.cls)) if isinstance(pattern, cst.MatchClass) else None
+            self.values.of_class(self.view.meanings(pattern.cls))
+            if isinstance(pattern, cst.MatchClass)
+            else None
         )
         if answer:
             self._take(name)
@@ -333,7 +186,7 @@ class _Search:
         if role == "type":
             self._type_string(node, value)
         elif role == "exports" and value == self.symbol.old:
-            if f"{self.view.dotted}.{value}" in self.symbol.names:
+            if self.classes.canonical(f"{self.view.dotted}.{value}") in self.symbol.names:
                 self.found.offsets.add(self.view.offset(node) + len(node.prefix) + len(node.quote))
         elif (role == "lookup" and last == self.symbol.old) or (role == "slots" and value == self.symbol.old):
             self._doubt(node)
@@ -369,7 +222,7 @@ class _Search:
         return "other"
 
     def _in_family(self, node: cst.CSTNode) -> bool:
-        return self._class_around(node) in self.symbol.family
+        return self.values.class_around(node) in self.symbol.family
 
     def _type_string(self, node: cst.SimpleString, value: str) -> None:
         try:
@@ -395,35 +248,12 @@ class _Search:
                 self.found.bare.append((node, scope))
 
 
-_OPEN = {
-    "builtins.object",
-    "builtins.type",
-    "builtins.getattr",
-    "builtins.next",
-    "builtins.super",
-    "typing.Any",
-    "typing.Self",
-}
-"""Names that tell nothing about what a value is."""
+def _keeps_name(scope: metadata.Scope, name: str) -> bool:
+    """Whether a name comes from an import that says `as`, and so stays what it is."""
+    found = [one for one in scope[name] if isinstance(one, metadata.ImportAssignment)]
+    return bool(found) and all(_has_alias(one) for one in found)
 
 
-def _parameters(node: cst.FunctionDef | cst.Lambda) -> Iterator[cst.Param]:
-    parameters = node.params
-    yield from (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
-    yield from (one for one in (parameters.star_arg, parameters.star_kwarg) if isinstance(one, cst.Param))
-
-
-def _alternatives(tree: ast.expr) -> Iterator[ast.expr]:
-    """The types of a union, without None."""
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):
-        yield from _alternatives(tree.left)
-        yield from _alternatives(tree.right)
-    elif isinstance(tree, ast.Subscript) and ast.unparse(tree.value).rpartition(".")[2] in (
-        "Optional",
-        "Annotated",
-        "ClassVar",
-    ):
-        inner = tree.slice.elts[0] if isinstance(tree.slice, ast.Tuple) else tree.slice
-        yield from _alternatives(inner)
-    elif not (isinstance(tree, ast.Constant) and tree.value is None):
-        yield tree
+def _has_alias(one: metadata.ImportAssignment) -> bool:
+    names = getattr(one.node, "names", ())
+    return not isinstance(names, cst.ImportStar) and any(alias.evaluated_alias == one.name for alias in names)

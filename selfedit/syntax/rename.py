@@ -4,7 +4,7 @@ import ast
 import builtins
 import keyword
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 from libcst import metadata
@@ -50,18 +50,13 @@ def rename_symbol(files: Mapping[str, str], edit: RenameSymbol) -> Renamed | No:
     problem = _name_problem(old, edit.name, definitions)
     if problem is not None:
         return problem
-    views: dict[str, View] = {}
-    classes = Classes()
-    for path, text in live.items():
-        read = _read(path, text, old, classes)
-        if isinstance(read, No):
-            return read
-        if read is not None:
-            views[path] = read
+    read = _views(live, old)
+    if isinstance(read, No):
+        return read
+    views, classes = read
     symbol = _symbol(views[edit.path], definitions, edit.name, classes)
     if isinstance(symbol, No):
         return symbol
-    symbol = _with_reexports(symbol, views)
     found = {path: references(view, symbol, classes) for path, view in views.items()}
     problem = _unclear(found, symbol) or _clash(views, found, symbol)
     if problem is not None:
@@ -106,20 +101,23 @@ def _name_problem(old: str, new: str, definitions: list[Definition]) -> No | Non
     return None
 
 
-def _read(path: str, text: str, old: str, classes: Classes) -> View | No | None:
-    """A file that spells the name; None where it does not. Either way its classes are taken up."""
-    spelled = mentions(text, old)
-    if not spelled and "class " not in text:
-        return None
-    tree = parse(text, path, "unparsable_file")
-    if isinstance(tree, No):
-        return (
-            No(tree.rule, f"{tree.message} (it spells `{old}`, so the renaming cannot be made)")
-            if spelled
-            else None
-        )
-    classes.add(path, tree)
-    return View.read(path, text) if spelled else None
+def _views(live: Mapping[str, str], old: str) -> tuple[dict[str, View], Classes] | No:
+    """The files that spell a name, and the classes of all files."""
+    classes = Classes()
+    spelled = {path: text for path, text in live.items() if mentions(text, old)}
+    for path, text in live.items():
+        tree = parse(text, path, "unparsable_file")
+        if isinstance(tree, ast.Module):
+            classes.add(path, tree)
+        elif path in spelled:
+            return No(tree.rule, f"{tree.message}; it spells `{old}`, so the renaming cannot be made")
+    views = {}
+    for path, text in spelled.items():
+        view = View.read(path, text, classes)
+        if isinstance(view, No):
+            return view
+        views[path] = view
+    return views, classes
 
 
 def _symbol(view: View, definitions: list[Definition], new: str, classes: Classes) -> Symbol | No:
@@ -178,23 +176,6 @@ def _other_bindings(view: View, full: str, old: str) -> list[int]:
                 if isinstance(one, metadata.ImportAssignment)
             ]
     return lines
-
-
-def _with_reexports(symbol: Symbol, views: Mapping[str, View]) -> Symbol:
-    """The symbol with the names under which other modules hand it on."""
-    if symbol.owner is not None:
-        return symbol
-    names, before = set(symbol.names), 0
-    while len(names) > before:
-        before = len(names)
-        for view in views.values():
-            for node in view.nodes:
-                if not isinstance(node, cst.ImportFrom) or isinstance(node.names, cst.ImportStar):
-                    continue
-                for alias in node.names:
-                    if alias.asname is None and f"{view.source_of(node)}.{alias.evaluated_name}" in names:
-                        names.add(f"{view.dotted}.{alias.evaluated_name}")
-    return replace(symbol, names=frozenset(names))
 
 
 def _unclear(found: Mapping[str, Found], symbol: Symbol) -> No | None:

@@ -25,18 +25,17 @@ _UNUSUAL = No(
 )
 
 
-def parse_module(text: str, document: Document, tree: ast.AST) -> cst.Module | No:
+def parse_module(text: str, tree: ast.AST) -> cst.Module | No:
     """Parse with libcst, only what it gives back unchanged.
 
     Args:
         text: What Python's parser has read already (it guards libcst against running out of stack).
-        document: Newlines and indentation of new code are this file's.
         tree: The parsed text.
     """
     if _too_long(tree):
         return _DEEP
     try:
-        module = cst.parse_module(text, config(document))
+        module = cst.parse_module(text)
         if module.code == text:
             return module
     except RecursionError:
@@ -46,10 +45,9 @@ def parse_module(text: str, document: Document, tree: ast.AST) -> cst.Module | N
     return _UNUSUAL
 
 
-def config(document: Document) -> Any:
-    """How new code is laid out in a file."""
-    newline = cast(Any, document.newline if document.newline != "\r" else "\n")
-    return cst.PartialParserConfig(default_indent=document.unit, default_newline=newline)
+def newline(document: Document) -> cst.Newline:
+    """A newline of new code. libcst would take the first one of what it parses, which may be a part of the file."""
+    return cst.Newline(value=cast("Any", document.newline if document.newline != "\r" else "\n"))
 
 
 def _too_long(tree: ast.AST) -> bool:
@@ -67,7 +65,7 @@ def place_of(document: Document, definition: Definition, *, whole: bool = False)
     place = None if whole else document.quick_place(definition)
     if place is not None:
         return place
-    module = parse_module(document.text, document, document.tree)
+    module = parse_module(document.text, document.tree)
     if isinstance(module, No):
         return module
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
@@ -105,7 +103,7 @@ def _changed_slice(document: Document, definition: Definition, change: Change) -
     if _too_long(definition.node):
         return _DEEP
     try:
-        module = cst.parse_module(above + chunk, config(document))
+        module = cst.parse_module(above + chunk)
     except cst.ParserSyntaxError:
         return None
     node = _only(module, nested=bool(place.indent))
@@ -153,7 +151,7 @@ def _only(module: cst.Module, *, nested: bool) -> Node | None:
 
 
 def _changed_whole(document: Document, definition: Definition, change: Change) -> str | No:
-    module = parse_module(document.text, document, document.tree)
+    module = parse_module(document.text, document.tree)
     if isinstance(module, No):
         return module
     node = _find(module, definition)
@@ -181,30 +179,23 @@ class _Finder(cst.CSTVisitor):
         self.found: list[Node] = []
         self._scopes: list[tuple[str, Kind]] = []
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._enter(node, "function")
-
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:
-        self._scopes.pop()
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self._enter(node, "class")
-
-    def leave_ClassDef(self, original_node: cst.ClassDef) -> None:
-        self._scopes.pop()
-
-    def visit_Assign(self, node: cst.Assign) -> bool:
-        for target in node.targets:
-            self._assigned(node, target.target)
-        return False
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
-        if isinstance(node.target, cst.Name):
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Note a definition; what stands inside of an assignment or an expression defines nothing."""
+        if isinstance(node, cst.FunctionDef):
+            self._enter(node, "function")
+        elif isinstance(node, cst.ClassDef):
+            self._enter(node, "class")
+        elif isinstance(node, cst.Assign):
+            for target in node.targets:
+                self._assigned(node, target.target)
+        elif isinstance(node, cst.AnnAssign) and isinstance(node.target, cst.Name):
             self._assigned(node, node.target)
-        return False
+        return not isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement))
 
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        return False
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        """Leave a scope."""
+        if isinstance(original_node, (cst.FunctionDef, cst.ClassDef)):
+            self._scopes.pop()
 
     def _enter(self, node: cst.FunctionDef | cst.ClassDef, kind: Kind) -> None:
         self._scopes.append((node.name.value, kind))

@@ -14,12 +14,16 @@ from selfedit.syntax.document import Document
 from selfedit.syntax.text import No
 from selfedit.syntax.tree import parse_module
 
+_LONGEST_RELAY = 20
+"""Modules that may hand a name on to each other before it is taken for a circle."""
+
 
 class View:
     """A parsed file with its place among the live modules."""
 
-    def __init__(self, path: str, document: Document, module: cst.Module) -> None:
+    def __init__(self, path: str, document: Document, module: cst.Module, names: "Classes") -> None:
         self.path = path
+        self.names = names
         self.document = document
         self.dotted = dotted(path)
         is_package = path.endswith("__init__.py")
@@ -31,20 +35,21 @@ class View:
         self._positions = wrapper.resolve(metadata.PositionProvider)
 
     @classmethod
-    def read(cls, path: str, text: str) -> "View | No":
+    def read(cls, path: str, text: str, names: "Classes") -> "View | No":
         """Parse a file.
 
         Args:
             path: Its path; the module's dotted name is taken from it.
             text: Its text without a byte order mark.
+            names: What the live files define and hand on.
         """
         document = Document.read(text, path)
         if isinstance(document, No):
             return document
-        module = parse_module(text, document, document.tree)
+        module = parse_module(text, document.tree)
         if isinstance(module, No):
             return No(module.rule, f"{path}: {module.message}")
-        return cls(path, document, module)
+        return cls(path, document, module, names)
 
     @cached_property
     def nodes(self) -> tuple[cst.CSTNode, ...]:
@@ -104,9 +109,9 @@ class View:
         found = set()
         for name in scope.get_qualified_names_for(node):
             if name.source is metadata.QualifiedNameSource.IMPORT:
-                found.add(self.absolute(name.name))
+                found.add(self.names.canonical(self.absolute(name.name)))
             elif name.source is metadata.QualifiedNameSource.LOCAL:
-                found.add(f"{self.dotted}.{name.name}")
+                found.add(self.names.canonical(f"{self.dotted}.{name.name}"))
             else:
                 found.add(name.name)
         return found
@@ -146,9 +151,10 @@ def mentions(text: str, name: str) -> bool:
 
 
 class Classes:
-    """The classes of all live files with their bases, by full name."""
+    """The classes of all live files with their bases, and what modules hand on of others, by full name."""
 
     def __init__(self) -> None:
+        self._handed_on: dict[str, str] = {}
         self.bases: dict[str, tuple[str, ...]] = {}
         self.members: dict[str, set[str]] = {}
         """Names of each class's body, and what its methods give `self`."""
@@ -157,7 +163,7 @@ class Classes:
         """Take the classes of one file up."""
         package = dotted(path) if path.endswith("__init__.py") else dotted(path).rpartition(".")[0]
         imported: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in _outside_functions(tree):
             if isinstance(node, ast.Import):
                 imported.update(
                     {
@@ -172,7 +178,11 @@ class Classes:
                 )
                 source = base if node.level else (node.module or "")
                 imported.update({a.asname or a.name: f"{source}.{a.name}" for a in node.names})
-        self._inside(dotted(path), tree, imported, dotted(path))
+        module = dotted(path)
+        self._handed_on.update(
+            {f"{module}.{name}": full for name, full in imported.items() if f"{module}.{name}" != full}
+        )
+        self._inside(module, tree, imported, module)
 
     def _inside(self, prefix: str, node: ast.AST, imported: dict[str, str], module: str) -> None:
         for child in ast.iter_child_nodes(node):
@@ -187,20 +197,38 @@ class Classes:
             elif isinstance(child, ast.stmt):
                 self._inside(prefix, child, imported, module)
 
+    def canonical(self, name: str) -> str:
+        """The name under which something is defined, for one under which it may be imported."""
+        for _ in range(_LONGEST_RELAY):
+            parts = name.split(".")
+            heads = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+            head = next((head for head in heads if head in self._handed_on), None)
+            if head is None:
+                break
+            name = self._handed_on[head] + name[len(head) :]
+        return name
+
     def ancestors(self, name: str) -> set[str]:
         """All bases of a class, also those that are not live."""
         found: set[str] = set()
-        rest = list(self.bases.get(name, ()))
+        rest = [self.canonical(base) for base in self.bases.get(name, ())]
         while rest:
             base = rest.pop()
             if base not in found:
                 found.add(base)
-                rest.extend(self.bases.get(base, ()))
+                rest.extend(self.canonical(other) for other in self.bases.get(base, ()))
         return found
 
     def descendants(self, name: str) -> set[str]:
         """All live classes below a class."""
         return {other for other in self.bases if name in self.ancestors(other)}
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if isinstance(child, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
+            yield from _outside_functions(child)
 
 
 def _full(name: str, imported: dict[str, str], module: str) -> str:

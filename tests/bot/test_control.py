@@ -61,7 +61,9 @@ def test_each_command_is_one_message(line: str, message: BaseModel) -> None:
     assert read.message == message
 
 
-@pytest.mark.parametrize("line", ["", "hello", "what is /approve 1?", "/roll 2d6", "/help", "/", "/ approve 1"])
+@pytest.mark.parametrize(
+    "line", ["", "hello", "what is /approve 1?", "/roll 2d6", "/help", "/", "/ approve 1"]
+)
 def test_other_lines_are_not_the_kernels(line: str) -> None:
     """Chat, live commands and unknown commands are left to others."""
     assert parse(line, ANN) is None

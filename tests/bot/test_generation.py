@@ -131,7 +131,9 @@ async def test_a_traceback_shows_the_line_of_the_commit() -> None:
     assert "return 1 // 0" in shown
 
 
-@pytest.mark.parametrize("error", ["SystemExit(2)", "KeyboardInterrupt()", "GeneratorExit()", "ValueError('x')"])
+@pytest.mark.parametrize(
+    "error", ["SystemExit(2)", "KeyboardInterrupt()", "GeneratorExit()", "ValueError('x')"]
+)
 async def test_any_exception_is_the_error_of_its_request(error: str) -> None:
     """An exit or an interrupt out of a handler fails that one request and nothing else."""
     generation = build(plan(feature(f"async def say(turn): raise {error}\ndef setup(r): r.chat(say)\n")))
@@ -149,7 +151,9 @@ async def test_a_cancellation_that_nobody_asked_for_is_an_error() -> None:
 async def test_an_answer_that_is_no_text_is_an_error() -> None:
     """Features answer with text, nothing else."""
     with pytest.raises(LiveError, match="int"):
-        await build(plan(feature("async def say(turn): return 7\ndef setup(r): r.chat(say)\n"))).respond(None, ASK)
+        await build(plan(feature("async def say(turn): return 7\ndef setup(r): r.chat(say)\n"))).respond(
+            None, ASK
+        )
 
 
 async def test_a_request_ends_on_the_generation_on_which_it_began() -> None:
@@ -162,17 +166,18 @@ async def test_a_request_ends_on_the_generation_on_which_it_began() -> None:
         def setup(r): r.chat(say)
     """
     gate = asyncio.Event()
+    turn = Turn(text="", author="a", conversation="c", brain=gate)  # type: ignore[arg-type]  # just to wait on
+    old, new = (build(plan(feature(body.format(word)), word)) for word in ("0ld", "e3"))
     generations = Generations()
-    for word in ("old", "new"):
-        generations.swap(build(plan(feature(body.format(word)), word)))
-        if word == "old" and (old := generations.current):
-            turn = Turn(text="", author="a", conversation="c", brain=gate)  # type: ignore[arg-type]  # just to wait on
-            waiting = asyncio.create_task(old.respond(None, turn))
-            await asyncio.sleep(0)
+    generations.swap(old)
+    assert generations.current is old
+    waiting = asyncio.create_task(old.respond(None, turn))
+    await asyncio.sleep(0)
+    generations.swap(new)
     gate.set()
-    assert await waiting == "old"
-    assert generations.current is not None
-    assert await generations.current.respond(None, turn) == "new"
+    assert await waiting == "0ld"
+    assert generations.current is new
+    assert await new.respond(None, turn) == "e3"
 
 
 def test_the_generation_before_is_at_hand() -> None:
@@ -196,7 +201,7 @@ def test_old_generations_are_freed() -> None:
     gc.collect()  # what failed requests of other tests still hold
     before = traces()
     for number in range(50):
-        generations.swap(build(echo(str(number), f"{number:040x}")))
+        generations.swap(build(echo(str(number), f"{number:07d}")))
         assert generations.current is not None
         held.append(weakref.ref(generations.current))
     assert [number for number, ref in enumerate(held) if ref() is not None] == [48, 49]

@@ -30,20 +30,33 @@ REPORT = GateReport(
             summary="1 of 9 failed",
             findings=(
                 Finding(rule="test_failed", path="tests/live/test_a.py", line=7, message="1 != 2"),
-                Finding(rule="loosened_types", severity=Severity.REVIEW, path="bot/live/a.py", message="uses Any"),
+                Finding(
+                    rule="loosened_types", severity=Severity.REVIEW, path="bot/live/a.py", message="uses Any"
+                ),
             ),
         ),
     ),
     seconds=3.1,
 )
-FULL = proposal(stage=Stage.FAILED, reason="It is shorter.", edits=EDITS, report=REPORT, why="tests failed", notes=("mended",))
+FULL = proposal(
+    stage=Stage.FAILED,
+    reason="It is shorter.",
+    edits=EDITS,
+    report=REPORT,
+    why="tests failed",
+    notes=("mended",),
+)
 BODIES = [
     say.ProposalIs(proposal=FULL),
     say.ProposalsAre(proposals=(FULL, proposal(2))),
     say.ProposalsAre(proposals=()),
-    say.DiffIs(number=1, head="b" * 40, files=(FileDiff(path="a", text="--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n"),)),
+    say.DiffIs(
+        number=1, head="b" * 40, files=(FileDiff(path="a", text="--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n"),)
+    ),
     STATUS,
-    say.WhyIs(running="a" * 40, traced=(Traced(path="a.py", name="f", commit="c" * 40, proposal=1, title="Less"),)),
+    say.WhyIs(
+        running="a" * 40, traced=(Traced(path="a.py", name="f", commit="c" * 40, proposal=1, title="Less"),)
+    ),
     say.WhyIs(running="", traced=()),
     say.Progress(number=1, stage=Stage.GATED, text="gate: passed", seconds=3.2),
     say.News(text="kept"),
@@ -94,7 +107,12 @@ def test_hashes_and_long_lines_are_not_cut() -> None:
 def test_the_status_names_what_does_not_hold() -> None:
     """A protection that is missing is said to be missing."""
     now = STATUS.model_copy(
-        update={"protections": (Protection(name="no network", held=True), Protection(name="memory limit", held=False))}
+        update={
+            "protections": (
+                Protection(name="no network", held=True),
+                Protection(name="memory limit", held=False),
+            )
+        }
     )
     lines = render.plain(render.status(now)).splitlines()
     assert any("does not hold: memory limit" in line for line in lines)

@@ -2,9 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,14 +13,20 @@ from selfedit.types import Proposal, Stage
 
 Answers = Mapping[type[BaseModel], Callable[[Any], BaseModel]]
 
-STATUS = say.StatusIs(running="a" * 40, main="a" * 40, sandbox="none needed", steward_pid=1, bot_pid=2, home="/nowhere")
+STATUS = say.StatusIs(
+    running="a" * 40, main="a" * 40, sandbox="none needed", steward_pid=1, bot_pid=2, home="/nowhere"
+)
 
 
 class FakeSteward:
     """Remembers what it was asked, and answers from a table; what is not in it is refused."""
 
     def __init__(self, answers: Answers) -> None:
-        self._answers = {say.Status: lambda _: STATUS, say.Quit: lambda _: say.Done(), **answers}
+        self.answers: dict[type[BaseModel], Callable[[Any], BaseModel]] = {
+            say.Status: lambda _: STATUS,
+            say.Quit: lambda _: say.Done(),
+            **answers,
+        }
         self.asked: list[BaseModel] = []
         self.beats: asyncio.Queue[say.Beat] = asyncio.Queue()
         self.peer: say.Peer | None = None
@@ -31,7 +37,7 @@ class FakeSteward:
             self.beats.put_nowait(body)
             return None
         self.asked.append(body)
-        make = self._answers.get(type(body))
+        make = self.answers.get(type(body))
         return make(body) if make else say.Refused(why=f"no answer was prepared for {type(body).__name__}")
 
     def kinds(self) -> list[str]:

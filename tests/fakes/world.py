@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel
 
@@ -105,8 +105,12 @@ class World:
         self.output = home.parent / f"{home.name}.out"
         self.news: list[str] = []
 
-    async def __aenter__(self) -> "World":
-        await self.start()
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.end()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,7 +120,7 @@ class World:
         """Start `python -m bot` and wait until live code serves."""
         self.home.mkdir(parents=True, exist_ok=True)
         with self.output.open("ab") as out:
-            self.process = subprocess.Popen(  # noqa: ASYNC220 - a fork of milliseconds
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot"],
                 cwd=self.root,
                 env=self.env,

@@ -40,7 +40,7 @@ def test_live_folders_are_live(path: str) -> None:
         "bot/live/-rf",
         "bot/live/x.py ",
         "bot/live/x.",
-        "bot/live/ｘ.py",
+        "bot/live/\uff58.py",
         "BOT/live/x.py",
         "bot/live",
         "tests/conftest.py",

@@ -9,15 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from selfedit import protocol as say
-from selfedit.types import Heartbeat
+from selfedit.types import Heartbeat, Request
 
 
 @asynccontextmanager
 async def pair(left: say.Answer, right: say.Answer) -> AsyncIterator[tuple[say.Peer, say.Peer]]:
     one, two = socket.socketpair()
     ends = []
-    for end, answer in ((one, left), (two, right)):
-        reader, writer = await asyncio.open_unix_connection(sock=end, limit=say.LINE_LIMIT)
+    for sock, answer in ((one, left), (two, right)):
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=say.LINE_LIMIT)
         ends.append(say.Peer(reader, writer, answer))
     jobs = [asyncio.create_task(end.run()) for end in ends]
     try:
@@ -115,6 +115,6 @@ async def test_a_large_message_passes() -> None:
 
     async with pair(silent, measure) as (left, _):
         big = {str(n): "x" * 100_000 for n in range(50)}
-        await left.notify(say.AskDraft(id="1", request=say.Request(requested_by="a:b"), files=big))
-        answer = await left.call(say.Improve(request=say.Request(requested_by="a:b", goal="y" * 4000)))
+        await left.notify(say.AskDraft(id="1", request=Request(requested_by="a:b"), files=big))
+        answer = await left.call(say.Improve(request=Request(requested_by="a:b", goal="y" * 4000)))
     assert answer.text == "4000"

@@ -16,15 +16,16 @@ def _is_greeting(text: str) -> bool:
 def _what_works(turn: Turn) -> str:
     names = []
     for command in turn.commands:
-        names.append("/" + command.name)
-    return "What works without one: " + ", ".join(sorted(names)) + "."
+        if command.live:
+            names.append("/" + command.name)
+    return "What I can do meanwhile: " + ", ".join(sorted(names)) + "."
 
 
 def _without_model(turn: Turn, missing: str) -> str:
     if _is_greeting(turn.text):
         start = "Hello! I cannot chat freely yet:"
     else:
-        start = "I cannot answer that:"
+        start = "I cannot answer that yet:"
     return f"{start} {missing}\n{_what_works(turn)}"
 
 

@@ -1,0 +1,271 @@
+"""The console in a pipe: lines in, answers out, one at a time, over a real link to a steward of prepared answers."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot.console import Console
+from bot.inflight import Inflight
+from bot.lines import Lines
+from bot.theseus import Bot
+from policies.load import load_rules
+from selfedit import protocol as say
+from selfedit.types import FileDiff, LoadPlan, NoDraft, Stage
+from tests.fakes.brain import ScriptedBrain
+from tests.fakes.plans import echo, plan
+from tests.fakes.steward import STATUS, Answers, FakeSteward, linked, proposal
+
+EDITS = '[{"op": "delete_symbol",\n "path": "bot/live/a.py",\n "target": "f"}]'
+OPENED = proposal(reason="It is shorter.")
+DIFF = say.DiffIs(number=1, head=OPENED.head, files=(FileDiff(path="a.py", text="-old line\n+new line\n"),))
+ANSWERS: Answers = {
+    say.Improve: lambda _: say.ProposalIs(proposal=OPENED),
+    say.Diff: lambda _: DIFF,
+    say.Approve: lambda asked: say.ProposalIs(proposal=proposal(asked.number, Stage.LIVE, merge="e" * 40)),
+}
+
+
+class World:
+    """A console on a pipe, a bot behind it, a steward on the other end of the link."""
+
+    def __init__(self, home: Path, out: Callable[[], str], steward: FakeSteward, bot: Bot) -> None:
+        self.home, self.out, self.steward, self.bot = home, out, steward, bot
+        self.reading, self.writing = os.pipe()
+
+    def type(self, text: str) -> None:
+        """Put text into the pipe."""
+        os.write(self.writing, text.encode())
+
+    async def run(self, text: str = "") -> str:
+        """Type text, end the input, and let a console work through it; what it printed."""
+        self.type(text)
+        os.close(self.writing)
+        console = Console(self.bot, self.home, "console:ann", Lines(self.reading))
+        self.bot.hear_notice = console.hear
+        await asyncio.wait_for(console.run(), 30)
+        return self.out()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[World]:
+    steward = FakeSteward(ANSWERS)
+    brain = ScriptedBrain("No model is set up.")
+
+    async def no_author() -> NoDraft:
+        return NoDraft(why="no model")
+
+    bot = Bot(load_rules().watch, brain, no_author)
+    async with linked(steward, bot.hear) as peer:
+        bot.peer = peer
+        await load(bot, echo("ahoy"))
+        made = World(tmp_path, lambda: capsys.readouterr().out, steward, bot)
+        yield made
+        os.close(made.reading)
+
+
+async def load(bot: Bot, what: LoadPlan) -> None:
+    answer = await bot.hear(say.Load(plan=what))
+    assert isinstance(answer, say.Loaded), answer
+
+
+async def test_lines_are_echoed_and_answered_in_order(world: World) -> None:
+    """Chat and live commands are answered by live code, each after its line, and the end of input ends everything."""
+    out = await world.run("one\n/say two\nthree")
+    said = [line for line in out.splitlines() if line.startswith((">", "ahoy"))]
+    assert said == ["> one", "ahoy one", "> /say two", "ahoy two", "> three", "ahoy three"]
+    assert world.steward.kinds()[-1] == "Quit"
+
+
+async def test_the_start_says_what_to_try(world: World) -> None:
+    """A newcomer reads what this is, what is missing, and three commands."""
+    out = await world.run()
+    for part in ("Theseus", "/help", "/improve", "/status", "No model is set up."):
+        assert part in out
+
+
+async def test_a_bot_that_was_started_again_does_not_welcome_twice(world: World) -> None:
+    """After a restart the console says just that."""
+    world.steward.answers[say.Status] = lambda _: STATUS.model_copy(update={"restarts": 1})
+    out = await world.run()
+    assert "started again" in out
+    assert "/improve" not in out
+
+
+async def test_improve_shows_everything_and_what_to_type_next(world: World) -> None:
+    """An opened proposal is shown with its reason, its diff, and the way to approve it."""
+    out = await world.run("/improve\n")
+    for part in ("Roll better", "It is shorter.", "-old line", "+new line", "/approve 1"):
+        assert part in out
+    assert world.steward.kinds() == ["Status", "Improve", "Diff", "Quit"]
+
+
+async def test_approval_names_the_head_that_was_shown(world: World) -> None:
+    """What is approved is what was looked at."""
+    await world.run("/improve\n/approve 1\n")
+    approved = next(asked for asked in world.steward.asked if isinstance(asked, say.Approve))
+    assert (approved.head, approved.by) == (OPENED.head, "console:ann")
+
+
+async def test_what_was_not_shown_is_approved_as_it_is(world: World) -> None:
+    """Approving without having looked binds to no head; the steward takes the present one."""
+    await world.run("/approve 1\n")
+    approved = next(asked for asked in world.steward.asked if isinstance(asked, say.Approve))
+    assert approved.head is None
+
+
+async def test_pasted_edits_go_over_several_lines(world: World) -> None:
+    """Lines belong to the edits until their brackets close; the next line is a line of its own again."""
+    out = await world.run(f"/improve {EDITS}\nhello\n")
+    asked = next(asked for asked in world.steward.asked if isinstance(asked, say.Improve))
+    assert asked.request.edits is not None
+    assert asked.request.edits[0].path == "bot/live/a.py"
+    assert "ahoy hello" in out
+
+
+async def test_edits_that_never_close_end_at_an_empty_line(world: World) -> None:
+    """An unclosed bracket swallows no more than what stands before the next empty line."""
+    out = await world.run("/improve [1,\n2\n\nhello\n")
+    assert "no edits" in out
+    assert "ahoy hello" in out
+
+
+async def test_wrong_lines_are_answered_and_work_goes_on(world: World) -> None:
+    """A wrong argument, an unknown command and a refusal are a sentence each."""
+    out = await world.run("/approve x\n/sya hello\n/why\nstill here\n")
+    assert "no proposal's number" in out
+    assert "did you mean /say?" in out
+    assert "no answer was prepared for Why" in out
+    assert "ahoy still here" in out
+
+
+async def test_a_line_of_many_megabytes_is_dropped(world: World) -> None:
+    """A line beyond the limit is named and skipped, and the line after it is read whole."""
+    reader = asyncio.create_task(asyncio.to_thread(_pour, world.writing, 10_000_000))
+    console = Console(world.bot, world.home, "console:ann", Lines(world.reading, limit=1000))
+    await asyncio.wait_for(console.run(), 60)
+    await reader
+    out = world.out()
+    assert "10,000,000" in out
+    assert "ahoy after" in out
+
+
+def _pour(descriptor: int, size: int) -> None:
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(b"x" * size + b"\nafter\n")
+
+
+async def test_quit_leaves_the_rest_unread(world: World) -> None:
+    """After /quit nothing more is answered."""
+    out = await world.run("/quit\nhello\n")
+    assert "ahoy" not in out
+    assert world.steward.kinds()[-1] == "Quit"
+
+
+async def test_progress_and_news_are_shown_as_they_come(world: World) -> None:
+    """What the steward tells while a command runs stands before the command's answer."""
+
+    async def told(body: BaseModel) -> BaseModel | None:
+        if isinstance(body, say.Improve) and world.steward.peer:
+            await world.steward.peer.notify(
+                say.Progress(number=1, stage=Stage.DRAFTED, text="judging", seconds=1.5)
+            )
+            await world.steward.peer.notify(say.News(text="the wind has turned"))
+        return await world.steward.answer(body)
+
+    assert world.steward.peer is not None
+    world.steward.peer._answer = told
+    out = await world.run("/improve\n")
+    assert out.index("1.5 s") < out.index("the wind has turned") < out.index("It is shorter.")
+
+
+async def test_failing_live_code_is_a_sentence_and_is_counted(world: World) -> None:
+    """An exit out of a handler is told kindly, counted as an error, and the console goes on."""
+    body = """
+        async def say(turn):
+            if turn.text == "die": raise SystemExit(3)
+            return "fine"
+        def setup(r): r.chat(say)
+    """
+    await load(world.bot, plan({"bot/live/a/feature.py": body}, "badbad"))
+    out = await world.run("die\nlive\n")
+    assert "Sorry, chat failed: bot/live/a/feature.py:2: SystemExit" in out
+    assert "fine" in out
+    beat = world.bot.telemetry.heartbeat()
+    assert (beat.requests, beat.errors) == (2, 1)
+
+
+async def test_a_second_bot_reads_on_where_the_first_stopped(world: World) -> None:
+    """Lines that were not worked on stay in the pipe, whole, for a bot that is started again."""
+    world.type("first\nsecond\n")
+    assert await Lines(world.reading).next() == "first"
+    assert "ahoy second" in await world.run()
+
+
+async def test_a_line_without_an_answer_is_answered_once_more(world: World) -> None:
+    """A chat line that was in flight when the bot ended is answered first, before new lines."""
+    Inflight(world.home).begin("old line", control=False)
+    out = await world.run("new line\n")
+    assert out.index("ahoy old line") < out.index("ahoy new line")
+    assert Inflight(world.home).left() is None
+
+
+async def test_a_line_that_ended_the_bot_twice_is_given_up(world: World) -> None:
+    """The third bot says which line could not be answered and does not try again."""
+    Inflight(world.home).begin("old line", control=False, tries=2)
+    out = await world.run()
+    assert "'old line' could not be answered" in out
+    assert "ahoy" not in out
+
+
+async def test_a_control_command_is_never_repeated(world: World) -> None:
+    """What was under way is said, and where to look, but not carried out again."""
+    Inflight(world.home).begin("/approve 1", control=True)
+    out = await world.run()
+    assert "/approve 1" in out
+    assert "/proposals" in out
+    assert "Approve" not in world.steward.kinds()
+
+
+async def test_a_line_is_noted_while_it_is_answered(world: World) -> None:
+    """At the moment when live code runs, its line is on disk; afterwards it is not."""
+    seen = []
+
+    class Looking(ScriptedBrain):
+        @property
+        def missing(self) -> str | None:
+            seen.append(Inflight(world.home).left())
+            return None
+
+    body = """
+        async def say(turn): return f"missing: {turn.brain and turn.brain.missing}"
+        def setup(r): r.chat(say)
+    """
+    world.bot._brain = Looking()
+    await load(world.bot, plan({"bot/live/a/feature.py": body}, "abcabc"))
+    seen.clear()
+    await world.run("look\n")
+    noted = [left for left in seen if left is not None]
+    assert [left.line for left in noted] == ["look"]
+    assert Inflight(world.home).left() is None
+
+
+async def test_an_older_stewards_line_is_nobodys_wish(tmp_path: Path) -> None:
+    """What was in flight under another steward is not answered by this one."""
+    (tmp_path / "inflight.json").write_text('{"line": "x", "control": false, "tries": 1, "steward": 0}')
+    assert Inflight(tmp_path).left() is None
+    (tmp_path / "inflight.json").write_text("{not json")
+    assert Inflight(tmp_path).left() is None
+
+
+async def test_without_live_code_the_control_commands_are_listed() -> None:
+    """A bot without a generation still says what works."""
+
+    async def no_author() -> NoDraft:
+        return NoDraft(why="no model")
+
+    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    assert "/approve N" in await bot.respond("/help", "console:ann", "c")

@@ -1,0 +1,215 @@
+"""The bot on the link: what the steward asks of it, and what it answers."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from bot.feature import ModelFailed
+from bot.theseus import Bot
+from policies.decision import Finding
+from policies.load import load_rules
+from selfedit import protocol as say
+from selfedit.edits import parse_edits
+from selfedit.ports import Author, Tell, Workbench
+from selfedit.types import Draft, GateReport, NoDraft, Request
+from tests.fakes.brain import ScriptedBrain
+from tests.fakes.plans import echo, plan
+from tests.fakes.steward import FakeSteward, linked
+
+EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]')
+DRAFT = Draft(title="Less", reason="because", edits=EDITS, author="model")
+REPORT = GateReport(verdict="passed", base="b", head="h", policy="p")
+WATCH = load_rules().watch.model_copy(update={"heartbeat_seconds": 0.01})
+
+
+class TryingAuthor:
+    """Tries its draft once and says what came of it."""
+
+    async def draft(
+        self, request: Request, bench: Workbench, complaints: Sequence[Finding], tell: Tell
+    ) -> Draft | NoDraft:
+        """Try, and note what was heard."""
+        tell(f"{request.goal} {len(complaints)}")
+        said = await bench.trial(DRAFT)
+        heard = said.verdict if isinstance(said, GateReport) else said.message
+        return DRAFT.model_copy(update={"notes": (heard, *bench.files)})
+
+
+def bot_with(author: Author | NoDraft | None = None, brain: ScriptedBrain | None = None) -> Bot:
+    async def open_author() -> Author | NoDraft:
+        return author or NoDraft(why="set OPENAI_API_KEY")
+
+    return Bot(WATCH, brain or ScriptedBrain("none"), open_author)
+
+
+async def test_a_load_is_answered_with_what_was_compiled() -> None:
+    """The answer names the commit, the hash of each file, and a pause that was measured."""
+    what, bot = echo("ahoy"), bot_with()
+    steward = FakeSteward({})
+    async with linked(steward, bot.hear):
+        assert steward.peer is not None
+        answer = await steward.peer.call(say.Load(plan=what))
+    assert isinstance(answer, say.Loaded)
+    assert (answer.commit, answer.blobs) == (what.commit, {file.path: file.blob for file in what.files})
+    assert answer.pause_ms >= 0
+    assert bot.telemetry.heartbeat().commit == what.commit
+
+
+@pytest.mark.parametrize(
+    "source", ["x = ", "def setup(r): 1 / 0", "async def f(t): 1 / 0\ndef setup(r): r.chat(f)"]
+)
+async def test_a_load_that_fails_leaves_the_old_code_serving(source: str) -> None:
+    """A generation that does not load, set up, or pass its canary is refused with its place."""
+    bot = bot_with()
+    await bot.hear(say.Load(plan=echo("old")))
+    answer = await bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": source + "\n"}, "bad")))
+    assert isinstance(answer, say.Refused)
+    assert "bot/live/a/feature.py:1" in answer.why
+    assert await bot.respond("hello", "a", "c") == "old hello"
+
+
+async def test_the_loop_goes_on_while_a_generation_is_built() -> None:
+    """Live code that takes its time to load does not keep others waiting."""
+    bot = bot_with()
+    await bot.hear(say.Load(plan=echo("old")))
+    # The module waits for what only the loop can set, so a blocked loop could never finish this test.
+    source = """
+        import string
+        while not getattr(string, "released", False): pass
+        async def f(t): return "new"
+        def setup(r): r.chat(f)
+    """
+    loading = asyncio.create_task(bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": source}, "aa"))))
+    import string
+
+    try:
+        for number in range(20):
+            assert await bot.respond(str(number), "a", "c") == f"old {number}"
+        assert not loading.done()
+    finally:
+        string.released = True  # type: ignore[attr-defined]  # the flag that the module waits for
+    assert isinstance(await loading, say.Loaded)
+    del string.released  # type: ignore[attr-defined]  # as above
+    assert await bot.respond("", "a", "c") == "new"
+
+
+async def test_loading_the_former_commit_again_builds_nothing() -> None:
+    """Undoing a swap serves the very generation that served before."""
+    bot, old, new = bot_with(), echo("old", "aaa"), echo("new", "bbb")
+    for what in (old, new):
+        await bot.hear(say.Load(plan=what))
+    kept = bot.generations.known(old.commit)
+    await bot.hear(say.Load(plan=old))
+    assert bot.generations.current is kept
+    assert await bot.respond("x", "a", "c") == "old x"
+
+
+async def test_messages_without_pause_are_each_answered_once_over_fifty_swaps() -> None:
+    """While generations change, every message gets exactly one answer, from one generation."""
+    bot = bot_with()
+    await bot.hear(say.Load(plan=echo("0", "0a")))
+    done = asyncio.Event()
+    answers: list[str] = []
+
+    async def talk() -> None:
+        while not done.is_set():
+            answers.append(await bot.respond(f"m{len(answers)}", "a", "c"))
+            await asyncio.sleep(0)
+
+    talking = asyncio.create_task(talk())
+    for number in range(1, 51):
+        assert isinstance(await bot.hear(say.Load(plan=echo(str(number), f"{number}a"))), say.Loaded)
+    done.set()
+    await talking
+    assert [answer.split()[1] for answer in answers] == [f"m{number}" for number in range(len(answers))]
+    served = [int(answer.split()[0]) for answer in answers]
+    assert served == sorted(served)
+
+
+async def test_a_draft_is_asked_of_the_author_and_tried_on_the_stewards_gate() -> None:
+    """The author's trial goes over the link with the draft's call, and its verdict comes back."""
+    bot = bot_with(TryingAuthor())
+    steward = FakeSteward({say.Trial: lambda _: say.TrialIs(report=REPORT)})
+    async with linked(steward, bot.hear) as bot.peer:
+        assert steward.peer is not None
+        ask = say.AskDraft(
+            id="7", request=Request(requested_by="console:ann", goal="less"), files={"a.py": ""}
+        )
+        answer = await steward.peer.call(ask)
+    assert isinstance(answer, say.Drafted)
+    assert isinstance(answer.result, Draft)
+    assert answer.result.notes == ("passed", "a.py")
+    assert steward.asked == [say.Trial(draft_call="7", draft=DRAFT)]
+
+
+async def test_a_trial_whose_edits_do_not_apply_is_a_finding() -> None:
+    """The author hears why, not a report."""
+    bot = bot_with(TryingAuthor())
+    found = Finding(rule="unknown_target", message="there is no f")
+    steward = FakeSteward({say.Trial: lambda _: say.TrialIs(findings=(found,))})
+    async with linked(steward, bot.hear) as bot.peer:
+        ask = say.AskDraft(id="7", request=Request(requested_by="console:ann", goal="less"), files={})
+        answer = await bot.hear(ask)
+    assert isinstance(answer, say.Drafted)
+    assert isinstance(answer.result, Draft)
+    assert answer.result.notes == ("there is no f",)
+
+
+async def test_without_a_model_a_draft_says_what_is_missing() -> None:
+    """A goal in words without a key is an expected no, with the setting to set."""
+    ask = say.AskDraft(id="7", request=Request(requested_by="console:ann", goal="less"), files={})
+    assert await bot_with().hear(ask) == say.Drafted(result=NoDraft(why="set OPENAI_API_KEY"))
+
+
+async def test_a_fault_of_the_bot_is_said_to_whoever_waits() -> None:
+    """A draft that cannot even be begun does not leave the steward waiting for ever."""
+
+    async def no_author() -> Author | NoDraft:
+        raise OSError("disk")
+
+    ask = say.AskDraft(id="7", request=Request(requested_by="console:ann", goal="less"), files={})
+    answer = await Bot(WATCH, ScriptedBrain(), no_author).hear(ask)
+    assert isinstance(answer, say.Refused)
+    assert "disk" in answer.why
+
+
+async def test_heartbeats_carry_the_counters() -> None:
+    """The steward hears of the commit that serves and of how many requests it answered and failed."""
+    bot = bot_with()
+    await bot.hear(say.Load(plan=echo("ahoy")))
+    await bot.respond("hello", "a", "c")
+    steward = FakeSteward({})
+    async with linked(steward, bot.hear) as bot.peer:
+        beating = asyncio.create_task(bot.beat())
+        first = await steward.beats.get()
+        second = await steward.beats.get()
+        beating.cancel()
+    assert first.heartbeat.commit == second.heartbeat.commit == "c0ffee".ljust(40, "0")
+    assert (first.heartbeat.requests, first.heartbeat.errors) == (1, 0)
+    assert first.heartbeat.memory_mb > 1
+
+
+async def test_what_a_feature_is_handed() -> None:
+    """A turn carries who speaks and where, the commands that work, the brain and the prompts of its commit."""
+    body = """
+        async def say(turn):
+            if turn.brain is None: return "canary"
+            names = [c.name for c in turn.commands]
+            pieces = [p async for p in turn.brain.answer(turn.conversation, turn.text, turn.prompts["chat"])]
+            return f"{turn.author} {'approve' in names} {''.join(pieces)} {0 <= turn.random() < 1} {turn.now > 0}"
+        def setup(r): r.chat(say)
+    """
+    brain = ScriptedBrain(None, [["a", "b"]])
+    bot = bot_with(brain=brain)
+    await bot.hear(
+        say.Load(plan=plan({"bot/live/a/feature.py": body, "agent/live/prompts/chat.md": "Be kind."}))
+    )
+    assert await bot.respond("hello", "console:ann", "here") == "console:ann True ab True True"
+    assert brain.asked == [("here", "hello", "Be kind.")]
+
+
+async def test_a_model_that_fails_can_be_told_from_a_bug() -> None:
+    """What the brain raises is what live code can catch."""
+    with pytest.raises(ModelFailed, match="asleep"):
+        await anext(aiter(ScriptedBrain(None, [None]).answer("c", "t", "i")))
