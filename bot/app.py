@@ -20,10 +20,11 @@ from pathlib import Path
 from agent.loop import Brain
 from agent.router import Keys, missing, open_model
 from bot.feature import ModelFailed
-from bot.settings import Settings, read_settings
+from bot.settings import SettingProblem, Settings, read_settings
 from bot.theseus import Bot
 from bot.thread import in_thread
 from policies.load import Rules, RulesProblem, load_rules
+from selfedit.bot_process import USELESS
 from selfedit.ports import Author
 from selfedit.protocol import LINE_LIMIT, Peer
 from selfedit.types import NoDraft
@@ -52,7 +53,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     """Serve until the steward ends us or is gone.
 
     Returns:
-        The exit code: 1 when a part of the bot failed.
+        The exit code: 1 when a part of the bot failed, `USELESS` when it would fail again.
     """
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -78,7 +79,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
             if (error := task.exception()) is not None:
                 log.error("a part of the bot failed", exc_info=error)
                 print(f"The bot ends: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - for the operator
-                code = 1
+                code = USELESS if isinstance(error, SettingProblem) else 1
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)

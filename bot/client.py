@@ -10,6 +10,7 @@ from discord.http import Route
 
 from bot.control.commands import split
 from bot.messages import Messages, pieces
+from bot.settings import SettingProblem
 from bot.surface import Theseus
 
 log = logging.getLogger("theseus.discord")
@@ -68,4 +69,4 @@ async def serve_discord(theseus: Theseus, token: str, maintainers: Sequence[str]
         try:
             await client.start(token)
         except discord.LoginFailure as error:
-            raise ValueError("Discord does not accept the token; check DISCORD_TOKEN") from error
+            raise SettingProblem("Discord does not accept the token; check DISCORD_TOKEN") from error

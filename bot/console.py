@@ -179,9 +179,8 @@ class Console:
     def _show(self, *parts: RenderableType) -> None:
         if self._screen is None:
             render.write(*parts)
-            return
-        for part in parts:
-            self._screen.print(part, soft_wrap=isinstance(part, Text), markup=False)
+        else:
+            render.show(self._screen, *parts)
 
     @contextlib.contextmanager
     def _busy(self, what: str) -> Iterator[None]:

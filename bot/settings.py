@@ -8,6 +8,10 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class SettingProblem(Exception):
+    """A setting with which the bot cannot work, however often it is started. Its text says which."""
+
+
 class Settings(BaseSettings):
     """Every setting that the bot reads; README.md lists them for people."""
 

@@ -57,7 +57,7 @@ class Control:
             case say.ProposalIs(proposal=one):
                 full = isinstance(message, say.Improve | say.Show)
                 parts = [render.proposal(one) if full else render.brief(one)]
-                if isinstance(message, say.Improve) and one.head:
+                if isinstance(message, say.Improve) and one.stage is Stage.OPENED:
                     parts += await self._diff(one.number)
                 if one.stage is Stage.OPENED and full:
                     self._shown[one.number] = one.head

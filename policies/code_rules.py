@@ -56,12 +56,13 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
 def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
     """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
     forbidden = rules.imports.forbidden
-    subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live) if source.is_test else ()
+    subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
     bound: set[str] = set()
     for node in _nodes(source):
-        for line, module, name in _imports(node):
-            if subjects and module.startswith(subjects):
-                continue
+        for line, module, name in _imports(node, source.path):
+            relative = isinstance(node, ast.ImportFrom) and node.level > 0
+            if module.startswith(subjects) and (source.is_test or relative):
+                continue  # among live code the import contracts decide
             if _below(module, forbidden) or module.rpartition(".")[2] in _CORE:
                 bound.add(name)
                 message = f"live code may not import {module}; use what it is handed, or {BY_HAND}"
@@ -100,7 +101,7 @@ def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
         imports = (
             []
             if source.is_test
-            else [module for _, module, _ in _imports(node) if module.split(".")[0] in TESTERS]
+            else [module for _, module, _ in _imports(node, source.path) if module.split(".")[0] in TESTERS]
         )
         frame = isinstance(node, ast.Attribute) and node.attr in (
             "_getframe",
@@ -181,14 +182,16 @@ def _nodes(source: Source) -> Iterator[ast.AST]:
         yield from ast.walk(source.tree)
 
 
-def _imports(node: ast.AST) -> Iterator[tuple[int, str, str]]:
+def _imports(node: ast.AST, path: str) -> Iterator[tuple[int, str, str]]:
     """Line, module (or module and name), and the name that is bound, of each thing a node imports."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield node.lineno, alias.name, (alias.asname or alias.name).split(".")[0]
-    elif isinstance(node, ast.ImportFrom) and not node.level:
+    elif isinstance(node, ast.ImportFrom):
+        package = path.split("/")[: -node.level] if node.level else []
+        start = ".".join([*package, *([node.module] if node.module else [])])
         for alias in node.names:
-            yield node.lineno, f"{node.module}.{alias.name}", alias.asname or alias.name
+            yield node.lineno, f"{start}.{alias.name}", alias.asname or alias.name
 
 
 def _imported(tree: ast.Module | None) -> frozenset[str]:

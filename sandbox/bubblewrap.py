@@ -32,6 +32,7 @@ from sandbox.types import Command, Limits, Outcome, Progress, Protection, Sandbo
 READ_BYTES = 256 * 1024
 LOOK_SECONDS = 0.2
 """How often the memory of a run is looked at."""
+END_LOOK_SECONDS = 0.005
 END_SECONDS = 10.0
 """A killed sandbox that is not gone by then is reported."""
 FIRST_USER, USERS = 64000, 1000
@@ -102,9 +103,8 @@ class BubblewrapSandbox:
                 pass_fds=kept,
                 start_new_session=True,
             )
-            end = await _converse(process, command)
-            status.seek(0)
-            exit_code = _exit_code(status.read())
+            end = await _converse(process, command, status.fileno())
+            exit_code = _told(status.fileno(), "exit-code")
         if exit_code is None and end.why is None:
             said = " ".join(end.capture.stderr.decode(errors="replace").split())[-300:]
             raise SandboxUnavailable(
@@ -167,7 +167,7 @@ class _End:
     why: Literal["time", "memory", "flood"] | None
 
 
-async def _converse(process: Process, command: Command) -> _End:
+async def _converse(process: Process, command: Command, status: int) -> _End:
     """Write the input, read the output, watch time and memory; then nothing of the run is left."""
     capture = Capture(command.limits)
     why: Literal["time", "memory", "flood"] | None = None
@@ -188,22 +188,22 @@ async def _converse(process: Process, command: Command) -> _End:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await _end(process)
+        await _end(process, status)
     return _End(capture=capture, why=why)
 
 
-async def _end(process: Process) -> None:
-    """Kill what is left: bwrap's death takes the whole process namespace with it."""
+async def _end(process: Process, status: int) -> None:
+    """Kill what is left: bwrap's death takes the whole process namespace with it, in a moment."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     try:
         async with asyncio.timeout(END_SECONDS):
             for stream in (process.stdout, process.stderr):
-                # End of file means that nobody inside is left to write.
                 while stream is not None and await stream.read(READ_BYTES):
                     pass
             await process.wait()
+            await _gone(_told(status, "child-pid"))
     except TimeoutError as error:
         raise SandboxUnavailable(
             f"a sandbox (process {process.pid}) could not be ended; end it by hand: kill -9 {process.pid}"
@@ -211,6 +211,23 @@ async def _end(process: Process) -> None:
     finally:
         if process.stdin is not None:
             process.stdin.close()
+
+
+async def _gone(init: int | None) -> None:
+    while True:
+        if not _is_init(init):
+            return
+        await asyncio.sleep(END_LOOK_SECONDS)
+
+
+def _is_init(pid: int | None) -> bool:
+    """Whether a process is alive as the first one of a namespace; it goes as the last of them."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    except OSError:
+        return False
+    said = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    return said["State"][0] != "Z" and said["NSpid"][1:] == ["1"]
 
 
 async def _finish(process: Process, capture: Capture) -> bool:
@@ -267,12 +284,12 @@ def _system_calls() -> Iterator[int | None]:
             os.close(program)
 
 
-def _exit_code(said: bytes) -> int | None:
-    """What bwrap says of its command's end; None when it never came to that."""
-    for line in said.splitlines():
+def _told(status: int, name: str) -> int | None:
+    """A number that bwrap tells of the run; None when it did not come to that."""
+    for line in os.pread(status, 4096, 0).splitlines():
         with contextlib.suppress(ValueError):
-            if (code := json.loads(line).get("exit-code")) is not None:
-                return int(code)
+            if (value := json.loads(line).get(name)) is not None:
+                return int(value)
     return None
 
 

@@ -11,7 +11,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import docker
 import docker.errors
-import requests
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from sandbox.profile import Capture
@@ -48,7 +47,7 @@ def connect(call_seconds: float = CALL_SECONDS) -> Any:
         with contextlib.closing(_client(address, DEFAULT_DOCKER_API_VERSION, ANSWER_SECONDS)) as asking:
             version = str(asking.version(api_version=False)["ApiVersion"])
         return _client(address, version, call_seconds)
-    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError, KeyError) as error:
+    except (docker.errors.DockerException, OSError, ValueError, KeyError) as error:
         raise SandboxUnavailable(
             f"no Docker engine answers at {address}; start it, or install one (on Debian: apt-get install docker.io)"
         ) from error
@@ -85,7 +84,7 @@ def asked(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T
         return function(*args, **kwargs)
     except docker.errors.APIError as error:
         raise SandboxUnavailable(f"the Docker engine refused: {error.explanation or error}") from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+    except (docker.errors.DockerException, OSError) as error:
         raise EngineLost(
             "the Docker engine stopped answering, so nothing is known of the run; look at the engine and try again"
         ) from error

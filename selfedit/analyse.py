@@ -92,6 +92,8 @@ class CodeReport(_Value):
     """Everything found, with severity NOTE, in the order of the source."""
     improvements: tuple[Improvement, ...] = ()
     """In the order of rank, then path, then name."""
+    more: bool = False
+    """Whether there are more places to improve than fit into one look."""
     faults: tuple[str, ...] = ()
     """Which analyser could not be used and why, a sentence each."""
 
@@ -137,6 +139,7 @@ class _Answer(_Value):
         fix: bool
 
     faults: tuple[str, ...]
+    more: bool
     functions: tuple[Function, ...]
     findings: tuple[Finding, ...]
     variants: tuple[Improvement, ...]
@@ -208,6 +211,7 @@ async def analyse(
             for f in answer.findings
         ),
         improvements=answer.variants,
+        more=answer.more,
         faults=answer.faults,
     )
 

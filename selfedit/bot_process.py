@@ -15,6 +15,8 @@ from policies.load import WatchRules
 from selfedit.protocol import LINE_LIMIT, Answer, AskDraft, Drafted, Load, Loaded, Peer, Refused
 from selfedit.types import Heartbeat, LoadPlan
 
+USELESS = 78
+"""Exit code of a bot that must not be started again as it is: a setting is wrong (EX_CONFIG of sysexits.h)."""
 FORGE_SECRETS = ("GITHUB_TOKEN", "DOCKER_HOST")
 """What the steward holds and the bot never sees."""
 
@@ -47,6 +49,11 @@ class BotProcess:
     def pid(self) -> int:
         """Its process id, 0 while there is none."""
         return self._process.pid if self._process else 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll() if self._process else None
 
     @property
     def silence(self) -> float:

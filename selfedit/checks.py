@@ -183,7 +183,7 @@ class Checks:
             *fixed,
         ]
         places = settings.tests or (".",)
-        shares = assembly.shares(1 if wanted else self._rules.gate.test_processes) or [places]
+        shares = assembly.shares(1 if wanted else self._rules.gate.test_processes) or [list(places)]
         job = {
             "kind": "tests",
             "seconds": self._rules.gate.test_seconds,

@@ -33,6 +33,7 @@ from selfedit.edits import (
 )
 from selfedit.syntax.definitions import add_definition, replace_definition
 from selfedit.syntax.document import Document, near
+from selfedit.syntax.glimpse import edited
 from selfedit.syntax.imports import add_import, remove_import
 from selfedit.syntax.inner import add_decorator, add_parameter, remove_decorator, set_constant, set_docstring
 from selfedit.syntax.modules import add_test, create_module, write_text
@@ -161,6 +162,12 @@ def edit_text(text: str, edit: Edit, *, tops: Collection[str] = (), whole: bool 
     if not edit.path.endswith(".py"):
         return No("wrong_file_kind", f"{edit.path} is not Python; write_text is the edit for it")
     mark = MARK if text.startswith(MARK) else ""
+    change = _ONE_DEFINITION.get(type(edit))
+    target = getattr(edit, "target", "")
+    if change is not None and target and not whole:
+        quick = edited(text.removeprefix(MARK), target, lambda document: change(document, edit))
+        if quick is not None:
+            return mark + quick
     document = Document.read(text.removeprefix(MARK), edit.path)
     if isinstance(document, No):
         return document

@@ -149,6 +149,7 @@ class Desk:
             pipeline=self.pipeline,
             host=bot,
             tell=self._tell,
+            went_live=self._watch_from_now,
         )
         self._genesis()
 
@@ -310,6 +311,12 @@ class Desk:
             bot_pid=self._bot.pid if self._bot else 0,
             home=str(self.place.home),
         )
+
+    def _watch_from_now(self, commit: str) -> None:
+        if self.mainline.provisional() is None:
+            self.watch.end()
+        else:
+            self.watch.begin(commit)
 
     def _began(self, number: int) -> None:
         self._started[number] = asyncio.get_running_loop().time()

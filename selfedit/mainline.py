@@ -6,8 +6,10 @@ finishes or abandons them; it is safe to call at any time, any number of times.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 
-from policies.decision import Decision
+from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
 from selfedit.gate import Gate
@@ -40,6 +42,7 @@ class Mainline:
         pipeline: Pipeline,
         host: Host | None,
         tell: Tell,
+        went_live: Callable[[str], None],
     ) -> None:
         self._repo = repo
         self._record = record
@@ -51,6 +54,7 @@ class Mainline:
         self._pipeline = pipeline
         self._host = host
         self._tell = tell
+        self._went_live = went_live
         self._moving = asyncio.Lock()
 
     # What people ask for
@@ -122,13 +126,17 @@ class Mainline:
         Returns:
             None when it does, else why not; a bot that is gone loads when it is started again.
         """
-        if self._host is None:
-            return None
         try:
-            finding = await self._host.load(self._loader.plan(self.target()))
+            finding = await self._load(self.target())
         except (NotLoadable, ConnectionError) as error:
             return str(error)
         return finding.message if finding else None
+
+    async def load_without(self, proposal: Proposal) -> None:
+        """Serve what ran before a proposal that cannot be reverted just now; `main` still holds it."""
+        if self._host is not None:
+            with contextlib.suppress(ConnectionError, NotLoadable):
+                await self._host.load(self._loader.plan(self._repo.parents(proposal.merge)[0]))
 
     def target(self) -> str:
         """The commit that should run: `main` where we vouch for it, else the one that was kept last."""
@@ -139,15 +147,6 @@ class Mainline:
         """The newest proposal that is merged but not yet found good."""
         waiting = [p for p in self._record.proposals.values() if p.stage in (Stage.MERGED, Stage.LIVE)]
         return max(waiting, key=lambda p: self._record.commits[p.merge].seq, default=None)
-
-    def went_live(self, commit: str) -> None:
-        """The bot serves a commit: write down which proposals live by it."""
-        if commit != self._repo.main():
-            return
-        for proposal in list(self._record.proposals.values()):
-            if proposal.stage is Stage.MERGED:
-                self._record.write("live", proposal.number, commit=commit)
-                self._tell(proposal.number, Stage.LIVE, "live, under watch")
 
     def keep(self, commit: str) -> list[int]:
         """The watch found a commit good: everything that lives by it is kept."""
@@ -280,14 +279,26 @@ class Mainline:
         return Decision.no("head_moved", why)
 
     async def _bring_to_life(self, number: int) -> Proposal | Decision:
-        if self._host is not None:
-            try:
-                finding = await self._host.load(self._loader.plan(self._repo.main()))
-            except ConnectionError:
-                finding = None  # the bot died of it, or just then: whoever starts it again decides
-            if finding is not None:
-                return await self.take_back(number, AUTOMATIC, f"it could not be loaded: {finding.message}")
+        try:
+            finding = await self._load(self._repo.main())
+        except ConnectionError:
+            finding = None  # the bot died of it, or just then: whoever starts it again decides
+        if finding is not None:
+            return await self.take_back(number, AUTOMATIC, f"it could not be loaded: {finding.message}")
         return self._record.proposals[number]
+
+    async def _load(self, commit: str) -> Finding | None:
+        """Have the bot serve a commit, and write down which proposals live by it; nothing without a bot."""
+        if self._host is None:
+            return None
+        finding = await self._host.load(self._loader.plan(commit))
+        if finding is None:
+            for proposal in list(self._record.proposals.values()):
+                if proposal.stage is Stage.MERGED and commit == self._repo.main():
+                    self._record.write("live", proposal.number, commit=commit)
+                    self._tell(proposal.number, Stage.LIVE, "live, under watch")
+            self._went_live(commit)
+        return finding
 
     async def _tree_without(self, proposal: Proposal, main: str, *, automatic: bool) -> str | Decision:
         tree = self._repo.revert_tree(proposal.merge, main)

@@ -248,12 +248,12 @@ def _reason(one: Improvement) -> str:
 
 
 def _nothing_left(report: CodeReport, passed_over: int) -> str:
-    said = [f"Nothing to improve by itself was found in {_count(report.files, 'live file')}"]
+    where = f"was found in {_count(report.files, 'live file')}"
+    said = [f"Nothing to improve by itself {where}."]
     if passed_over:
-        said[0] += (
-            f" but {_count(passed_over, 'idea')} that {'was' if passed_over == 1 else 'were'} proposed before"
-        )
-    said[0] += "."
+        before = f"{_count(passed_over, 'idea')} {'was' if passed_over == 1 else 'were'} proposed before"
+        later = "; more will be looked at when some of them are taken" if report.more else ""
+        said = [f"Nothing new to improve by itself {where}: {before}{later}."]
     left: list[str] = []
     if complex_ones := [f for f in report.hot_spots if f.complexity >= COMPLEX]:
         left.append(

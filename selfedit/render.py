@@ -56,18 +56,24 @@ def plain(*parts: RenderableType, width: int = PIPE_WIDTH) -> str:
         file=io.StringIO(), width=width, color_system=None, highlight=False, legacy_windows=False
     )
     with console.capture() as capture:
-        for part in parts:
-            console.print(part, soft_wrap=isinstance(part, Text | str), markup=False)
+        show(console, *parts)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def show(console: Console, *parts: RenderableType) -> None:
+    """Print renderables on a console of rich; text is never broken into lines that it does not have."""
+    for part in parts:
+        if isinstance(part, Group):
+            show(console, *part.renderables)
+        else:
+            console.print(part, soft_wrap=isinstance(part, Text | str), markup=False)
 
 
 def write(*parts: RenderableType, file: IO[str] | None = None) -> None:
     """Print renderables: in colour to a terminal, as stable plain text to anything else."""
     out = file or sys.stdout
     if out.isatty():
-        console = Console(file=out, highlight=False)
-        for part in parts:
-            console.print(part, soft_wrap=isinstance(part, Text | str), markup=False)
+        show(Console(file=out, highlight=False), *parts)
     else:
         out.write(plain(*parts) + "\n")
         out.flush()
@@ -98,19 +104,22 @@ def answer(body: BaseModel) -> RenderableType:
 def proposal(one: Proposal) -> RenderableType:
     """All that is known of a proposal but its diff: what, why, by whom, and what the gate said."""
     head = Text.assemble((f"Proposal {one.number}: {shown(one.title) or '(not drafted)'}", "bold"))
-    parts: list[RenderableType] = [head, Padding(_facts(one), (0, 0, 0, 2))]
+    parts: list[RenderableType] = [head, _indented(_facts(one))]
     if one.reason:
-        parts += [Text("Why", "bold"), Padding(Text(shown(one.reason)), (0, 0, 0, 2))]
+        parts += [Text("Why", "bold"), _indented(Text(shown(one.reason)))]
     if one.edits:
         edits = Text("\n".join(f"- {shown(describe(edit))}" for edit in one.edits))
-        parts += [Text("Edits", "bold"), Padding(edits, (0, 0, 0, 2))]
+        parts += [Text("Edits", "bold"), _indented(edits)]
     if one.notes:
         notes = Text("\n".join(f"- {shown(note)}" for note in one.notes))
-        parts += [Text("On the way", "bold"), Padding(notes, (0, 0, 0, 2))]
+        parts += [Text("On the way", "bold"), _indented(notes)]
     if one.report is not None:
         parts.append(report(one.report))
     if one.why:
-        parts.append(Text(f"{one.stage.value.capitalize()}: {shown(one.why)}", _STYLES.get(one.stage, "red")))
+        found = one.report.findings if one.report else ()
+        rest = [line for line in one.why.split("\n") if not any(finding.message in line for finding in found)]
+        said = f": {shown(chr(10).join(rest))}" if rest else "."
+        parts.append(Text(f"{one.stage.value.capitalize()}{said}", _STYLES.get(one.stage, "red")))
     return Group(*parts)
 
 
@@ -141,7 +150,7 @@ def report(judged: GateReport) -> RenderableType:
     if judged.checks:
         parts.append(Padding(table, (0, 0, 0, 2)))
     if judged.findings:
-        parts += [Text("Findings", "bold"), Padding(findings(judged.findings), (0, 0, 0, 2))]
+        parts += [Text("Findings", "bold"), _indented(findings(judged.findings))]
     return Group(*parts)
 
 
@@ -258,6 +267,10 @@ def _facts(one: Proposal) -> Text:
     commits = (("head", one.head), ("merge", one.merge), ("revert", one.revert))
     facts += [Text(f"{name} {commit[:SHORT]}") for name, commit in commits if commit]
     return Text("; ").join(facts)
+
+
+def _indented(text: Text) -> Text:
+    return Text("\n").join(Text.assemble("  ", line) for line in text.split("\n", allow_blank=True))
 
 
 def _table(*columns: str) -> Table:

@@ -17,7 +17,7 @@ from policies.health import Judgement
 from policies.load import RulesProblem
 from sandbox.choose import sweep
 from selfedit import protocol as say
-from selfedit.bot_process import BotProcess
+from selfedit.bot_process import USELESS, BotProcess
 from selfedit.desk import Desk, Place
 from selfedit.home import AlreadyRunning, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
@@ -44,6 +44,8 @@ class Steward:
         self._exit_code = 0
         self._suspects: dict[int, int] = {}
         """Per provisional proposal, how often the bot was killed from outside while it was watched."""
+        self._owed: dict[int, str] = {}
+        """Proposals that could not be taken back yet, and why they must be."""
         self._to_restart = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = Desk(place, self._bot, self._spread)
@@ -63,8 +65,8 @@ class Steward:
         jobs = [asyncio.create_task(job) for job in self._jobs()]
         ending = asyncio.create_task(self._ending.wait())
         try:
-            await asyncio.wait([ending, *jobs[:3]], return_when=asyncio.FIRST_COMPLETED)
-            for job in jobs[:3]:
+            await asyncio.wait([ending, *jobs[:2]], return_when=asyncio.FIRST_COMPLETED)
+            for job in jobs[:2]:
                 if job.done() and not job.cancelled() and (error := job.exception()):
                     raise error
         finally:
@@ -83,7 +85,7 @@ class Steward:
         return self._exit_code
 
     def _jobs(self) -> tuple[Coroutine[None, None, None], ...]:
-        return self._supervise(), self._tend(), self._look(), self.desk.pipeline.resume()
+        return self._supervise(), self._look(), self.desk.pipeline.resume()
 
     @property
     def wants_restart(self) -> bool:
@@ -154,14 +156,9 @@ class Steward:
         if isinstance(answer, Proposal):
             self._news(f"proposal {proposal.number} was taken back: {why}")
         else:
+            self._owed[proposal.number] = why
             self._news(f"proposal {proposal.number} should be taken back ({why}), but: {answer.why}")
-        self._begin_watch()
-
-    def _begin_watch(self) -> None:
-        if self._bot.running and self.desk.mainline.provisional() is not None:
-            self.desk.watch.begin(self._bot.running)
-        else:
-            self.desk.watch.end()
+            await self.desk.mainline.load_without(proposal)
 
     # The bot's life
 
@@ -172,6 +169,8 @@ class Steward:
             await self._bot.start()
             reason, self_inflicted = await self._one_life()
             await self._bot.close()
+            if self._bot.exit_code == USELESS:
+                self._end(1)
             if self._ending.is_set():
                 return
             self.desk.restarts += 1
@@ -233,18 +232,6 @@ class Steward:
 
     # Looking after things
 
-    async def _tend(self) -> None:
-        """Notice when other code went live, and begin to watch it."""
-        seen = ""
-        while True:
-            if self._bot.running and self._bot.running != seen:
-                seen = self._bot.running
-                self.desk.mainline.went_live(seen)
-                self._begin_watch()
-            elif not self._bot.running:
-                seen = ""
-            await asyncio.sleep(0.05)
-
     async def _look(self) -> None:
         """Notice what happens beside us: people's commits, and moves of ours that were held up."""
         while True:
@@ -252,6 +239,10 @@ class Steward:
             with contextlib.suppress(GitFailed, RepoProblem):
                 if self.desk.record.pending:
                     await self.desk.mainline.settle()
+                for number, why in list(self._owed.items()):
+                    if isinstance(await self.desk.mainline.take_back(number, AUTOMATIC, why), Proposal):
+                        del self._owed[number]
+                        self._news(f"proposal {number} was taken back: {why}")
                 await self._look_at_main()
 
     async def _look_at_main(self) -> None:

@@ -108,6 +108,9 @@ def missed(sample: Sample, chance: random.Random) -> Iterator[str]:
             same = replace_definition(document, _edit(sample, source), whole=whole)
             if same != text:
                 yield f"put in its own place (whole={whole}): {same.message if isinstance(same, No) else 'the file changed'}"
+        said = edit_text(sample.text, _edit(sample, source))
+        if not isinstance(said, No) or said.rule != "no_change":
+            yield "put in its own place: the edit does not say that nothing changes"
     lead = own[: len(own) - len(own.lstrip(" \t\f"))]
     above, below = "".join(lines[: first - 1]), "".join(lines[last:])
     for other in _others(sample.node, lead, chance):

@@ -14,7 +14,8 @@ from selfedit.edits import (
     ReplaceFunction,
     SetConstant,
 )
-from selfedit.syntax.document import Definition, Document
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import Definition
 from selfedit.syntax.text import No
 
 _Import = tuple[int, str | None, str, str | None]

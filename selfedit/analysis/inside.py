@@ -2,7 +2,8 @@
 
 It runs none of that code; ruff, vulture and mypy only read it. Nothing but the standard library is imported: its own
 four modules are sent in beside the files (see `selfedit.analyse`). The answer is one JSON object on stdout:
-`faults`, `functions`, `findings`, and `variants`, the files as they would be with one place each mended.
+`faults`, `functions`, `findings`, `more` (than fits), and
+`variants`, the files as they would be with one place each mended.
 """
 
 import json
@@ -15,7 +16,7 @@ from selfedit.analysis.source import mended, unit_at, units
 from selfedit.analysis.tools import DEAD, TYPES, Fault, Found, Job, Tools, complexity, number
 from selfedit.analysis.trials import Variant, settle
 
-MOST_VARIANTS = 200
+MOST_VARIANTS = 100
 MOST_TEXT = 6_000_000
 """Characters of all variants together."""
 
@@ -39,6 +40,7 @@ class Analysis:
         self._folder = folder
         self._texts = {str(path.relative_to(base)): path.read_bytes().decode() for path in files}
         self._tools = Tools(job, folder, self._texts)
+        self._more = False
 
     def answer(self) -> Answer:
         """Everything that was found, and the variants."""
@@ -56,6 +58,7 @@ class Analysis:
         found = (one for one in (*ruff, *types, *dead) if one.rule not in ("C901", "I001"))
         return {
             "faults": sorted(tools.faults),
+            "more": self._more,
             "functions": self._functions(ruff),
             "findings": [
                 {
@@ -119,8 +122,7 @@ class Analysis:
         while sum(len(one.text) for one in kept) > MOST_TEXT:
             kept.pop()
         self._format(kept)
-        if len(ranked) > MOST_VARIANTS or len(kept) < sum(bool(one.fixed) for one in variants):
-            self._tools.faults.append("there are more places to improve than fit in one look")
+        self._more = len(ranked) > MOST_VARIANTS or len(kept) < sum(bool(one.fixed) for one in variants)
         return kept
 
     def _rank(self, one: Found) -> int:

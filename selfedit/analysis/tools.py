@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,7 +110,7 @@ class Tools:
             "--ignore-missing-imports",
         ]
         layout = ["--namespace-packages", "--explicit-package-bases", "--no-site-packages", "--config-file="]
-        cache = ["--cache-dir", str(self._folder / "types")]
+        cache = ["--cache-dir=/dev/null"]
         said = self._run(
             [sys.executable, "-I", "-m", "mypy", "-O", "json", *cache, *asked, *layout, "."], (0, 1, 2)
         )
@@ -134,10 +135,9 @@ class Tools:
         if unit is None or unit.name.rpartition(".")[2] != name:
             return None
         gone = without(text, unit)
-        word = re.compile(rf"\b{re.escape(name)}\b")
-        rest = mended(text, [gone])
-        if any(
-            word.search(other) for other in (rest, *(self._texts[at] for at in self._texts if at != path))
+        if (
+            self._words[name]
+            > Counter(_WORD.findall(text))[name] - Counter(_WORD.findall(mended(text, [gone])))[name]
         ):
             return None
         what = {"variable": "constant"}.get(kind, kind)
@@ -147,6 +147,11 @@ class Tools:
         # A decorator may register what stands below it; a method may be called by whoever is handed the object.
         sure = "." not in unit.name and not getattr(unit.node, "decorator_list", ())
         return Found(DEAD, path, unit.node.lineno, message, (gone,) if sure else ())
+
+    @cached_property
+    def _words(self) -> Counter[str]:
+        """How often each word stands anywhere, in code, texts and comments."""
+        return Counter(word for text in self._texts.values() for word in _WORD.findall(text))
 
     def _by_ruff(self, verb: str, root: Path, *options: str, good: tuple[int, ...] = (0, 1)) -> str:
         fixed = [
@@ -265,6 +270,7 @@ def _imported(tree: ast.Module) -> set[str]:
     return found
 
 
+_WORD = re.compile(r"\w+")
 _UNUSED = re.compile(
     r"(?:\./)?(.*?):(\d+): unused (function|class|variable|method|property) '(\w+)' \(\d+% confidence\)"
 )

@@ -4,7 +4,8 @@ import ast
 from dataclasses import dataclass
 
 from selfedit.edits import AddClass, AddFunction, ReplaceClass, ReplaceFunction
-from selfedit.syntax.document import Definition, Document, Kind, is_string, kind_of, own_docstring
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import Definition, Kind, is_string, kind_of, own_docstring
 from selfedit.syntax.piece import Piece, moved, read_piece
 from selfedit.syntax.text import No, blank_start, is_blank, newline_count, with_newlines, without_blank_end
 from selfedit.syntax.tree import block_indent, place_of

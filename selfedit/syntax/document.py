@@ -1,34 +1,21 @@
 """A Python file with its definitions by qualified name, and where each of them stands."""
 
 import ast
+import copy
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
+from selfedit.syntax.outline import Definition, Kind, every, named, split_target
 from selfedit.syntax.text import NEWLINE, Lines, No, indent_of, is_blank, is_comment, parse
 
-Kind = Literal["function", "class", "constant"]
-Definable = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 _LISTED = 12
-
-
-@dataclass(frozen=True, eq=False)
-class Definition:
-    """A function, class or constant."""
-
-    name: str
-    """Qualified: `Chat.reply`; `outer.inner` for what stands inside of a function."""
-    kind: Kind
-    node: Definable
-    block: tuple[ast.stmt, ...]
-    """The statements beside it, itself included."""
-    owner: ast.AST
-    """What the block belongs to."""
-    in_function: bool
-    position: int
-    """1-based among the definitions of the same name."""
+_FIRST_STEP = re.compile(
+    r"^([ \t]*)(?:async[ \t]+def|def|class)\b[^\r\n]*:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n)\1([ \t]+)[^\s#]",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -51,10 +38,11 @@ class Place:
 class Document:
     """One parsed Python file. Offsets are in `text`, which has no byte order mark."""
 
-    def __init__(self, text: str, tree: ast.Module) -> None:
+    def __init__(self, text: str, tree: ast.Module | None = None) -> None:
         self.text = text
-        self.tree = tree
         self.lines = Lines(text)
+        self._tree = tree
+        self._pinned: Definition | None = None
 
     @classmethod
     def read(cls, text: str, path: str) -> "Document | No":
@@ -74,26 +62,29 @@ class Document:
         return match.group() if match else "\n"
 
     @cached_property
+    def tree(self) -> ast.Module:
+        """The parsed text; empty where it does not parse (`read` says so at once)."""
+        if self._tree is None:
+            tree = parse(self.text, "the file", "unparsable_file")
+            self._tree = tree if isinstance(tree, ast.Module) else ast.Module(body=[], type_ignores=[])
+        return self._tree
+
+    def pinned(self, definition: "Definition") -> "Document":
+        """The same file, in which whatever is looked for is one definition that was found already."""
+        same = copy.copy(self)
+        same._pinned = definition  # noqa: SLF001 - its own class
+        return same
+
+    @cached_property
     def unit(self) -> str:
-        """One step of indentation, as the first indented definition has it."""
-        for definition in self.definitions:
-            body = getattr(definition.node, "body", None)
-            if body and body[0].lineno > definition.node.lineno:
-                inner = indent_of(self.lines.content(body[0].lineno))
-                outer = indent_of(self.lines.content(definition.node.lineno))
-                if inner.startswith(outer) and inner != outer:
-                    return inner[len(outer) :]
-        return "    "
+        """One step of indentation, as the first definition with a body of lines has it."""
+        match = _FIRST_STEP.search(self.text)
+        return match[2] if match else "    "
 
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
         """Every definition, in the order of the source."""
-        counts: dict[str, int] = {}
-        found = []
-        for name, node, block, owner, in_function in _walk(self.tree, "", in_function=False):
-            counts[name] = counts.get(name, 0) + 1
-            found.append(Definition(name, kind_of(node), node, block, owner, in_function, counts[name]))
-        return tuple(found)
+        return tuple(every(self.tree))
 
     def find(
         self, target: str, kinds: Sequence[Kind] = ("function", "class", "constant")
@@ -102,8 +93,14 @@ class Document:
 
         `load#2` is the second definition of `load`; `outer.<locals>.inner` is `outer.inner`.
         """
-        name, _, ordinal = target.replace(".<locals>.", ".").strip().partition("#")
-        same = [definition for definition in self.definitions if definition.name == name]
+        if self._pinned is not None:
+            return (
+                self._pinned
+                if self._pinned.kind in kinds
+                else No("wrong_kind", f"`{target}` is something else")
+            )
+        name, ordinal = split_target(target)
+        same = list(named(self.tree, name))
         if not same:
             return self._unknown(name)
         if ordinal:
@@ -230,54 +227,6 @@ class Document:
         return self.text[:start] + new + self.text[stop:]
 
 
-def kind_of(node: Definable) -> Kind:
-    """What a statement defines."""
-    if isinstance(node, ast.ClassDef):
-        return "class"
-    return "constant" if isinstance(node, (ast.Assign, ast.AnnAssign)) else "function"
-
-
-def blocks(node: ast.AST) -> Iterator[tuple[ast.AST, list[ast.stmt]]]:
-    """The blocks of statements directly inside of a statement, each with the node that owns it, in source order."""
-    for name in ("body", "handlers", "cases", "orelse", "finalbody"):
-        for_name = getattr(node, name, None)
-        if not isinstance(for_name, list) or not for_name:
-            continue
-        if isinstance(for_name[0], ast.stmt):
-            yield node, for_name
-        elif isinstance(for_name[0], (ast.ExceptHandler, ast.match_case)):
-            for inner in for_name:
-                yield inner, inner.body
-
-
-def assigned_names(node: ast.stmt) -> list[str]:
-    """The plain names that an assignment gives a value."""
-    if isinstance(node, ast.AnnAssign):
-        return [node.target.id] if isinstance(node.target, ast.Name) else []
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    names = (inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
-    return [name.id for name in names if isinstance(name.ctx, ast.Store)]
-
-
-_Walked = tuple[str, Definable, tuple[ast.stmt, ...], ast.AST, bool]
-
-
-def _walk(node: ast.AST, prefix: str, *, in_function: bool) -> Iterator[_Walked]:
-    for owner, block in blocks(node):
-        beside = tuple(block)
-        for statement in block:
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield prefix + statement.name, statement, beside, owner, in_function
-                function = not isinstance(statement, ast.ClassDef)
-                yield from _walk(statement, f"{prefix}{statement.name}.", in_function=function)
-            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                if not in_function:
-                    for name in assigned_names(statement):
-                        yield prefix + name, statement, beside, owner, in_function
-            else:
-                yield from _walk(statement, prefix, in_function=in_function)
-
-
 def _close(name: str, other: str) -> bool:
     return bool(difflib.get_close_matches(name, [other], n=1, cutoff=0.5)) or name.startswith(f"{other}.")
 
@@ -290,20 +239,3 @@ def _listed(names: Sequence[str]) -> str:
 def near(name: str, names: Sequence[str]) -> tuple[str, ...]:
     """Names that may have been meant, best first."""
     return tuple(difflib.get_close_matches(name, names, n=5, cutoff=0.6))
-
-
-def is_string(node: ast.stmt) -> bool:
-    """Whether a statement is a bare string."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def own_docstring(definition: Definition, index: int) -> ast.stmt | None:
-    """The bare string that describes the constant above it."""
-    following = definition.block[index + 1 : index + 2]
-    if definition.kind == "constant" and following and is_string(following[0]):
-        return following[0] if following[0].lineno > (definition.node.end_lineno or 0) else None
-    return None

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from selfedit.edits import AddImport, RemoveImport
-from selfedit.syntax.document import Document, blocks
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import blocks
 from selfedit.syntax.placing import Import, alias_span, merged, module_of, placed, same_source
 from selfedit.syntax.text import NEWLINE, No, is_blank, parse, with_newlines
 

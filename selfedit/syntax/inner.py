@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 
 from selfedit.edits import AddDecorator, AddParameter, RemoveDecorator, SetConstant, SetDocstring
-from selfedit.syntax.document import Definition, Document
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import Definition
 from selfedit.syntax.parameters import with_parameter
 from selfedit.syntax.piece import moved_expression
 from selfedit.syntax.text import NEWLINE, No, is_blank, is_comment, parse
@@ -36,7 +37,8 @@ def set_constant(document: Document, edit: SetConstant, *, whole: bool = False) 
     source = moved_expression(edit.value, lead)
     if isinstance(source, No):
         return source
-    if parse(f"_ = {source}", "the value", "unparsable_source").__class__ is No:
+    alone = parse(f"_ = {source}", "the value", "unparsable_source")
+    if isinstance(alone, No) or len(alone.body) != 1:
         source = f"({source})"
     try:
         value = cst.parse_expression(source)

@@ -4,8 +4,9 @@ import ast
 
 from selfedit.edits import AddImport, AddTest, CreateModule, WriteText
 from selfedit.syntax.definitions import append_to_module
-from selfedit.syntax.document import Document, assigned_names
+from selfedit.syntax.document import Document
 from selfedit.syntax.imports import add_import
+from selfedit.syntax.outline import assigned_names
 from selfedit.syntax.piece import Piece, moved, read_piece
 from selfedit.syntax.text import NEWLINE, No
 

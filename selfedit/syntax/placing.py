@@ -5,7 +5,8 @@ import re
 import sys
 from collections.abc import Collection, Sequence
 
-from selfedit.syntax.document import Document, is_string
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import is_string
 from selfedit.syntax.text import NEWLINE, is_blank, is_comment
 
 Import = ast.Import | ast.ImportFrom

@@ -98,7 +98,7 @@ class _Search:
     def _import(self, node: cst.ImportFrom) -> None:
         source = self.view.source_of(node)
         if isinstance(node.names, cst.ImportStar):
-            if any(name.rpartition(".")[0] == source for name in self.symbol.names) and self._unbound():
+            if self.classes.canonical(f"{source}.{self.symbol.old}") in self.symbol.names and self._unbound():
                 self._doubt(node)
             return
         for alias in node.names:
@@ -106,7 +106,7 @@ class _Search:
             if (
                 isinstance(name, cst.Name)
                 and name.value == self.symbol.old
-                and f"{source}.{name.value}" in self.symbol.names
+                and self.classes.canonical(f"{source}.{name.value}") in self.symbol.names
             ):
                 self._take(name)
                 if alias.asname is None:
@@ -178,7 +178,7 @@ class _Search:
         value = node.evaluated_value
         if not isinstance(value, str):
             return
-        if value in self.symbol.names:
+        if self.classes.canonical(value) in self.symbol.names:
             self._doubt(node)
             return
         last = value.rpartition(".")[2]

@@ -3,7 +3,8 @@
 import ast
 
 from selfedit.edits import DeleteSymbol
-from selfedit.syntax.document import Definition, Document, assigned_names, own_docstring
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import Definition, assigned_names, own_docstring
 from selfedit.syntax.text import No, blank_start, indent_of, is_blank, newline_count, without_blank_end
 from selfedit.syntax.tree import place_of
 

@@ -1,7 +1,6 @@
 """Rename a symbol, with every reference in live code: all of them or none."""
 
 import ast
-import builtins
 import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ import libcst as cst
 from libcst import metadata
 
 from selfedit.edits import RenameSymbol
-from selfedit.syntax.document import Definition, Document
-from selfedit.syntax.references import Found, Symbol, references
+from selfedit.syntax.clashes import Looked, clash, unclear
+from selfedit.syntax.document import Document
+from selfedit.syntax.outline import Definition, named
+from selfedit.syntax.references import Symbol, references
 from selfedit.syntax.text import NEWLINE, No, parse
 from selfedit.syntax.view import Classes, View, mentions
 
 _MARK = "\ufeff"
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,59 @@ def rename_symbol(files: Mapping[str, str], edit: RenameSymbol) -> Renamed | No:
     problem = _name_problem(old, edit.name, definitions)
     if problem is not None:
         return problem
-    read = _views(live, old)
+    looked = _looked_up(live, edit.path, definitions[0].name, edit.name)
+    if isinstance(looked, No):
+        return looked
+    problem = unclear(looked) or clash(looked)
+    if problem is not None:
+        return problem
+    changed = _changed(live, looked)
+    if isinstance(changed, No):
+        return changed
+    if not _turns_back(live, changed, looked, edit.path, definitions[0].name):
+        return No(
+            "unclear_reference", f"`{old}` is used in a way that cannot be followed; rename by replace edits"
+        )
+    marked = {
+        path: files[path][: len(files[path]) - len(live[path])] + text for path, text in changed.items()
+    }
+    return Renamed(marked, _notes({path: changed.get(path, live[path]) for path in looked.found}, old))
+
+
+def _looked_up(live: Mapping[str, str], path: str, target: str, new: str) -> Looked | No:
+    read = _views(live, target.rpartition(".")[2])
     if isinstance(read, No):
         return read
     views, classes = read
-    symbol = _symbol(views[edit.path], definitions, edit.name, classes)
+    definitions = list(named(views[path].document.tree, target)) if path in views else []
+    if not definitions:
+        return No("unknown_target", f"there is no `{target}`")
+    symbol = _symbol(views[path], definitions, new, classes)
     if isinstance(symbol, No):
         return symbol
-    found = {path: references(view, symbol, classes) for path, view in views.items()}
-    problem = _unclear(found, symbol) or _clash(views, found, symbol)
-    if problem is not None:
-        return problem
-    return _written(files, live, found, symbol)
+    return Looked(symbol, views, {at: references(view, symbol, classes) for at, view in views.items()})
+
+
+def _turns_back(
+    live: Mapping[str, str], changed: Mapping[str, str], looked: Looked, path: str, target: str
+) -> bool:
+    """Whether looking for the new name in the new files finds just the places that were changed.
+
+    A reference that was overlooked would still have the old name; one that was changed wrongly would mean
+    something else now.
+    """
+    old, new = looked.symbol.old, looked.symbol.new
+    scope, dot, _ = target.rpartition(".")
+    again = _looked_up({**live, **changed}, path, f"{scope}{dot}{new}", old)
+    if isinstance(again, No):
+        return False
+    longer = len(new) - len(old)
+    for at in {*looked.found, *again.found}:
+        before = sorted(looked.found[at].offsets) if at in looked.found else []
+        after = sorted(again.found[at].offsets) if at in again.found else []
+        if [offset + number * longer for number, offset in enumerate(before)] != after:
+            return False
+    return True
 
 
 def _definitions(document: Document, edit: RenameSymbol) -> list[Definition] | No:
@@ -178,99 +219,32 @@ def _other_bindings(view: View, full: str, old: str) -> list[int]:
     return lines
 
 
-def _unclear(found: Mapping[str, Found], symbol: Symbol) -> No | None:
-    places = [(path, line, text) for path, one in found.items() for line, text in one.unclear]
-    if not places:
-        return None
-    shown = ", ".join(f"{path}:{line} `{text}`" for path, line, text in places[:_SHOWN])
-    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-    return No(
-        "unclear_reference",
-        f"it cannot be told whether these mean `{symbol.old}`: {shown}{more}; annotate them, or rename by replace edits",
-        tuple(f"{path}:{line}" for path, line, _ in places[:10]),
-    )
-
-
-def _clash(views: Mapping[str, View], found: Mapping[str, Found], symbol: Symbol) -> No | None:
-    """Whether the new name means something else already where the old one is used."""
-    for path, one in found.items():
-        view = views[path]
-        for node, scope in one.bare:
-            taken = [
-                other for other in scope[symbol.new] if not isinstance(other, metadata.BuiltinAssignment)
-            ]
-            if symbol.owner is not None and isinstance(scope, metadata.ClassScope):
-                taken = [other for other in taken if other.scope is scope]
-            if taken:
-                return No(
-                    "name_taken",
-                    f"`{symbol.new}` means something else at {path}:{view.line(node)}; take another name",
-                )
-        binding = {_binding_scope(scope, symbol.old) for _, scope in one.bare} - {None}
-        for node in view.nodes if binding else ():
-            if not isinstance(node, cst.Name) or node.value != symbol.new or view.is_label(node):
-                continue
-            scope = view.scope(node)
-            if _binding_scope(scope, symbol.new) not in _between(scope, binding) and _reaches(
-                scope, binding, symbol
-            ):
-                return No(
-                    "name_taken",
-                    f"`{symbol.new}` is used at {path}:{view.line(node)} for something else; take another name",
-                )
-    if hasattr(builtins, symbol.new) and symbol.owner is None:
-        return No("name_taken", f"`{symbol.new}` is one of Python's own names; take another one")
-    return None
-
-
-def _binding_scope(scope: metadata.Scope, name: str) -> metadata.Scope | None:
-    return next((one.scope for one in scope[name] if not isinstance(one, metadata.BuiltinAssignment)), None)
-
-
-def _chain(scope: metadata.Scope) -> list[metadata.Scope]:
-    chain = [scope]
-    while chain[-1].parent is not chain[-1]:
-        chain.append(chain[-1].parent)
-    return chain
-
-
-def _between(scope: metadata.Scope, binding: set[metadata.Scope | None]) -> list[metadata.Scope | None]:
-    """The scopes from one outwards that come before the ones that bind the symbol."""
-    inner: list[metadata.Scope | None] = []
-    for one in _chain(scope):
-        if one in binding:
-            break
-        inner.append(one)
-    return inner
-
-
-def _reaches(scope: metadata.Scope, binding: set[metadata.Scope | None], symbol: Symbol) -> bool:
-    """Whether a name looked up in a scope would find the symbol once it has the new name."""
-    if symbol.owner is not None:
-        return scope in binding and isinstance(scope, metadata.ClassScope)
-    return any(one in binding for one in _chain(scope))
-
-
-def _written(
-    files: Mapping[str, str], live: Mapping[str, str], found: Mapping[str, Found], symbol: Symbol
-) -> Renamed | No:
-    changed, notes = {}, []
-    for path, one in found.items():
+def _changed(live: Mapping[str, str], looked: Looked) -> dict[str, str] | No:
+    old, new = looked.symbol.old, looked.symbol.new
+    changed = {}
+    for path, one in looked.found.items():
         text = live[path]
         for offset in sorted(one.offsets, reverse=True):
-            if text[offset : offset + len(symbol.old)] != symbol.old:
+            if text[offset : offset + len(old)] != old:
                 return No(
                     "unusual_layout",
-                    f"{path} is laid out so unusually that `{symbol.old}` cannot be renamed safely; format it first",
+                    f"{path} is laid out too unusually to rename `{old}` in it; format it first",
                 )
-            text = text[:offset] + symbol.new + text[offset + len(symbol.old) :]
+            text = text[:offset] + new + text[offset + len(old) :]
         if one.offsets:
-            changed[path] = files[path][: len(files[path]) - len(live[path])] + text
-        left = _left_in_words(text, symbol.old)
+            changed[path] = text
+    return changed
+
+
+def _notes(texts: Mapping[str, str], old: str) -> tuple[str, ...]:
+    """Where the old name is left as a mere word."""
+    notes = []
+    for path, text in texts.items():
+        left = _left_in_words(text, old)
         if left:
             lines = ", ".join(str(line) for line in left[:5])
-            notes.append(f"`{symbol.old}` still stands in comments or strings of {path} (line {lines})")
-    return Renamed(changed, tuple(notes))
+            notes.append(f"`{old}` still stands in comments or strings of {path} (line {lines})")
+    return tuple(notes)
 
 
 def _left_in_words(text: str, old: str) -> list[int]:

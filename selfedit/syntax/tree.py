@@ -7,7 +7,8 @@ from typing import Any, cast
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from selfedit.syntax.document import Definition, Document, Kind, Place
+from selfedit.syntax.document import Document, Place
+from selfedit.syntax.outline import Definition, Kind
 from selfedit.syntax.text import No, indent_of
 
 Node = cst.FunctionDef | cst.ClassDef | cst.Assign | cst.AnnAssign
@@ -32,7 +33,7 @@ def parse_module(text: str, tree: ast.AST) -> cst.Module | No:
         text: What Python's parser has read already (it guards libcst against running out of stack).
         tree: The parsed text.
     """
-    if _too_long(tree):
+    if _too_long(text, tree):
         return _DEEP
     try:
         module = cst.parse_module(text)
@@ -50,7 +51,9 @@ def newline(document: Document) -> cst.Newline:
     return cst.Newline(value=cast("Any", document.newline if document.newline != "\r" else "\n"))
 
 
-def _too_long(tree: ast.AST) -> bool:
+def _too_long(text: str, tree: ast.AST) -> bool:
+    if len(text) < _LONGEST_CHAIN * len("a or"):
+        return False
     return any(isinstance(node, ast.BoolOp) and len(node.values) > _LONGEST_CHAIN for node in ast.walk(tree))
 
 
@@ -100,7 +103,7 @@ def _changed_slice(document: Document, definition: Definition, change: Change) -
         return None
     chunk = document.text[place.head : stop]
     above = f"if 1:{document.newline}" if place.indent else ""
-    if _too_long(definition.node):
+    if _too_long(chunk, definition.node):
         return _DEEP
     try:
         module = cst.parse_module(above + chunk)

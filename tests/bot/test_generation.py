@@ -19,7 +19,8 @@ ASK = Turn(text="", author="console:ann", conversation="test")
 
 
 def traces() -> tuple[list[str], int, list[str]]:
-    """What generations leave in the interpreter's tables."""
+    """What generations leave in the interpreter's tables, once the failed requests of other tests are collected."""
+    gc.collect()
     names = [name for name in sys.modules if name.startswith("theseus_")]
     return names, len(sys.meta_path), [name for name in linecache.cache if "@" in name]
 
@@ -198,15 +199,14 @@ def test_old_generations_are_freed() -> None:
     """Of fifty generations swapped in one after another only the last two are held, modules and lines included."""
     generations = Generations()
     held: list[weakref.ref[Generation]] = []
-    gc.collect()  # what failed requests of other tests still hold
     before = traces()
     for number in range(50):
         generations.swap(build(echo(str(number), f"{number:07d}")))
         assert generations.current is not None
         held.append(weakref.ref(generations.current))
     assert [number for number, ref in enumerate(held) if ref() is not None] == [48, 49]
-    assert len(traces()[0]) - len(before[0]) == 2 * 5
-    assert len(traces()[2]) - len(before[2]) == 2
+    after = traces()
+    assert (len(after[0]) - len(before[0]), len(after[2]) - len(before[2])) == (2 * 5, 2)
     del generations
     assert traces() == before
 

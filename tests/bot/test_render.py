@@ -101,7 +101,10 @@ def test_hashes_and_long_lines_are_not_cut() -> None:
     long = "x" * 500
     assert long in render.plain(render.diff([FileDiff(path="a", text=f"+{long}\n")]))
     assert "b" * 12 in render.plain(render.proposals([proposal(title="t " * 300)]))
-    assert long in render.plain(render.findings([Finding(rule="r", path="p", message=long)]))
+    found = (Finding(rule="r", path="p", message=f"{long} {long}"),)
+    check = Check(name="lint", passed=False, seconds=1, summary="", findings=found)
+    judged = proposal(report=REPORT.model_copy(update={"checks": (check,)}))
+    assert f"{long} {long}" in render.plain(render.proposal(judged))
 
 
 def test_the_status_names_what_does_not_hold() -> None:
@@ -127,6 +130,13 @@ def test_no_text_can_steer_a_terminal(text: str) -> None:
     out = io.StringIO()
     render.write(render.proposal(proposal(title=text)), file=out)
     assert all(char.isprintable() or char in "\n\t\u200d" for char in out.getvalue())
+
+
+def test_what_the_findings_say_is_not_said_twice() -> None:
+    """A reason that only repeats the findings is left out; any other is shown."""
+    repeated = render.plain(render.proposal(FULL.model_copy(update={"why": "a.py:7: 1 != 2 [test_failed]"})))
+    assert repeated.count("1 != 2") == 1
+    assert "tests failed" in render.plain(render.proposal(FULL))
 
 
 def test_markup_in_outside_text_is_shown_as_it_is() -> None:

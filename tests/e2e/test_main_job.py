@@ -24,8 +24,11 @@ SILENT_POLICY = '''"""A policy that lets everything pass, for tests of what come
 
 from collections.abc import Collection, Mapping, Sequence
 
+from policies.change import Blob, Change
 from policies.decision import Decision
 from policies.load import Rules
+
+__all__ = ["Blob", "Change"]
 
 
 def review_edits(edits: Sequence[Mapping[str, object]], rules: Rules) -> Decision:
@@ -229,7 +232,6 @@ async def test_a_model_that_errs_first_mends_its_draft(
     tmp_path: Path, any_sandbox: Path, vendor: Any
 ) -> None:
     """Bad JSON, an unknown symbol and a failing test come back to the model as complaints; then its draft is opened."""
-    good = '    if count < 1 or count > MOST_DICE:\n        return f"I can roll 1 to {MOST_DICE} dice at once, not {count}."\n'
     wrong = {"op": "set_constant", "path": ROLL, "target": "MOST_DICES", "value": "50"}
     failing = {
         "op": "replace_function",
@@ -238,7 +240,6 @@ async def test_a_model_that_errs_first_mends_its_draft(
         "source": 'def parse(text: str) -> tuple[int, int, int] | None:\n    """Read nothing."""\n    del text\n    return None\n',
     }
     right = {"op": "set_constant", "path": ROLL, "target": "MOST_DICE", "value": "90"}
-    assert good
     script = Script(
         [
             Turn(calls=(Use(name="try_edits", arguments='{"edits": [{"op": '),)),
@@ -262,8 +263,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
         ]
     )
     async with serving(vendor, script) as address:
-        base = f"{address}/v1" if vendor == "openai" else address
-        env = {f"{vendor.upper()}_API_KEY": "sk-test-0000", f"{vendor.upper()}_BASE_URL": base}
+        env = {f"{vendor.upper()}_API_KEY": "sk-test-0000", f"{vendor.upper()}_BASE_URL": address}
         async with made(tmp_path, any_sandbox, env=env) as world:
             proposal = await improved(world, Request(requested_by=ME, goal="allow fewer dice"))
             assert proposal.stage is Stage.OPENED, proposal.why

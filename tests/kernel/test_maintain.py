@@ -129,7 +129,7 @@ async def test_a_refused_draft_is_not_made_again() -> None:
     assert fingerprint(second) != fingerprint(first)
     third = await place.draft(files)
     assert isinstance(third, NoDraft)
-    assert "but 2 ideas that were proposed before" in third.why
+    assert "2 ideas were proposed before" in third.why
 
 
 async def test_after_a_complaint_comes_another_idea_without_another_look() -> None:
