@@ -100,8 +100,13 @@ class Checks:
     async def tests(self, assembly: Assembly, base: str | None) -> list[Check]:
         """The tests, all those of `base` among them (None: a person's commit brings its own), and the trial load."""
         trial = "bot/trial.py" in assembly.files
-        on_head = self._pytest(assembly, "running the tests", trial=trial)
-        opened, expected = await asyncio.gather(on_head, self._expected(base))
+        listing = asyncio.create_task(self._expected(base))
+        try:
+            opened = await self._pytest(assembly, "running the tests", trial=trial)
+            expected = await listing
+        finally:
+            listing.cancel()  # where the first failed, the second must not run on alone
+            await asyncio.gather(listing, return_exceptions=True)
         if isinstance(opened, Finding):
             return [evidence.failed("tests", opened)]
         if isinstance(expected, Finding):
@@ -122,11 +127,7 @@ class Checks:
         """The ids of base's tests: collected once for each base, in a sandbox."""
         if base is None:
             return None
-        sandbox = self._sandbox
-        tree = await asyncio.to_thread(self._repo.tree_of, base)
-        place = (
-            self._cache / f"tests-{_digest(tree, sandbox.info.image, self._rules.policy, _JUDGE, _WITNESS)}"
-        )
+        place = self._cache / f"tests-{await self._identity(base)}"
         if (known := await asyncio.to_thread(_read, place)) is not None:
             return tuple(json.loads(known))
         assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
@@ -142,6 +143,9 @@ class Checks:
 
     async def _left_out(self, base: str, names: Sequence[str]) -> Sequence[str]:
         """Which of these tests base leaves out, too."""
+        place = self._cache / f"tests-{await self._identity(base, *names)}"
+        if (known := await asyncio.to_thread(_read, place)) is not None:
+            return tuple(json.loads(known))
         assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
         opened = await self._pytest(assembly, "running tests on main", wanted=names)
         if isinstance(opened, Finding) or not opened.report.tests:
@@ -149,7 +153,14 @@ class Checks:
         ran = manifest.read(manifest.together(opened.report.tests))
         if isinstance(ran, Finding):
             return ()
-        return [name for name, outcome in ran.outcomes.items() if outcome in manifest.LEFT_OUT]
+        found = [name for name, outcome in ran.outcomes.items() if outcome in manifest.LEFT_OUT]
+        await asyncio.to_thread(_write, place, json.dumps(found).encode())
+        return found
+
+    async def _identity(self, base: str, *more: str) -> str:
+        """What the behaviour of base's tests depends on."""
+        tree = await asyncio.to_thread(self._repo.tree_of, base)
+        return _digest(tree, self._sandbox.info.image, self._rules.policy, _JUDGE, _WITNESS, *more)
 
     async def _pytest(
         self,

@@ -123,7 +123,7 @@ class Desk:
         self._model = ModelByBot(bot)
         authors: dict[str, Author] = {
             "person": Person(),
-            "maintenance": Maintenance(self.sandbox, self.record.unwanted),
+            "maintenance": Maintenance(self.sandbox, self.record.unwanted, self._pyproject),
             "model": self._model,
         }
         gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches")
@@ -311,6 +311,10 @@ class Desk:
             bot_pid=self._bot.pid if self._bot else 0,
             home=str(self.place.home),
         )
+
+    def _pyproject(self) -> str:
+        path = self.place.root / "pyproject.toml"
+        return path.read_text("utf-8") if path.exists() else ""
 
     def _watch_from_now(self, commit: str) -> None:
         if self.mainline.provisional() is None:

@@ -312,6 +312,7 @@ def _environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "RUFF_NO_CACHE": "true",
+        "GIT_PYTHON_REFRESH": "quiet",  # there is no git here, and importing GitPython shall not fail for that
         "COLUMNS": "200",
         "NO_COLOR": "1",
     }

@@ -79,9 +79,13 @@ class Record:
         return self.reverts.get(change_id(edits), 0)
 
     def unwanted(self) -> set[str]:
-        """Change ids that were turned down, failed, or were taken back: maintenance does not offer them again."""
-        bad = (Stage.REFUSED, Stage.FAILED, Stage.REJECTED, Stage.REVERTED)
-        return {change_id(p.edits) for p in self.proposals.values() if p.edits and p.stage in bad}
+        """Change ids that are under review, were turned down, failed or were taken back: not to be offered again.
+
+        What could not be judged is not among them: nothing is known of it.
+        """
+        known = (Stage.OPENED, Stage.REFUSED, Stage.FAILED, Stage.REJECTED, Stage.REVERTED)
+        found = [p for p in self.proposals.values() if p.edits and p.stage in known]
+        return {change_id(p.edits) for p in found if p.report is None or p.report.verdict != "unknown"}
 
     def newest_merged(self) -> Proposal | None:
         """The proposal that was merged last and not taken back."""

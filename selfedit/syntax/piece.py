@@ -77,7 +77,11 @@ def _stands_at(piece: Piece, place: str) -> bool:
     for node in piece.body:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and body[0].lineno > node.lineno:
-            lead = indent_of(lines[body[0].lineno - 1 - piece.skipped])
+            line = lines[body[0].lineno - 1 - piece.skipped]
+            lead = indent_of(line)
+            if lead == place and line.lstrip(BLANK).startswith((")", "]", "}")):
+                # The signature ends on this line, and closes where the definition begins.
+                return True
             inner = lead.removeprefix(place)
             # One usual step in from its place; from column 0 it would be a step of double size or more.
             return lead.startswith(place) and inner in ("\t", "  ", "    ") and len(lead) > len(inner)

@@ -239,7 +239,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
         "target": "parse",
         "source": 'def parse(text: str) -> tuple[int, int, int] | None:\n    """Read nothing."""\n    del text\n    return None\n',
     }
-    right = {"op": "set_constant", "path": ROLL, "target": "MOST_DICE", "value": "90"}
+    right = {"op": "set_constant", "path": ROLL, "target": "MOST_DICE", "value": "110"}
     script = Script(
         [
             Turn(calls=(Use(name="try_edits", arguments='{"edits": [{"op": '),)),
@@ -256,7 +256,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
                 calls=(
                     Use(
                         name="propose",
-                        arguments={"title": "Fewer dice", "reason": "enough", "edits": [right]},
+                        arguments={"title": "More dice", "reason": "bigger games", "edits": [right]},
                     ),
                 )
             ),
@@ -265,7 +265,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
     async with serving(vendor, script) as address:
         env = {f"{vendor.upper()}_API_KEY": "sk-test-0000", f"{vendor.upper()}_BASE_URL": address}
         async with made(tmp_path, any_sandbox, env=env) as world:
-            proposal = await improved(world, Request(requested_by=ME, goal="allow fewer dice"))
+            proposal = await improved(world, Request(requested_by=ME, goal="allow more dice"))
             assert proposal.stage is Stage.OPENED, proposal.why
             assert proposal.author == "model"
             assert proposal.tokens > 0
@@ -273,7 +273,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
             asked = json.dumps(script.requests)
             assert "MOST_DICE" in asked.partition("MOST_DICES")[2]
             await approved(world, proposal.number)
-            await answers(world, "/roll 95d6", "not 95")
+            await answers(world, "/roll 111d6", "1 to 110")
 
 
 BAD = {

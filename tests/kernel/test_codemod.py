@@ -110,9 +110,7 @@ def test_a_file_that_names_another_encoding_is_refused() -> None:
     )
 
 
-words = "def f(|def f|):|    |class A:|x = 1|pass|#|@|f|A.f|(|)|import a|from a import b|return|=|;".split(
-    "|"
-)
+words = ["def f(", "def f", "):", "    ", "class A:", "x = 1", "pass", "#", "@", "f", "A.f", "(", ")", "import a", "from a import b", "return", "=", ";"]
 pieces = st.sampled_from([*words, *"\0\f\r\n\t\ufeff\u2028é\\'", '"""', "\r\n"])
 junk = st.lists(pieces, max_size=12).map("".join)
 fields = {"target": st.sampled_from(["f", "A", "A.f", "x", "f#2", "", "f.<locals>.g", "#", "a b"]) | junk}
@@ -186,12 +184,12 @@ def one_definition_edits(definition: Definition) -> Iterator[Edit]:
 def test_the_quick_way_gives_what_the_long_way_gives() -> None:
     """On real files, an edit worked out on one definition's lines equals the one worked out on the whole file."""
     compared = 0
-    for text, definition in some_definitions(60):
+    for text, definition in some_definitions(30):
         for edit in one_definition_edits(definition):
             quick, whole = edit_text(text, edit), edit_text(text, edit, whole=True)
             assert quick == whole, (definition.name, edit.op)
             compared += isinstance(quick, str)
-    assert compared > 80
+    assert compared > 40
 
 
 def test_the_quick_way_does_not_believe_what_only_looks_like_the_target() -> None:

@@ -41,7 +41,11 @@ async def test_without_saying_which_one_die_is_rolled() -> None:
     assert "6" in await rolled("", random=0.99)
 
 
-@pytest.mark.parametrize("text", ["0d6", f"{MOST_DICE + 1}d6", "1d1", f"1d{MOST_SIDES + 1}"])
+@pytest.mark.parametrize(
+    "text",
+    ["0d6", f"{MOST_DICE + 1}d6", "1d1", f"1d{MOST_SIDES + 1}"],
+    ids=["no dice", "too many dice", "no sides", "too many sides"],
+)
 async def test_what_cannot_be_rolled_names_the_bound(text: str) -> None:
     """Too few, too many, too small or too large: the answer says what is possible."""
     answer = await rolled(text)
