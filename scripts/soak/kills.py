@@ -20,6 +20,7 @@ from pathlib import Path
 
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
+from selfedit.home import socket_path
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.world import FAST, World, clone, git
 
@@ -79,7 +80,7 @@ async def faults(world: World, status: say.StatusIs, good: set[str]) -> list[str
     branches = set(git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads").split()) - {"main"}
     if branches != opened:
         found.append(f"branches {branches} where {opened} are open")
-    if containers := running_containers():
+    if containers := containers_of(world.home):
         found.append(f"containers are left over: {containers}")
     verified = subprocess.run(  # noqa: ASYNC221 - nothing else is to happen meanwhile
         [sys.executable, "-m", "selfedit", "verify"],
@@ -94,11 +95,11 @@ async def faults(world: World, status: say.StatusIs, good: set[str]) -> list[str
     return found
 
 
-def running_containers() -> str:
-    """Containers with our label, as the engine lists them; empty where there is no engine."""
+def containers_of(home: Path) -> str:
+    """Containers of a home, as the engine lists them; empty where there is no engine."""
     try:
         listed = subprocess.run(
-            ["docker", "ps", "-aq", "--filter", "label=theseus.sandbox"],
+            ["docker", "ps", "-aq", "--filter", f"label=theseus.owner={socket_path(home).stem}"],
             capture_output=True,
             text=True,
             check=False,
