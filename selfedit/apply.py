@@ -87,7 +87,8 @@ def _outcome(root: Path, source: str, *, check: bool) -> Applied | Rejection:
     files = _files(root, edits)
     if isinstance(files, Rejection):
         return files
-    outcome = apply_edits(files, edits)
+    packages = [path.name for path in root.iterdir() if path.is_dir()]
+    outcome = apply_edits(files, edits, packages)
     if check or isinstance(outcome, Rejection):
         return outcome
     try:

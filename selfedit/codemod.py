@@ -72,17 +72,21 @@ class Applied:
     """What a reviewer should know (a renamed word that a comment still has), one sentence each."""
 
 
-def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> Applied | Rejection:
+def apply_edits(
+    files: Mapping[str, str], edits: Sequence[Edit], packages: Collection[str] = ()
+) -> Applied | Rejection:
     """Apply edits in order, each to the outcome of the ones before it: all of them or none.
 
     Args:
         files: Text of every live file by path. References to a renamed symbol are followed in all of them.
         edits: The edits.
+        packages: Names of this repository's top-level packages that no file speaks of; imports of them are sorted
+            as its own.
     """
     now: dict[str, str] = dict(files)
     notes: list[str] = []
     for index, edit in enumerate(edits):
-        outcome = _outcome(now, edit)
+        outcome = _outcome(now, edit, packages)
         if isinstance(outcome, No):
             return Rejection(
                 index=index,
@@ -97,14 +101,14 @@ def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> Applied | Re
     return Applied({path: text for path, text in now.items() if files.get(path) != text}, tuple(notes))
 
 
-def _outcome(files: Mapping[str, str], edit: Edit) -> Applied | No:
+def _outcome(files: Mapping[str, str], edit: Edit, packages: Collection[str]) -> Applied | No:
     problem = path_problem(edit.path)
     if problem is not None:
         return No("path_syntax", f"the path {edit.path!r} {problem}; give a plain path relative to the root")
     try:
         if isinstance(edit, RenameSymbol):
             return _renamed(files, edit)
-        text = _edited(files, edit)
+        text = _edited(files, edit, packages)
     except (RecursionError, MemoryError):
         return No(
             "too_deep",
@@ -135,7 +139,7 @@ def _renamed(files: Mapping[str, str], edit: RenameSymbol) -> Applied | No:
     return Applied(dict(outcome.files), outcome.notes)
 
 
-def _edited(files: Mapping[str, str], edit: Edit) -> str | No:
+def _edited(files: Mapping[str, str], edit: Edit, packages: Collection[str]) -> str | No:
     old = files.get(edit.path)
     if isinstance(edit, WriteText):
         return write_text(edit, old)
@@ -145,7 +149,7 @@ def _edited(files: Mapping[str, str], edit: Edit) -> str | No:
         return add_test(edit, None)
     if old is None:
         return _missing(files, edit.path)
-    tops = {path.partition("/")[0].removesuffix(".py") for path in files}
+    tops = {path.partition("/")[0].removesuffix(".py") for path in files} | {*packages}
     return edit_text(old, edit, tops=tops)
 
 

@@ -326,16 +326,25 @@ class Repo:
 
     def in_the_way(self, old: str, new: str) -> str | None:
         """Why the working tree cannot follow a move of the branch, as one sentence; None when it can."""
-        paths = [change.path for change in self.changes(old, new)]
-        if not paths:
+        changes = self.changes(old, new)
+        if not changes:
             return None
-        unsaved = self._run("diff-index", "--name-only", "-z", old, "--", *paths).split(b"\0")
-        names = [name.decode(errors="replace") for name in unsaved if name]
-        names += [c.path for c in self.changes(old, new) if c.old is None and (self.root / c.path).exists()]
+        if locked := self._locked():
+            return locked
+        self._run(
+            "update-index", "-q", "--refresh", tolerate=1
+        )  # a file that was only touched is not in the way
+        unsaved = self._run(
+            "diff-index", "--name-only", "-z", old, "--", *(change.path for change in changes)
+        )
+        names = {name.decode(errors="replace") for name in unsaved.split(b"\0") if name}
+        names |= {
+            change.path for change in changes if change.old is None and (self.root / change.path).exists()
+        }
         if names:
-            listed = ", ".join(sorted(set(names))[:3])
+            listed = ", ".join(sorted(names)[:3])
             return f"there are uncommitted changes in {listed}; commit or stash them, then approve again"
-        return self._locked()
+        return None
 
     def move_branch(self, new: str, old: str) -> str | None:
         """Move the live branch from `old` to `new` by compare-and-swap, and the working tree along.

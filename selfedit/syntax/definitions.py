@@ -30,7 +30,7 @@ def replace_definition(
     place = place_of(document, definition, whole=whole)
     if isinstance(place, No):
         return place
-    read = _one(edit.source, kind, place.indent)
+    read = _one(edit.source, kind, place.indent, block_indent(document, definition, place))
     if isinstance(read, No):
         return read
     name = definition.name.rpartition(".")[2]
@@ -56,8 +56,8 @@ class _Read:
     node: Definable
 
 
-def _one(source: str, kind: Kind, place: str | None = None) -> _Read | No:
-    piece = read_piece(source, place)
+def _one(source: str, kind: Kind, place: str | None = None, body: str = "") -> _Read | No:
+    piece = read_piece(source, place, body)
     if isinstance(piece, No):
         return piece
     wanted = _FUNCTIONS if kind == "function" else (ast.ClassDef,)

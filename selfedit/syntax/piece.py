@@ -38,13 +38,14 @@ class Piece:
         return is_comment(last) and len(indent_of(last)) > len(self.indent)
 
 
-def read_piece(source: str, place: str | None = None) -> Piece | No:
+def read_piece(source: str, place: str | None = None, body: str = "") -> Piece | No:
     """Read a source at whatever indentation it stands.
 
     Args:
         source: One or more statements.
         place: The indentation that it goes to, where known. A source whose first line alone has lost this
             indentation (as `ast.get_source_segment` gives it) gets it back.
+        body: The indentation of the body that it replaces, where known.
     """
     trimmed = _BLANK_LINES_BELOW.sub("", _BLANK_LINES_ABOVE.sub("", source))
     head = trimmed[: len(trimmed) - len(trimmed.lstrip(BLANK))]
@@ -52,7 +53,7 @@ def read_piece(source: str, place: str | None = None) -> Piece | No:
     read = _read(trimmed)
     if place and trimmed[:1] not in (" ", "\t"):
         padded = _read(place + trimmed)
-        if isinstance(padded, Piece) and (isinstance(read, No) or _stands_at(padded, place)):
+        if isinstance(padded, Piece) and (isinstance(read, No) or _stands_at(padded, place, body)):
             return padded
     return read
 
@@ -72,7 +73,7 @@ def _read(source: str) -> Piece | No:
     return Piece(source, indent, tree, tuple(block.body), skipped=1)
 
 
-def _stands_at(piece: Piece, place: str) -> bool:
+def _stands_at(piece: Piece, place: str, inside: str) -> bool:
     lines = NEWLINE.split(piece.text)
     for node in piece.body:
         body = getattr(node, "body", None)
@@ -81,6 +82,8 @@ def _stands_at(piece: Piece, place: str) -> bool:
             lead = indent_of(line)
             if lead == place and line.lstrip(BLANK).startswith((")", "]", "}")):
                 # The signature ends on this line, and closes where the definition begins.
+                return True
+            if lead == inside:
                 return True
             inner = lead.removeprefix(place)
             # One usual step in from its place; from column 0 it would be a step of double size or more.

@@ -99,6 +99,18 @@ def test_a_renaming_in_a_live_tree_stays_in_live_code(tree: Path) -> None:
     assert apply(tree, [rename])[1]["files"] == ["bot/live/a.py", "bot/live/b.py"]
 
 
+def test_imports_of_the_repository_are_sorted_as_its_own(tree: Path) -> None:
+    """A folder beside the file is a package of this repository, not of somebody else."""
+    (tree / "agent").mkdir()
+    (tree / "bot").mkdir()
+    (tree / "b.py").write_bytes(b"import os\n\nimport discord\n\nimport bot\n")
+    edit = {"op": "add_import", "path": "b.py", "statement": "import agent"}
+    assert apply(tree, [edit, edit | {"statement": "import aiohttp"}])[0] == 0
+    assert (
+        tree / "b.py"
+    ).read_text() == "import os\n\nimport aiohttp\nimport discord\n\nimport agent\nimport bot\n"
+
+
 def test_links_and_odd_files_are_refused(tree: Path) -> None:
     """Symbolic links, folders in a file's place and files in a folder's place are refused by name."""
     outside = tree.parent / "outside"

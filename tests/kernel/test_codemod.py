@@ -110,7 +110,26 @@ def test_a_file_that_names_another_encoding_is_refused() -> None:
     )
 
 
-words = ["def f(", "def f", "):", "    ", "class A:", "x = 1", "pass", "#", "@", "f", "A.f", "(", ")", "import a", "from a import b", "return", "=", ";"]
+words = [
+    "def f(",
+    "def f",
+    "):",
+    "    ",
+    "class A:",
+    "x = 1",
+    "pass",
+    "#",
+    "@",
+    "f",
+    "A.f",
+    "(",
+    ")",
+    "import a",
+    "from a import b",
+    "return",
+    "=",
+    ";",
+]
 pieces = st.sampled_from([*words, *"\0\f\r\n\t\ufeff\u2028é\\'", '"""', "\r\n"])
 junk = st.lists(pieces, max_size=12).map("".join)
 fields = {"target": st.sampled_from(["f", "A", "A.f", "x", "f#2", "", "f.<locals>.g", "#", "a b"]) | junk}

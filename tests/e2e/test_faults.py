@@ -1,0 +1,309 @@
+"""Faults and bad input around merging: each ends in one clear sentence, and nothing is lost or half done."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from policies.load import load_rules
+from sandbox.types import Sandbox
+from selfedit import protocol as say
+from selfedit.desk import Desk, Place
+from selfedit.edits import parse_edits
+from selfedit.types import Proposal, Request, Stage
+from tests.fakes.world import clone, git
+
+ME = "console:tests"
+ROLL = "bot/live/roll/feature.py"
+LIGHT = '[gate]\nchecks = ["format"]\n'
+
+
+@pytest.fixture
+def caches(request: pytest.FixtureRequest, sandbox_home: Path) -> Path:
+    """Whichever sandbox is chosen, ready; skips where there is none."""
+    wish = os.environ.get("THESEUS_SANDBOX", "auto")
+    for name in ["docker", "bubblewrap"] if wish == "auto" else [wish]:
+        try:
+            found: Sandbox = request.getfixturevalue(f"{name}_sandbox")
+        except pytest.skip.Exception:
+            continue
+        assert found.info.backend == name
+        return sandbox_home / "caches"
+    pytest.skip("no sandbox here: neither Docker nor bubblewrap")
+
+
+@pytest.fixture
+def place(tmp_path: Path, caches: Path) -> Place:
+    root = clone(tmp_path / "repo", LIGHT)
+    home = tmp_path / "home"
+    home.mkdir()
+    caches.mkdir(exist_ok=True)
+    (home / "caches").symlink_to(caches)
+    over = tmp_path / "over.toml"
+    over.write_text(LIGHT)
+    return Place(root=root, home=home, rules=load_rules(over))
+
+
+@pytest.fixture
+async def desk(place: Place) -> AsyncIterator[Desk]:
+    made = Desk(place, None, lambda _: None)
+    yield made
+    await made.close()
+
+
+def setting(text: str, target: str = "USAGE", path: str = ROLL) -> dict[str, str]:
+    return {"op": "set_constant", "path": path, "target": target, "value": text}
+
+
+async def ask(desk: Desk, question: BaseModel) -> Proposal | str:
+    """The proposal that a question ends with, or the sentence of a refusal."""
+    answer = await desk.answer(question)
+    if isinstance(answer, say.Refused):
+        return answer.why
+    assert isinstance(answer, say.ProposalIs), answer
+    return answer.proposal
+
+
+async def improve(desk: Desk, *rows: dict[str, str]) -> Proposal:
+    found = await ask(
+        desk, say.Improve(request=Request(requested_by=ME, edits=parse_edits(json.dumps(rows))))
+    )
+    assert isinstance(found, Proposal), found
+    return found
+
+
+async def opened(desk: Desk, *rows: dict[str, str]) -> int:
+    found = await improve(desk, *rows)
+    assert found.stage is Stage.OPENED, found.why
+    return found.number
+
+
+async def approve(desk: Desk, number: int, head: str | None = None) -> Proposal | str:
+    return await ask(desk, say.Approve(number=number, by=ME, head=head))
+
+
+async def merged(desk: Desk, number: int) -> Proposal:
+    found = await approve(desk, number)
+    assert isinstance(found, Proposal), found
+    assert found.stage is Stage.MERGED, found.why
+    return found
+
+
+def clean(desk: Desk) -> bool:
+    return git(desk.repo.root, "status", "--porcelain") == ""
+
+
+async def test_two_proposals_that_fit_together_are_both_merged(desk: Desk) -> None:
+    """When main moved under an approved proposal, it is merged and judged again, and then goes on."""
+    first = await opened(desk, setting('"one"'))
+    second = await opened(desk, setting("90", "MOST_DICE"))
+    await merged(desk, first)
+    done = await merged(desk, second)
+    assert done.report is not None
+    assert done.report.base != done.head
+    text = (desk.repo.root / ROLL).read_text()
+    assert 'USAGE = "one"' in text
+    assert "MOST_DICE = 90" in text
+    assert clean(desk)
+
+
+async def test_edits_replay_where_texts_conflict_and_the_new_head_needs_a_new_approval(desk: Desk) -> None:
+    """Two changes of the same line: the second is applied anew, its approval is void, and the next one merges it."""
+    first = await opened(desk, setting('"one"'))
+    second = await opened(desk, setting('"two"'))
+    before = desk.record.proposals[second].head
+    await merged(desk, first)
+    said = await approve(desk, second)
+    assert isinstance(said, str)
+    assert "approve again" in said
+    assert desk.record.proposals[second].head != before
+    assert isinstance(await approve(desk, second, before), str)
+    await merged(desk, second)
+    assert 'USAGE = "two"' in (desk.repo.root / ROLL).read_text()
+
+
+async def test_a_change_of_something_that_is_gone_ends_as_a_conflict(desk: Desk) -> None:
+    """Edits that do not apply to the new main end with the name of what is missing; main stays as it is."""
+    first = await opened(desk, {"op": "rename_symbol", "path": ROLL, "target": "USAGE", "name": "HOW"})
+    second = await opened(desk, setting('"two"'))
+    await merged(desk, first)
+    main = desk.repo.main()
+    ended = await approve(desk, second)
+    assert isinstance(ended, Proposal)
+    assert ended.stage is Stage.FAILED
+    assert "USAGE" in ended.why
+    assert desk.repo.main() == main
+    assert git(desk.repo.root, "branch", "--list", "improve/*") == ""
+
+
+async def test_uncommitted_work_stops_a_merge_and_survives_it(desk: Desk) -> None:
+    """A dirty live file is named; after it is put away the same approval works."""
+    number = await opened(desk, setting('"one"'))
+    file = desk.repo.root / ROLL
+    good = file.read_text()
+    file.write_text(good + "# mine\n")
+    said = await approve(desk, number)
+    assert isinstance(said, str)
+    assert ROLL in said
+    assert file.read_text().endswith("# mine\n")
+    assert desk.record.proposals[number].stage is Stage.OPENED
+    file.write_text(good)
+    await merged(desk, number)
+
+
+async def test_a_head_that_was_not_looked_at_is_not_approved(desk: Desk) -> None:
+    """An approval that names another head, and one of a proposal that does not exist, are refused."""
+    number = await opened(desk, setting('"one"'))
+    assert "look at it again" in str(await approve(desk, number, "0" * 40))
+    assert "no proposal 99" in str(await approve(desk, 99))
+
+
+async def test_what_was_taken_back_twice_is_frozen(desk: Desk) -> None:
+    """The same change is merged at most twice; after that a person has to change it."""
+    for _ in range(2):
+        number = await opened(desk, setting('"one"'))
+        await merged(desk, number)
+        back = await ask(desk, say.Rollback(by=ME))
+        assert isinstance(back, Proposal)
+        assert back.stage is Stage.REVERTED
+    number = await opened(desk, setting('"one"'))
+    assert "frozen" in str(await approve(desk, number))
+    assert clean(desk)
+
+
+async def test_a_rollback_keeps_what_was_merged_later(desk: Desk) -> None:
+    """Taking an older proposal back leaves the newer one in place."""
+    first = await opened(desk, setting('"one"'))
+    await merged(desk, first)
+    second = await opened(desk, setting("90", "MOST_DICE"))
+    await merged(desk, second)
+    back = await ask(desk, say.Rollback(number=first, by=ME))
+    assert isinstance(back, Proposal)
+    text = (desk.repo.root / ROLL).read_text()
+    assert "MOST_DICE = 90" in text
+    assert 'USAGE = "one"' not in text
+    assert isinstance(await ask(desk, say.Rollback(number=first, by=ME)), str)
+
+
+async def test_a_rollback_that_conflicts_ends_at_the_tree_before_it(desk: Desk) -> None:
+    """Where the revert conflicts with something later, the last tree that was kept comes back as a new commit."""
+    genesis = desk.repo.tree_of(desk.repo.main())
+    first = await opened(desk, setting('"one"'))
+    await merged(desk, first)
+    second = await opened(desk, setting('"two"'))
+    await merged(desk, second)
+    back = await ask(desk, say.Rollback(number=first, by=ME))
+    assert isinstance(back, Proposal)
+    assert desk.repo.tree_of(desk.repo.main()) == genesis
+    assert clean(desk)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        setting('"x"', path="policies/zones.py"),
+        setting('"x"', path="bot/live/../app.py"),
+        setting('"x"', path="/etc/passwd"),
+        {"op": "write_text", "path": "bot/live/.git/config", "text": "x"},
+        {"op": "write_text", "path": "pyproject.toml", "text": "x"},
+        {"op": "replace_function", "path": ROLL, "target": "roll", "source": "def roll(:\n"},
+        setting('"x"', target="NOTHING_LIKE_IT"),
+        setting('"x"', path="bot/live/nowhere.py"),
+    ],
+)
+async def test_edits_that_cannot_be_are_refused_before_anything_runs(desk: Desk, row: dict[str, str]) -> None:
+    """Kernel paths, odd spellings, broken source and unknown names end as refused, with no ref and no sandbox."""
+    ended = await improve(desk, row)
+    assert ended.stage is Stage.REFUSED
+    assert ended.why
+    assert ended.report is None
+    assert git(desk.repo.root, "branch", "--list", "improve/*") == ""
+
+
+async def test_halted_means_no_change_until_resumed(desk: Desk) -> None:
+    """While halted nothing is drafted or merged; afterwards it goes on."""
+    number = await opened(desk, setting('"one"'))
+    await desk.answer(say.Halt(by=ME))
+    assert "halted" in str(await approve(desk, number))
+    assert "halted" in str(await ask(desk, say.Improve(request=Request(requested_by=ME))))
+    await desk.answer(say.Resume(by=ME))
+    await merged(desk, number)
+
+
+async def test_nothing_is_changed_while_head_is_detached(desk: Desk) -> None:
+    """A detached HEAD is named with the way out, and no proposal is made."""
+    git(desk.repo.root, "switch", "-q", "--detach")
+    said = await ask(desk, say.Improve(request=Request(requested_by=ME)))
+    assert "git switch main" in str(said)
+    assert not desk.record.proposals
+
+
+async def test_an_engine_that_hangs_is_no_verdict(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that accepts and never answers: the proposal fails as not judged, and main stays."""
+    script = "import socket,sys,time\ns=socket.socket(socket.AF_UNIX);s.bind(sys.argv[1]);s.listen();print(1,flush=True);time.sleep(600)"
+    path = Path("/tmp") / f"hang-{os.getpid()}.sock"  # noqa: S108 - a socket's path must be short
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as hanging:
+        assert hanging.stdout is not None
+        hanging.stdout.readline()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        monkeypatch.setenv("THESEUS_SANDBOX", "docker")
+        desk = Desk(place, None, lambda _: None)
+        try:
+            ended = await improve(desk, setting('"one"'))
+        finally:
+            await desk.close()
+            hanging.kill()
+            path.unlink()
+    assert ended.stage is Stage.FAILED
+    assert "could not be judged" in ended.why
+    assert tmp_path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few MiB; skips where none may be mounted."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=False
+        ).returncode
+    ):
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_a_full_disk_leaves_main_as_it_was(place: Place, small_disk: Path) -> None:
+    """When no object or ref can be written, a sentence says so; with room again the same proposal is merged."""
+    root = small_disk / "repo"
+    shutil.copytree(place.root, root)
+    desk = Desk(Place(root=root, home=place.home, rules=place.rules), None, lambda _: None)
+    try:
+        number = await opened(desk, setting('"one"'))
+        main = desk.repo.main()
+        filler = small_disk / "filler"
+        file = os.open(filler, os.O_CREAT | os.O_WRONLY)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(file, b"x" * 4096)
+        os.close(file)
+        with pytest.raises(Exception, match=r"git .* ended with|No space|cannot be"):
+            await approve(desk, number)
+        assert desk.repo.main() == main
+        filler.unlink()
+        await desk.mainline.settle()
+        assert desk.record.proposals[number].stage is Stage.MERGED
+        assert git(root, "status", "--porcelain") == ""
+    finally:
+        await desk.close()
