@@ -28,6 +28,7 @@ silence_seconds = 3.0
 
 [restart]
 first_delay_seconds = 0.1
+steady_seconds = 1.0
 """
 """Rules for worlds that should not take long: a short watch, and only the live tests."""
 
