@@ -53,6 +53,7 @@ class GateRules(_Section):
 
     checks: tuple[str, ...]
     tests: tuple[str, ...]
+    tests_of_people: tuple[str, ...]
     pytest_plugins: tuple[str, ...]
     test_processes: int
     static_seconds: float

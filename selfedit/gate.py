@@ -183,9 +183,10 @@ class Gate:
 
     async def _checks(self, case: _Case, sandbox: Sandbox) -> tuple[Check, ...]:
         judged_by = case.tree if case.by_person else case.base
-        assembly = await asyncio.to_thread(assemble, self._repo, judged_by, case.tree, self._rules)
+        rules = _rules_of_people(self._rules) if case.by_person else self._rules
+        assembly = await asyncio.to_thread(assemble, self._repo, judged_by, case.tree, rules)
         changed = await asyncio.to_thread(self._changed_python, case)
-        checks = Checks(self._repo, sandbox, self._rules, self._cache)
+        checks = Checks(self._repo, sandbox, rules, self._cache)
         parts = [checks.static(assembly, changed)]
         if "tests" in self._rules.gate.checks:
             parts.append(checks.tests(assembly, None if case.by_person else case.base))
@@ -210,6 +211,13 @@ class Gate:
             change.old.sha for change in written if change.old and change.old.kind == "blob"
         )
         return {change.path: blobs.get(change.old.sha, b"") if change.old else b"" for change in written}
+
+
+def _rules_of_people(rules: Rules) -> Rules:
+    """The same rules with the tests that people's commits have to pass."""
+    return rules.model_copy(
+        update={"gate": rules.gate.model_copy(update={"tests": rules.gate.tests_of_people})}
+    )
 
 
 def _unknown(case: _Case, rule: str, message: str) -> Verdict:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAST = """
 [gate]
 tests = ["tests/live"]
+tests_of_people = ["tests/live"]
 
 [watch]
 window_seconds = 1.5
