@@ -29,7 +29,6 @@ class Settings:
         types_on: What mypy is to be told to look at; empty where its settings say so.
         tests: Where the tests are.
         path: Folders below the root in which modules are looked for.
-        roots: Top-level names of the repository's own modules.
         plain_names: Whether every file `test_*.py` below `tests`, and no other, is one of tests.
     """
 
@@ -40,7 +39,6 @@ class Settings:
     types_on: tuple[str, ...]
     tests: tuple[str, ...]
     path: tuple[str, ...]
-    roots: tuple[str, ...]
     plain_names: bool
 
 
@@ -192,7 +190,6 @@ def _settings(files: Mapping[str, bytes], rules: Rules) -> Settings:
         plain_names=not {"python_files", "norecursedirs", "collect_imported_tests"} & (pytest or {}).keys()
         and not any(path.endswith("_test.py") for path in files)
         and bool(rules.gate.tests),
-        roots=tuple(sorted({top.removesuffix(".py") for top in tops} | _below("src", files))),
     )
 
 
@@ -200,11 +197,6 @@ def _tops(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Packages, modules and folders of scripts at the root."""
     python = [path for path in files if path.endswith(".py")]
     return tuple(sorted({path.partition("/")[0] for path in python if not path.startswith(".")}))
-
-
-def _below(folder: str, files: Mapping[str, bytes]) -> set[str]:
-    inside = [path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/")]
-    return {path.partition("/")[0].removesuffix(".py") for path in inside}
 
 
 def _there(wanted: Sequence[str], files: Mapping[str, bytes]) -> tuple[str, ...]:

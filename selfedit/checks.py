@@ -74,7 +74,6 @@ class Checks:
             "seconds": self._rules.gate.static_seconds,
             "type_cache": sandbox.type_cache,
             "steps": steps,
-            "keep_types": list(settings.roots),
         }
         opened = await self._run(job, folders, "checking the code")
         if isinstance(opened, Finding):

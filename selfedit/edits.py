@@ -205,7 +205,10 @@ def edits_from(data: Any) -> tuple[Edit, ...]:
 
 def first_fault(error: ValidationError) -> str:
     """The first validation fault as one sentence with its place."""
-    fault = error.errors(include_url=False, include_input=False)[0]
+    faults = error.errors(include_url=False, include_input=False)
+    # Where an item is wrong, pydantic adds that the rest of the list would be too short.
+    faults = [fault for fault in faults if fault["type"] != "too_short"] or faults
+    fault = faults[0]
     place = ".".join(str(part) for part in fault["loc"]) or "the whole text"
-    more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
+    more = "" if len(faults) == 1 else f" (and {len(faults) - 1} more)"
     return f"{place}: {fault['msg']}{more}"

@@ -37,6 +37,11 @@ TREE = SCRATCH / "tree"
 KEPT_OUTPUT = 2_000_000
 """Bytes of a program's output that are kept; the rest is read and dropped."""
 
+MOST_TYPES = 40_000_000
+"""Bytes of types, packed, that are worth keeping for the next run."""
+TYPES_SCHEMA = "CREATE TABLE IF NOT EXISTS files2 (path TEXT UNIQUE NOT NULL, mtime REAL, data BLOB);"
+"""As the type checker itself lays out its cache."""
+
 Job = dict[str, Any]
 Result = dict[str, Any]
 
@@ -94,52 +99,67 @@ def _unpack(archive: bytes, root: Path) -> None:
 
 def _static(job: Job, archive: bytes) -> tuple[Result, bytes]:
     _unpack(archive, SCRATCH)
-    types = SCRATCH / "types"
+    baked, types = Path(job["type_cache"]), SCRATCH / "types"
     if "types" in job["steps"]:
-        _types_in(Path(job["type_cache"]) if job["type_cache"] else None, types)
+        try:
+            _types_in(baked, types)
+        except (sqlite3.Error, zlib.error, OSError):
+            shutil.rmtree(types, ignore_errors=True)  # it is only about speed
     until = time.monotonic() + job["seconds"]
     running = {name: Program(argv, TREE) for name, argv in job["steps"].items()}
     result = {name: program.result(until) for name, program in running.items()}
-    keep = job["keep_types"] and result.get("types", {}).get("exit") == 0
-    return {"steps": result}, _types_out(types, job["keep_types"]) if keep else b""
+    learnt = b""
+    if result.get("types", {}).get("exit") == 0:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            learnt = _types_out(baked, types)
+    return {"steps": result}, learnt
 
 
-def _types_in(baked: Path | None, types: Path) -> None:
-    """Lay out the type checker's cache: what the sandbox brings, and over it what was kept of this repository."""
-    if baked is not None and baked.is_dir():
+def _types_in(baked: Path, types: Path) -> None:
+    """Lay out the type checker's cache: what the sandbox brings, and over it what an earlier run learnt."""
+    if baked.is_absolute() and baked.is_dir():
         shutil.copytree(baked, types, copy_function=shutil.copyfile)
-    kept = SCRATCH / "kept-types"
-    if not kept.exists() or not types.exists():
+    kept, rows = SCRATCH / "kept-types", SCRATCH / "kept-types.db"
+    if not kept.exists():
         return
-    rows = SCRATCH / "kept-types.db"
     rows.write_bytes(zlib.decompress(kept.read_bytes()))
-    for shard in sorted(types.rglob("*.db")):
-        with contextlib.closing(sqlite3.connect(shard)) as database:
-            database.execute("PRAGMA synchronous=OFF")
+    with contextlib.closing(sqlite3.connect(rows)) as database:
+        shards = [name for (name,) in database.execute("SELECT DISTINCT shard FROM rows")]
+    for name in shards:
+        (types / name).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(types / name)) as database:
+            database.executescript("PRAGMA synchronous=OFF;" + TYPES_SCHEMA)
             database.execute("ATTACH ? AS kept", (str(rows),))
             database.execute(
                 "INSERT OR REPLACE INTO files2(path, mtime, data) SELECT path, mtime, data FROM kept.rows WHERE shard = ?",
-                (str(shard.relative_to(types)),),
+                (name,),
             )
             database.commit()
 
 
-def _types_out(types: Path, roots: list[str]) -> bytes:
-    """What the cache now says of the repository's own modules, for the next run."""
+def _types_out(baked: Path, types: Path) -> bytes:
+    """What the cache knows now that the sandbox did not bring, for the next run; nothing if that is too much."""
     rows = SCRATCH / "own-types.db"
-    with contextlib.closing(sqlite3.connect(rows)) as database:
-        database.execute("PRAGMA journal_mode=OFF")
-        database.execute("CREATE TABLE rows(shard TEXT, path TEXT, mtime REAL, data BLOB)")
-        for shard in sorted(types.rglob("*.db")):
-            database.execute("ATTACH ? AS shard", (str(shard),))
-            for root in roots:
-                database.execute(
-                    "INSERT INTO rows SELECT ?, path, mtime, data FROM shard.files2 WHERE path GLOB ? OR path GLOB ?",
-                    (str(shard.relative_to(types)), f"{root}/*", f"{root}.*"),
-                )
+    with contextlib.closing(sqlite3.connect(rows)) as own:
+        own.execute("CREATE TABLE rows(shard TEXT, path TEXT, mtime REAL, data BLOB)")
+        own.commit()
+    for shard in sorted(types.rglob("*.db")):
+        name = str(shard.relative_to(types))
+        brought = (baked / name).is_file()
+        with contextlib.closing(sqlite3.connect(shard, uri=True)) as database:
+            database.execute("ATTACH ? AS own", (str(rows),))
+            source = f"file:{baked / name}?immutable=1" if brought else ":memory:"
+            database.execute("ATTACH ? AS baked", (source,))
+            if not brought:
+                database.execute("CREATE TABLE baked.files2(path TEXT, mtime REAL)")
+            database.execute(
+                "INSERT INTO own.rows SELECT ?, path, mtime, data FROM main.files2 AS fresh WHERE NOT EXISTS "
+                "(SELECT 1 FROM baked.files2 AS old WHERE old.path = fresh.path AND old.mtime = fresh.mtime)",
+                (name,),
+            )
             database.commit()
-            database.execute("DETACH shard")
-    return zlib.compress(rows.read_bytes(), 1)
+    data = zlib.compress(rows.read_bytes(), 1)
+    return data if len(data) <= MOST_TYPES else b""
 
 
 # Checks that run code
