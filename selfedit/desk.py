@@ -204,7 +204,8 @@ class Desk:
             case say.Reject(number=number, by=by, why=why):
                 return _shown(await self.pipeline.reject(number, by, why))
             case say.Rollback(number=number, by=by, why=why):
-                self._began(number or 0)
+                newest = self.record.newest_merged()
+                self._began(number or (newest.number if newest else 0))
                 return _shown(await self.mainline.rollback(number, by, why))
             case say.Status():
                 return await self._status()

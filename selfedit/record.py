@@ -11,7 +11,7 @@ from typing import Any
 
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
-from selfedit.types import ENDED, LEGAL, Draft, GateReport, Proposal, Request, Stage, StageTime
+from selfedit.types import LEGAL, Draft, GateReport, Proposal, Request, Stage, StageTime
 
 
 class IllegalMove(Exception):
@@ -67,8 +67,9 @@ class Record:
         return max(self.proposals, default=0) + 1
 
     def open_count(self) -> int:
-        """How many proposals have not ended."""
-        return sum(proposal.stage not in ENDED for proposal in self.proposals.values())
+        """How many proposals wait for an author, the gate or a reviewer."""
+        waiting = (Stage.REQUESTED, Stage.DRAFTED, Stage.GATED, Stage.OPENED, Stage.APPROVED)
+        return sum(proposal.stage in waiting for proposal in self.proposals.values())
 
     def has_passed(self, tree: str, policy: str) -> bool:
         """Whether this tree needs no judging any more: it passed under this policy, or the operator installed it."""

@@ -66,7 +66,10 @@ def show(console: Console, *parts: RenderableType) -> None:
         if isinstance(part, Group):
             show(console, *part.renderables)
         else:
-            console.print(part, soft_wrap=isinstance(part, Text | str), markup=False)
+            # A terminal breaks sentences at words; a diff, and what goes into a pipe, stays as it is.
+            lines = isinstance(part, Text) and "\n" in part.plain
+            whole = isinstance(part, Text | str) and (lines or not console.is_terminal)
+            console.print(part, soft_wrap=whole, markup=False)
 
 
 def write(*parts: RenderableType, file: IO[str] | None = None) -> None:

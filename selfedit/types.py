@@ -32,9 +32,6 @@ class Stage(StrEnum):
     REVERTED = "reverted"
 
 
-ENDED = frozenset({Stage.KEPT, Stage.REFUSED, Stage.FAILED, Stage.REJECTED, Stage.REVERTED})
-"""Stages that nothing follows by itself (a kept proposal may still be rolled back)."""
-
 LEGAL: dict[Stage, frozenset[Stage]] = {
     Stage.REQUESTED: frozenset({Stage.DRAFTED, Stage.REFUSED, Stage.FAILED}),
     Stage.DRAFTED: frozenset({Stage.DRAFTED, Stage.GATED, Stage.REFUSED, Stage.FAILED}),

@@ -13,7 +13,6 @@ import pytest
 from pydantic import BaseModel
 
 from policies.load import load_rules
-from sandbox.types import Sandbox
 from selfedit import protocol as say
 from selfedit.desk import Desk, Place
 from selfedit.edits import parse_edits
@@ -23,20 +22,6 @@ from tests.fakes.world import clone, git
 ME = "console:tests"
 ROLL = "bot/live/roll/feature.py"
 LIGHT = '[gate]\nchecks = ["format"]\n'
-
-
-@pytest.fixture
-def caches(request: pytest.FixtureRequest, sandbox_home: Path) -> Path:
-    """Whichever sandbox is chosen, ready; skips where there is none."""
-    wish = os.environ.get("THESEUS_SANDBOX", "auto")
-    for name in ["docker", "bubblewrap"] if wish == "auto" else [wish]:
-        try:
-            found: Sandbox = request.getfixturevalue(f"{name}_sandbox")
-        except pytest.skip.Exception:
-            continue
-        assert found.info.backend == name
-        return sandbox_home / "caches"
-    pytest.skip("no sandbox here: neither Docker nor bubblewrap")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The main job from end to end: real processes, real git, a real sandbox, lines typed as a person would."""
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from sandbox.types import Sandbox
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
 from selfedit.types import Proposal, Request, Stage
@@ -46,22 +44,6 @@ def review_changes(
 '''
 
 
-@pytest.fixture
-def any_sandbox(request: pytest.FixtureRequest, sandbox_home: Path) -> Path:
-    """The caches of whichever sandbox is chosen here; skips where there is none."""
-    wish = os.environ.get("THESEUS_SANDBOX", "auto")
-    names = {"docker": ["docker"], "bubblewrap": ["bubblewrap"]}.get(wish, ["docker", "bubblewrap"])
-    for name in names:
-        try:
-            found: Sandbox = request.getfixturevalue(f"{name}_sandbox")
-        except pytest.skip.Exception:
-            continue
-        assert found.info.backend == name
-        (sandbox_home / "caches").mkdir(exist_ok=True)
-        return sandbox_home / "caches"
-    pytest.skip("no sandbox here: neither Docker nor bubblewrap")
-
-
 def made(tmp_path: Path, caches: Path, **kinds: Any) -> World:
     root = clone(tmp_path / "repo", kinds.pop("rules", FAST), kinds.pop("files", None))
     home = tmp_path / "home"
@@ -71,8 +53,8 @@ def made(tmp_path: Path, caches: Path, **kinds: Any) -> World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, any_sandbox: Path) -> AsyncIterator[World]:
-    async with made(tmp_path, any_sandbox) as running:
+async def world(tmp_path: Path, caches: Path) -> AsyncIterator[World]:
+    async with made(tmp_path, caches) as running:
         yield running
 
 
@@ -125,9 +107,9 @@ async def answers(world: World, line: str, expected: str) -> None:
 USAGE = {"op": "set_constant", "path": ROLL, "target": "USAGE", "value": '"Try /roll 2d6, sailor."'}
 
 
-def test_the_lines_of_the_readme_piped_in_do_the_main_job(tmp_path: Path, any_sandbox: Path) -> None:
+def test_the_lines_of_the_readme_piped_in_do_the_main_job(tmp_path: Path, caches: Path) -> None:
     """Improve, approve, look, roll back and quit: exit code 0, a signed merge and a revert in the history, all verified."""
-    world = made(tmp_path, any_sandbox)
+    world = made(tmp_path, caches)
     lines = "/improve\n/approve 1\n/status\n/why\n/roll 1d6\n/rollback\n/status\n/quit\n"
     done = subprocess.run(
         [sys.executable, "-m", "bot"],
@@ -228,9 +210,7 @@ def vendor(request: pytest.FixtureRequest) -> str:
     return name
 
 
-async def test_a_model_that_errs_first_mends_its_draft(
-    tmp_path: Path, any_sandbox: Path, vendor: Any
-) -> None:
+async def test_a_model_that_errs_first_mends_its_draft(tmp_path: Path, caches: Path, vendor: Any) -> None:
     """Bad JSON, an unknown symbol and a failing test come back to the model as complaints; then its draft is opened."""
     wrong = {"op": "set_constant", "path": ROLL, "target": "MOST_DICES", "value": "50"}
     failing = {
@@ -264,7 +244,7 @@ async def test_a_model_that_errs_first_mends_its_draft(
     )
     async with serving(vendor, script) as address:
         env = {f"{vendor.upper()}_API_KEY": "sk-test-0000", f"{vendor.upper()}_BASE_URL": address}
-        async with made(tmp_path, any_sandbox, env=env) as world:
+        async with made(tmp_path, caches, env=env) as world:
             proposal = await improved(world, Request(requested_by=ME, goal="allow more dice"))
             assert proposal.stage is Stage.OPENED, proposal.why
             assert proposal.author == "model"
@@ -285,7 +265,7 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 async def test_code_that_breaks_the_bot_is_taken_back_by_itself(
-    tmp_path: Path, any_sandbox: Path, kind: str
+    tmp_path: Path, caches: Path, kind: str
 ) -> None:
     """Whatever passes the gate and then breaks the bot is reverted without anyone's help, and the bot answers again."""
     guarded = f'    if "boom" in turn.text:\n{BAD[kind].replace("    ", "        ").replace(chr(10) + chr(10), chr(10))}'
@@ -298,7 +278,7 @@ async def test_code_that_breaks_the_bot_is_taken_back_by_itself(
     rules = FAST.replace("window_seconds = 1.5", "window_seconds = 30.0") + '\n[gate]\nchecks = ["tests"]\n'
     parse_only = {"tests/live/test_roll.py": '"""Emptied for this world."""\n'}
     files = {"policies/edits.py": SILENT_POLICY, **parse_only}
-    async with made(tmp_path, any_sandbox, rules=rules, files=files) as world:
+    async with made(tmp_path, caches, rules=rules, files=files) as world:
         number = await opened(
             world, {"op": "replace_function", "path": ROLL, "target": "roll", "source": source}
         )

@@ -4,7 +4,7 @@ Both do the same work on the same function, in turns, so that a busy machine slo
 would write with libcst alone: parse the file, change the function with a transformer, give the code out. Either way ends
 with Python's own parser having read the outcome, because no edit may leave a file that does not parse.
 
-Run from the repository's root: PYTHONPATH=. python scripts/bench/edit.py [--rounds 15] [--least 8]
+Run from the repository's root: PYTHONPATH=. python scripts/benchmarks/edit.py [--rounds 15] [--least 8]
 """
 
 import argparse

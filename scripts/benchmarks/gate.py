@@ -1,0 +1,210 @@
+"""How fast the gate is against the naive way: one `docker run` for each tool, one after the other, no caches.
+
+    PYTHONPATH=. python scripts/benchmarks/gate.py [--rounds N]
+
+Both judge the same heads in the same image, of a small bot and of this repository: an honest one, and one
+with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with both verdicts. Both run
+every tool, so that one answer says all there is to mend.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from policies.load import Rules, load_rules
+from sandbox.choose import open_sandbox
+from sandbox.types import Sandbox, SandboxUnavailable
+from selfedit.assemble import assemble, pack
+from selfedit.gate import Gate
+from selfedit.home import home_for, make_home
+from selfedit.repo import Repo
+from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
+
+ROOT = Path(__file__).resolve().parents[2]
+FEATURE = "bot/live/help/feature.py"
+SET_UP = "    registry.command("
+FAULTS = {
+    "honest": ("list the commands", "list all commands"),
+    "format": (SET_UP, f"    del   (registry),  # benched\n{SET_UP}"),
+    "lint": (SET_UP, f"    unused = 1\n{SET_UP}"),
+    "types": (SET_UP, f"    registry.nothing()\n{SET_UP}"),
+    "imports": ("\nfrom bot.feature", "\nfrom ..chat import feature as other\nfrom bot.feature"),
+    "tests": ('registry.command("help"', 'registry.command("benched"'),
+}
+SMALL_FAULTS = {
+    "honest": ("Say hello.", "Say hello to somebody."),
+    "format": ('"""Say hello."""', '"""Say hello."""\n    del   (name),'),
+    "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
+    "types": ("polite(name)", "polite(len(name) and name)"),
+    "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
+    "tests": ("Hello,", "Goodbye,"),
+}
+CLIENT = '''
+    """The edge to Discord."""
+
+    import discord
+    from pydantic import BaseModel
+
+    from app.core import polite
+
+
+    class Said(BaseModel):
+        """What somebody said."""
+
+        author: str
+        text: str
+
+
+    def heard(message: discord.Message) -> Said:
+        """Take what is needed out of a message."""
+        return Said(author=polite(message.author.name), text=message.content)
+'''
+
+
+def main() -> int:
+    """Run the comparison; 1 where the two ways disagree, 2 where it cannot be run."""
+    parser = argparse.ArgumentParser(description="Compare the gate with one `docker run` for each tool.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repo", type=Path, default=ROOT, help="judge this clone of the project instead")
+    parser.add_argument("--heads", nargs="+", default=list(FAULTS), choices=list(FAULTS), help="only these")
+    given = parser.parse_args()
+    if shutil.which("docker") is None:
+        print("the naive way needs the docker command; install it to compare", file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(compare(given.repo, given.rounds, given.heads))
+    except SandboxUnavailable as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A repository whose heads are judged."""
+
+    name: str
+    repo: Repo
+    rules: Rules
+    base: str
+    heads: Mapping[str, str]
+
+
+async def compare(root: Path, rounds: int, names: Sequence[str]) -> int:
+    """Judge each head of each repository in both ways, in turns, and print the ratios."""
+    home = make_home(home_for(ROOT))
+    sandbox = await open_sandbox("docker", root=ROOT, home=home, owner=f"bench-{os.getpid()}", tell=print)
+    differ = 0
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for subject in (_small(Path(folder)), _theseus(root, Path(folder))):
+                caches = Path(folder) / subject.name.replace(" ", "-")
+                differ += await _turns(subject, sandbox, caches, rounds, names)
+    finally:
+        await sandbox.close()
+    if differ:
+        print(f"{differ} verdicts differ", file=sys.stderr)
+    return 1 if differ else 0
+
+
+async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, names: Sequence[str]) -> int:
+    async def opened() -> Sandbox:
+        return sandbox
+
+    def new() -> Gate:
+        """A gate that remembers no verdict."""
+        return Gate(subject.repo, opened, subject.rules, caches)
+
+    verdict, seconds = await _gate(new(), subject.base, subject.heads["honest"])
+    print(f"\n{subject.name}; the first run, with nothing kept of it yet: {seconds:.1f} s, {verdict}")
+    print(f"{'head':<8} {'gate':>8} {'naive':>8} {'ratio':>6}   verdicts")
+    ratios: list[float] = []
+    differ = 0
+    for name in names:
+        pairs = []
+        for _ in range(rounds):
+            fast = await _gate(new(), subject.base, subject.heads[name])
+            slow = await asyncio.to_thread(_naive, subject, sandbox, subject.heads[name])
+            pairs.append((fast, slow))
+        mine, naive = pairs[-1][0][0], pairs[-1][1][0]
+        differ += (mine == "passed") != (naive == "passed")
+        ratios.append(statistics.median(slow[1] / fast[1] for fast, slow in pairs))
+        times = [statistics.median(pair[way][1] for pair in pairs) for way in (0, 1)]
+        print(f"{name:<8} {times[0]:>6.1f} s {times[1]:>6.1f} s {ratios[-1]:>6.1f}   {mine} / {naive}")
+    print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.1f}")
+    return differ
+
+
+def _small(folder: Path) -> Subject:
+    """A small bot: a kernel that uses two large packages, one live feature, a few tests."""
+    (folder / "small").mkdir()
+    files = {**FILES, "app/client.py": CLIENT}
+    small = SmallRepo(folder / "small", files)
+    heads = {name: small.edit(GREET, old, new) for name, (old, new) in SMALL_FAULTS.items()}
+    return Subject("a small bot", small.repo, small_rules(folder), small.base, heads)
+
+
+def _theseus(root: Path, folder: Path) -> Subject:
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(root), str(folder / "repo")], check=True)
+    rules = load_rules()
+    repo = Repo(folder / "repo", rules.repo.branch)
+    base = repo.main()
+    entry = repo.entries(base)[FEATURE]
+    text = repo.blobs([entry.sha])[entry.sha].decode()
+    heads = {}
+    for name, (old, new) in FAULTS.items():
+        changed = text.replace(old, new, 1)
+        heads[name] = repo.commit(repo.write_tree(base, {FEATURE: changed.encode()}), [base], name)
+    return Subject("this repository", repo, rules, base, heads)
+
+
+async def _gate(gate: Gate, base: str, head: str) -> tuple[str, float]:
+    report = await gate.judge(base, head)
+    wrong = [check.name for check in report.checks if not check.passed]
+    return (report.verdict if not wrong else f"{report.verdict} ({', '.join(wrong)})"), report.seconds
+
+
+def _naive(subject: Subject, sandbox: Sandbox, head: str) -> tuple[str, float]:
+    started = time.monotonic()
+    archive = pack({".": assemble(subject.repo, subject.base, head, subject.rules).files})
+    tests = " ".join(subject.rules.gate.tests)
+    tools = {
+        "format": "ruff format --no-cache --check .",
+        "lint": "ruff check --no-cache .",
+        "types": "mypy --cache-dir=/dev/null",
+        "imports": "lint-imports --no-cache",
+        "tests": f"python -B -m pytest -q -p no:cacheprovider {tests}",
+    }
+    wrong = [name for name, tool in tools.items() if not _passes(sandbox.info.image, tool, archive)]
+    return f"failed ({', '.join(wrong)})" if wrong else "passed", time.monotonic() - started
+
+
+def _passes(image: str, tool: str, archive: bytes) -> bool:
+    script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
+    command: Sequence[str] = [
+        "docker",
+        "run",
+        "--rm",
+        "-i",
+        "--network",
+        "none",
+        "-e",
+        "GIT_PYTHON_REFRESH=quiet",
+        image,
+        "sh",
+        "-c",
+        script,
+    ]
+    return subprocess.run(command, input=archive, capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
