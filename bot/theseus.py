@@ -60,6 +60,9 @@ class Bot:
         """Ask the steward."""
         if self.peer is None:
             return say.Refused(why="there is no steward to ask")
+        wish = message.request if isinstance(message, say.Improve) else None
+        if wish is not None and wish.goal and wish.edits is None and self.missing is not None:
+            return say.Refused(why=self.missing)
         try:
             answer: BaseModel = await self.peer.call(message)
         except ConnectionError as error:

@@ -55,6 +55,8 @@ async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseMod
         desk = Desk(place, None, heard)
         try:
             await desk.mainline.settle()
+            if isinstance(question, say.Improve | say.Approve):
+                desk.adoption = await desk.mainline.adopt() or ""
             return await desk.answer(question) or say.Done()
         finally:
             await desk.close()

@@ -185,7 +185,13 @@ class Desk:
         """Why code may not be changed now, as a sentence; empty when it may."""
         if self.record.halted:
             return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
-        return self.repo.problem(self.place.rules.zones.live) or self.adoption
+        if why := self.repo.problem(self.place.rules.zones.live) or self.adoption:
+            return why
+        if self.repo.main() not in self.record.commits and not self.record.pending:
+            return (
+                f"{self.repo.branch} has new commits by people, which are being judged; ask again in a moment"
+            )
+        return ""
 
     async def answer(self, body: BaseModel) -> BaseModel | None:  # noqa: C901, PLR0912 - one branch a message
         """Answer one message of the protocol. An expected "no" is a `Refused`."""
@@ -308,7 +314,7 @@ class Desk:
             open=self.record.open_count(),
             restarts=self.restarts,
             heartbeat=self._bot.heartbeat if self._bot else None,
-            steward_pid=os.getpid(),
+            steward_pid=os.getpid() if self._bot else 0,
             bot_pid=self._bot.pid if self._bot else 0,
             home=str(self.place.home),
         )

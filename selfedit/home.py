@@ -58,7 +58,7 @@ class RepoLock:
             file.close()
             raise AlreadyRunning(
                 f"Theseus runs on this repository already (process {holder or 'unknown'}); "
-                "speak to it with `python -m selfedit status`, or end it first"
+                "speak to it with `.venv/bin/python -m selfedit status`, or end it first"
             ) from error
         file.seek(0)
         file.truncate()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from policies.decision import Decision, Finding, Severity
 from policies.edits import review_edits
 from policies.load import Rules
+from policies.zones import Zone, zone_of
 from selfedit.codemod import Rejection, apply_edits
 from selfedit.gate import Gate
 from selfedit.ledger import LedgerProblem
@@ -130,6 +131,8 @@ class Pipeline:
             if proposal.stage is not Stage.GATED:
                 return proposal
             complaints = _refusing(proposal.report)
+            if self._mains_own(proposal.report):
+                return self._fail(number, proposal.report)
         if (report := self._record.proposals[number].report) is not None:
             return self._fail(number, report)
         return self._end(number, "refused", "\n".join(_place(finding) for finding in complaints))
@@ -187,13 +190,29 @@ class Pipeline:
         kind = "refused" if report.verdict == "refused" else "failed"
         said = "\n".join(_place(finding) for finding in _refusing(report)[:20])
         start = "could not be judged: " if report.verdict == "unknown" else ""
+        if self._mains_own(report):
+            start = (
+                f"{self._repo.branch} itself does not pass, which no proposal can mend; a person has to:\n"
+            )
         return self._end(number, kind, start + (said or f"the gate said: {report.verdict}"))
+
+    def _mains_own(self, report: GateReport | None) -> bool:
+        """Whether all complaints are about kernel files, which never import what a proposal changes."""
+        failing = [check for check in report.checks if not check.passed] if report else []
+        if not failing or any(check.name not in _READING for check in failing):
+            return False
+        paths = [finding.path for check in failing for finding in check.findings]
+        return all(path and zone_of(path, self._rules.zones.live) is Zone.KERNEL for path in paths)
 
     def _end(self, number: int, kind: str, why: str) -> Proposal:
         self._record.write(kind, number, why=why)
         proposal = self._record.proposals[number]
         self._tell(number, proposal.stage, why)
         return proposal
+
+
+_READING = ("format", "lint", "types")
+"""Checks whose complaints name the file that is at fault."""
 
 
 class Bench:

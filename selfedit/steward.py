@@ -110,9 +110,13 @@ class Steward:
             asyncio.get_running_loop().call_later(0.05, self._end)  # let the answer leave first
             return say.Done()
         try:
-            return await self.desk.answer(body)
+            answer = await self.desk.answer(body)
         except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
-            return say.Refused(why=str(error))
+            answer = say.Refused(why=str(error))
+        await asyncio.sleep(0)
+        if self._tellings:  # what was told before comes first
+            await asyncio.wait(self._tellings, timeout=1.0)
+        return answer
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = say.Peer(reader, writer, self._answer)

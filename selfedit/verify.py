@@ -59,7 +59,8 @@ def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
             by_people.clear()
         faults += _facts(repo, record, commit, move.kind, move.number)
     faults += [
-        f"commit {commit[:12]} on {repo.branch} was neither merged by the steward nor adopted"
+        f"commit {commit[:12]} on {repo.branch} was made by people and is not adopted: "
+        + record.declined.get(commit, "it waits to be judged")
         for commit in by_people
     ]
     return faults

@@ -3,8 +3,8 @@
     PYTHONPATH=. python scripts/benchmarks/gate.py [--rounds N]
 
 Both judge the same heads in the same image, of a small bot and of this repository: an honest one, and one
-with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with both verdicts. Both run
-every tool, so that one answer says all there is to mend.
+with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with both
+verdicts. Both run every tool, so that one answer says all there is to mend.
 """
 
 import argparse
@@ -34,15 +34,14 @@ FEATURE = "bot/live/help/feature.py"
 SET_UP = "    registry.command("
 FAULTS = {
     "honest": ("list the commands", "list all commands"),
-    "format": (SET_UP, f"    del   (registry),  # benched\n{SET_UP}"),
+    "format": ('registry.command("help"', 'registry.command( "help"'),
     "lint": (SET_UP, f"    unused = 1\n{SET_UP}"),
     "types": (SET_UP, f"    registry.nothing()\n{SET_UP}"),
-    "imports": ("\nfrom bot.feature", "\nfrom ..chat import feature as other\nfrom bot.feature"),
     "tests": ('registry.command("help"', 'registry.command("benched"'),
 }
 SMALL_FAULTS = {
     "honest": ("Say hello.", "Say hello to somebody."),
-    "format": ('"""Say hello."""', '"""Say hello."""\n    del   (name),'),
+    "format": ("polite(name)", "polite( name)"),
     "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
     "types": ("polite(name)", "polite(len(name) and name)"),
     "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
@@ -75,7 +74,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compare the gate with one `docker run` for each tool.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repo", type=Path, default=ROOT, help="judge this clone of the project instead")
-    parser.add_argument("--heads", nargs="+", default=list(FAULTS), choices=list(FAULTS), help="only these")
+    parser.add_argument(
+        "--heads", nargs="+", default=list(SMALL_FAULTS), choices=list(SMALL_FAULTS), help="only these"
+    )
     given = parser.parse_args()
     if shutil.which("docker") is None:
         print("the naive way needs the docker command; install it to compare", file=sys.stderr)
@@ -128,7 +129,7 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
     print(f"{'head':<8} {'gate':>8} {'naive':>8} {'ratio':>6}   verdicts")
     ratios: list[float] = []
     differ = 0
-    for name in names:
+    for name in [name for name in names if name in subject.heads]:
         pairs = []
         for _ in range(rounds):
             fast = await _gate(new(), subject.base, subject.heads[name])
@@ -175,7 +176,8 @@ async def _gate(gate: Gate, base: str, head: str) -> tuple[str, float]:
 def _naive(subject: Subject, sandbox: Sandbox, head: str) -> tuple[str, float]:
     started = time.monotonic()
     archive = pack({".": assemble(subject.repo, subject.base, head, subject.rules).files})
-    tests = " ".join(subject.rules.gate.tests)
+    gate = subject.rules.gate
+    tests = " ".join([*(f"-p {name}" for name in gate.pytest_plugins), *gate.tests])
     tools = {
         "format": "ruff format --no-cache --check .",
         "lint": "ruff check --no-cache .",
@@ -189,6 +191,7 @@ def _naive(subject: Subject, sandbox: Sandbox, head: str) -> tuple[str, float]:
 
 def _passes(image: str, tool: str, archive: bytes) -> bool:
     script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
+    bare = ["-e", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"]
     command: Sequence[str] = [
         "docker",
         "run",
