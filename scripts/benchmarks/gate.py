@@ -201,6 +201,7 @@ def _passes(image: str, tool: str, archive: bytes) -> bool:
         "none",
         "-e",
         "GIT_PYTHON_REFRESH=quiet",
+        *bare,
         image,
         "sh",
         "-c",
