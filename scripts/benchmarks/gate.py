@@ -74,6 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compare the gate with one `docker run` for each tool.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repo", type=Path, default=ROOT, help="judge this clone of the project instead")
+    parser.add_argument("--small", action="store_true", help="only the small bot")
     parser.add_argument(
         "--heads", nargs="+", default=list(SMALL_FAULTS), choices=list(SMALL_FAULTS), help="only these"
     )
@@ -82,7 +83,7 @@ def main() -> int:
         print("the naive way needs the docker command; install it to compare", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(compare(given.repo, given.rounds, given.heads))
+        return asyncio.run(compare(None if given.small else given.repo, given.rounds, given.heads))
     except SandboxUnavailable as error:
         print(error, file=sys.stderr)
         return 2
@@ -99,14 +100,15 @@ class Subject:
     heads: Mapping[str, str]
 
 
-async def compare(root: Path, rounds: int, names: Sequence[str]) -> int:
+async def compare(root: Path | None, rounds: int, names: Sequence[str]) -> int:
     """Judge each head of each repository in both ways, in turns, and print the ratios."""
     home = make_home(home_for(ROOT))
     sandbox = await open_sandbox("docker", root=ROOT, home=home, owner=f"bench-{os.getpid()}", tell=print)
     differ = 0
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for subject in (_small(Path(folder)), _theseus(root, Path(folder))):
+            own = [] if root is None else [_theseus(root, Path(folder))]
+            for subject in [_small(Path(folder)), *own]:
                 caches = Path(folder) / subject.name.replace(" ", "-")
                 differ += await _turns(subject, sandbox, caches, rounds, names)
     finally:
@@ -191,7 +193,6 @@ def _naive(subject: Subject, sandbox: Sandbox, head: str) -> tuple[str, float]:
 
 def _passes(image: str, tool: str, archive: bytes) -> bool:
     script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
-    bare = ["-e", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"]
     command: Sequence[str] = [
         "docker",
         "run",
@@ -201,7 +202,8 @@ def _passes(image: str, tool: str, archive: bytes) -> bool:
         "none",
         "-e",
         "GIT_PYTHON_REFRESH=quiet",
-        *bare,
+        "-e",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
         image,
         "sh",
         "-c",
