@@ -68,7 +68,7 @@ def _steward(argv: Words) -> int:
 
 
 def _improve(argv: Words) -> int:
-    from selfedit.edits import MalformedEdits, parse_edits
+    from selfedit.edits import MAX_TEXT, MalformedEdits, parse_edits
     from selfedit.protocol import Improve
     from selfedit.types import Request
 
@@ -81,7 +81,8 @@ def _improve(argv: Words) -> int:
     edits = None
     if given.edits is not None:
         try:
-            edits = parse_edits(given.edits.read_bytes())
+            with given.edits.open("rb") as file:
+                edits = parse_edits(file.read(MAX_TEXT + 1))
         except (MalformedEdits, UnicodeDecodeError) as error:
             print(f"{given.edits}: {error}", file=sys.stderr)
             return NO

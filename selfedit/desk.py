@@ -21,7 +21,7 @@ from selfedit.bot_process import BotProcess
 from selfedit.forge.local import LocalForge
 from selfedit.gate import Gate
 from selfedit.home import home_for, make_home, socket_path
-from selfedit.ledger import Ledger
+from selfedit.ledger import Ledger, LedgerProblem
 from selfedit.loader import Loader
 from selfedit.mainline import Mainline
 from selfedit.maintain import Maintenance
@@ -106,7 +106,7 @@ class Desk:
         """
         self.place = place
         self.repo = Repo(place.root, place.rules.repo.branch)
-        self.record = Record(Ledger(place.home))
+        self.record = _sound(Ledger(place.home))
         self.signer = Signer(place.home)
         self.watch = Watch(place.rules.watch)
         self.adoption = ""
@@ -340,3 +340,13 @@ class Desk:
 
 def _shown(answer: Proposal | Decision) -> BaseModel:
     return say.Refused(why=answer.why) if isinstance(answer, Decision) else say.ProposalIs(proposal=answer)
+
+
+def _sound(ledger: Ledger) -> Record:
+    """The record of a ledger that nobody tampered with; on another one nothing may be built."""
+    if faults := ledger.faults():
+        ledger.close()
+        raise LedgerProblem(
+            f"{faults[0]}; nothing is done on a ledger that does not verify (python -m selfedit verify)"
+        )
+    return Record(ledger)

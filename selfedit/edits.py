@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 MAX_EDITS = 200
+MAX_TEXT = 4_000_000
+"""Length of a whole list of edits as JSON."""
 MAX_SOURCE = 200_000
 """Characters in one `source` or `text`."""
 
@@ -181,10 +183,8 @@ def parse_edits(text: str | bytes) -> tuple[Edit, ...]:
     Raises:
         MalformedEdits: Not JSON, not a list of edits, too many or too large.
     """
-    if len(text) > MAX_EDITS * 20_000:
-        raise MalformedEdits(
-            f"the edits are {len(text):,} characters long; {MAX_EDITS * 20_000:,} is the limit"
-        )
+    if len(text) > MAX_TEXT:
+        raise MalformedEdits(f"the edits are longer than {MAX_TEXT:,} characters, which is the limit")
     try:
         return EditList.validate_json(text)
     except ValidationError as error:

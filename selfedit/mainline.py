@@ -93,6 +93,12 @@ class Mainline:
                 "not_merged",
                 f"proposal {proposal.number} is {proposal.stage}; only a merged one can be taken back",
             )
+        if (now := self._repo.main()) != self._record.newest:
+            return Decision.no(
+                "main_moved",
+                f"{self._repo.branch} was moved by hand to {now[:12]}; nothing is taken back before that is settled "
+                f"(the steward left it at {self._record.newest[:12]})",
+            )
         decision = may_decide(by, "", self._rules)
         return await self.take_back(proposal.number, by, why) if decision.allowed else decision
 
@@ -114,6 +120,8 @@ class Mainline:
                 return Decision.no("working_tree", problem)
             self._record.write("reverting", number, old=old, new=revert, why=why, by=by)
             problem = await self._finish(self._record.pending[number])
+            if problem is None and tree == self._repo.tree_of(self._repo.parents(proposal.merge)[0]):
+                self._drop_later(proposal, revert, by)
         if problem:
             return Decision.no("not_moved", problem)
         self._tell(number, Stage.REVERTED, f"taken back: {why}")
@@ -185,7 +193,7 @@ class Mainline:
             if not self._repo.is_ancestor(known, main):
                 return (
                     f"{self._repo.branch} was moved to {main[:12]}, which does not contain what ran before "
-                    f"({self._record.kept[:12]}); move it back, or start over with an empty THESEUS_HOME"
+                    f"({known[:12]}); move it back (git reset --hard {known[:12]}), or start over with an empty THESEUS_HOME"
                 )
             report = await self._gate.judge(known, main, by_person=True)
             if report.verdict == "unknown":
@@ -349,6 +357,16 @@ class Mainline:
             return None
         self._record.write("abandoned", why="main moved while it was adopted")
         return f"{self._repo.branch} moved in the meantime; it is looked at again"
+
+    def _drop_later(self, proposal: Proposal, revert: str, by: str) -> None:
+        """The tree before a proposal came back whole: what was merged after it is gone as well, so write that down."""
+        since = self._record.commits[proposal.merge].seq
+        for other in list(self._record.proposals.values()):
+            merged = other.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+            if merged and self._record.commits[other.merge].seq > since:
+                why = f"it was built on proposal {proposal.number}, which was taken back"
+                self._record.write("reverted", other.number, revert=revert, why=why, by=by)
+                self._tell(other.number, Stage.REVERTED, why)
 
     def _candidate(self, number: int) -> Candidate:
         proposal = self._record.proposals[number]

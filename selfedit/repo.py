@@ -344,7 +344,8 @@ class Repo:
         if names:
             listed = ", ".join(sorted(names)[:3])
             return f"there are uncommitted changes in {listed}; commit or stash them, then approve again"
-        return None
+        code, _, err = self._call("read-tree", "--dry-run", "-m", "-u", old, new)
+        return f"the working tree cannot follow: {_said('read-tree', code, err)}" if code else None
 
     def move_branch(self, new: str, old: str) -> str | None:
         """Move the live branch from `old` to `new` by compare-and-swap, and the working tree along.
