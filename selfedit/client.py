@@ -1,6 +1,7 @@
 """How the command line gets an answer: from the running steward, or else from a desk of its own."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from pydantic import BaseModel
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 from selfedit import protocol as say
 from selfedit.desk import Desk, Place
 from selfedit.home import RepoLock, socket_path
-from selfedit.repo import Repo
+from selfedit.repo import GitFailed, Repo
 
 Heard = Callable[[BaseModel], None]
 """Hears notices (progress, news) while the answer is awaited."""
@@ -54,7 +55,8 @@ async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseMod
     try:
         desk = Desk(place, None, heard)
         try:
-            await desk.mainline.settle()
+            with contextlib.suppress(GitFailed):  # whoever only asks gets an answer all the same
+                await desk.mainline.settle()
             if isinstance(question, say.Improve | say.Approve):
                 desk.adoption = await desk.mainline.adopt() or ""
             return await desk.answer(question) or say.Done()

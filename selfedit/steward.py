@@ -57,7 +57,8 @@ class Steward:
             loop.add_signal_handler(number, self._end, code)
         self.desk.record.write("started", pid=os.getpid())
         sweeping = asyncio.create_task(sweep(self.place.owner))
-        await self.desk.mainline.settle()
+        with contextlib.suppress(GitFailed, RepoProblem):  # looked at again every two seconds
+            await self.desk.mainline.settle()
         path = socket_path(self.place.home)
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._serve, path, limit=say.LINE_LIMIT)
