@@ -58,6 +58,8 @@ class GateRules(_Section):
     test_processes: int
     static_seconds: float
     test_seconds: float
+    trial_seconds: float
+    wait_seconds: float
     memory_mb: int
     processes: int
 

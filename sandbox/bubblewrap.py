@@ -16,7 +16,6 @@ import os
 import secrets
 import sys
 import tempfile
-import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox import enclosure, profile, seccomp, typecache
+from sandbox.ahead import Ahead, Feed, at_once
 from sandbox.memory import tree_memory
 from sandbox.profile import Capture
 from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
@@ -32,6 +32,8 @@ from sandbox.types import Command, Limits, Outcome, Progress, Protection, Sandbo
 READ_BYTES = 256 * 1024
 LOOK_SECONDS = 0.2
 """How often the memory of a run is looked at."""
+IDLE_LOOK_SECONDS = 1.0
+"""The same while it only waits, with nothing of a candidate in it."""
 END_LOOK_SECONDS = 0.005
 END_SECONDS = 10.0
 """A killed sandbox that is not gone by then is reported."""
@@ -79,8 +81,16 @@ class BubblewrapSandbox:
         Raises:
             SandboxUnavailable: Bubblewrap failed before the command could start, so nothing is known of it.
         """
+        return await self._alone(command, at_once(command))
+
+    def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
+        """Start a command in a sandbox made for it alone, with the first part of its input."""
+        return Ahead(self._alone, command, wait_seconds)
+
+    async def _alone(self, command: Command, feed: Feed) -> Outcome:
         user = FIRST_USER + secrets.randbelow(USERS) if self._as_root else None
-        inside = [*enclosure.bounds(command.limits, user=user), *command.argv]
+        bounds = enclosure.bounds(command.limits, seconds=feed.longest, user=user)
+        inside = [*bounds, *command.argv]
         wall = enclosure.walls(command.limits, as_root=self._as_root, type_cache=self._type_cache)
         with tempfile.TemporaryFile() as status, _system_calls() as program:
             told = ["--json-status-fd", str(status.fileno())]
@@ -88,7 +98,6 @@ class BubblewrapSandbox:
             if program is not None:
                 told += ["--seccomp", str(program)]
                 kept.append(program)
-            started = time.monotonic()
             process = await asyncio.create_subprocess_exec(
                 self._bwrap,
                 *wall,
@@ -103,7 +112,7 @@ class BubblewrapSandbox:
                 pass_fds=kept,
                 start_new_session=True,
             )
-            end = await _converse(process, command, status.fileno())
+            end = await _converse(process, command, feed, status.fileno())
             exit_code = _told(status.fileno(), "exit-code")
         if exit_code is None and end.why is None:
             said = " ".join(end.capture.stderr.decode(errors="replace").split())[-300:]
@@ -114,7 +123,7 @@ class BubblewrapSandbox:
             exit_code=exit_code if end.why is None else None,
             stdout=bytes(end.capture.stdout),
             stderr=bytes(end.capture.stderr),
-            seconds=time.monotonic() - started,
+            seconds=feed.seconds,
             timed_out=end.why == "time",
             out_of_memory=end.why == "memory",
             truncated=end.capture.truncated,
@@ -167,16 +176,16 @@ class _End:
     why: Literal["time", "memory", "flood"] | None
 
 
-async def _converse(process: Process, command: Command, status: int) -> _End:
+async def _converse(process: Process, command: Command, feed: Feed, status: int) -> _End:
     """Write the input, read the output, watch time and memory; then nothing of the run is left."""
     capture = Capture(command.limits)
     why: Literal["time", "memory", "flood"] | None = None
-    feeding = asyncio.create_task(_feed(process, command.stdin))
+    feeding = asyncio.create_task(_feed(process, feed))
     finishing = asyncio.create_task(_finish(process, capture))
-    watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * enclosure.MEBI))
+    watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * enclosure.MEBI, feed))
     tasks = {feeding, finishing, watching}
     try:
-        async with asyncio.timeout(command.limits.seconds):
+        async with feed.timed():
             await asyncio.wait({finishing, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not finishing.done():
             why = "memory"
@@ -255,23 +264,27 @@ async def _drain(
     return True
 
 
-async def _feed(process: Process, stdin: bytes) -> None:
+async def _feed(process: Process, feed: Feed) -> None:
     writer = process.stdin
     if writer is None:
         return
-    with contextlib.suppress(OSError):  # a program may end without having read its input
-        writer.write(stdin)
+
+    async def write(data: bytes) -> None:
+        writer.write(data)
         await writer.drain()
+
+    with contextlib.suppress(OSError):  # a program may end without having read its input
+        await feed.send(write)
         writer.close()
         await writer.wait_closed()
 
 
-async def _outgrow(pid: int, most: int) -> None:
+async def _outgrow(pid: int, most: int, feed: Feed) -> None:
     """Return when a run holds more memory than it may."""
     while True:
         if tree_memory(pid) > most:
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS if feed.complete else IDLE_LOOK_SECONDS)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ import functools
 import math
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 import docker.errors
 
 from sandbox import image, profile, seccomp
+from sandbox.ahead import Ahead, Feed, at_once
 from sandbox.engine import CALL_SECONDS, EngineLost, asked, connect, converse
 from sandbox.profile import Capture
 from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
@@ -99,13 +99,20 @@ class DockerSandbox:
         Raises:
             SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
         """
+        return await self._alone(command, at_once(command))
+
+    def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
+        """Start a command in a container made for it alone, with the first part of its input."""
+        return Ahead(self._alone, command, wait_seconds)
+
+    async def _alone(self, command: Command, feed: Feed) -> Outcome:
         for name in tuple(self._left):
             await self._call(self._remove_now, name)
             self._left.discard(name)
         name = f"theseus-{self._owner}-{secrets.token_hex(6)}"
         lost = False
         try:
-            return await self._run(name, command)
+            return await self._run(name, command, feed)
         except EngineLost:
             lost = True  # asking it to clean up would only take as long again
             self._left.add(name)
@@ -114,18 +121,16 @@ class DockerSandbox:
             if not lost:
                 await self._remove(name)
 
-    async def _run(self, name: str, command: Command) -> Outcome:
-        limits = command.limits
-        await self._call(self._create, name, command)
-        capture = Capture(limits)
+    async def _run(self, name: str, command: Command, feed: Feed) -> Outcome:
+        await self._call(self._create, name, command, feed.longest)
+        capture = Capture(command.limits)
         timed_out = flooded = False
         with contextlib.ExitStack() as opened:
             stream = await self._call(self._attach, name, opened)
             await self._call(self._client.start, name)
-            started = time.monotonic()
             try:
-                async with asyncio.timeout(limits.seconds):
-                    flooded = not await converse(stream, command.stdin, capture)
+                async with feed.timed():
+                    flooded = not await converse(stream, feed, capture)
             except TimeoutError:
                 timed_out = True
         if timed_out or flooded:
@@ -139,14 +144,14 @@ class DockerSandbox:
             exit_code=None if timed_out or flooded else int(status["StatusCode"]),
             stdout=bytes(capture.stdout),
             stderr=bytes(capture.stderr),
-            seconds=time.monotonic() - started,
+            seconds=feed.seconds,
             timed_out=timed_out,
             out_of_memory=bool(state.get("OOMKilled")),
             truncated=capture.truncated,
         )
 
-    def _create(self, name: str, command: Command) -> None:
-        limit = math.ceil(command.limits.seconds) + profile.GRACE_SECONDS
+    def _create(self, name: str, command: Command, longest: float) -> None:
+        limit = math.ceil(longest) + profile.GRACE_SECONDS
         self._client.create_container(
             self._image,
             # The inner time-out ends a run whose engine or steward is gone.

@@ -106,9 +106,9 @@ def _interpreter() -> list[str]:
     return options
 
 
-def bounds(limits: Limits, *, user: int | None) -> list[str]:
+def bounds(limits: Limits, *, seconds: float, user: int | None) -> list[str]:
     """The programs that come before the command inside: become nobody, then bound what each process may use."""
-    seconds = math.ceil(limits.seconds) + profile.GRACE_SECONDS
+    longest = math.ceil(seconds) + profile.GRACE_SECONDS
     become: list[str] = []
     if user is not None:
         become = [tool("setpriv", "util-linux"), f"--reuid={user}", f"--regid={user}", "--clear-groups"]
@@ -122,9 +122,9 @@ def bounds(limits: Limits, *, user: int | None) -> list[str]:
         f"--fsize={limits.file_mb * MEBI}",
         f"--nofile={profile.OPEN_FILES}",
         "--core=0",
-        f"--cpu={seconds * profile.CPUS}",
+        f"--cpu={longest * profile.CPUS}",
         tool("timeout", "coreutils"),
         "-s",
         "KILL",
-        str(seconds),
+        str(longest),
     ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ import docker
 import docker.errors
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
+from sandbox.ahead import Feed
 from sandbox.profile import Capture
 from sandbox.types import SandboxUnavailable
 
@@ -90,11 +92,11 @@ def asked(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T
         ) from error
 
 
-async def converse(stream: socket.socket, stdin: bytes, capture: Capture) -> bool:
+async def converse(stream: socket.socket, feed: Feed, capture: Capture) -> bool:
     """Write the input and read the output at once, to the end; False when the program floods."""
     loop = asyncio.get_running_loop()
     stream.setblocking(False)
-    feeding = asyncio.create_task(_feed(stream, stdin))
+    feeding = asyncio.create_task(_feed(stream, feed))
     try:
         frames = Frames(capture)
         while data := await loop.sock_recv(stream, READ_BYTES):
@@ -106,9 +108,9 @@ async def converse(stream: socket.socket, stdin: bytes, capture: Capture) -> boo
         await asyncio.wait([feeding])
 
 
-async def _feed(stream: socket.socket, stdin: bytes) -> None:
+async def _feed(stream: socket.socket, feed: Feed) -> None:
     with contextlib.suppress(OSError):  # a program may end without having read its input
-        await asyncio.get_running_loop().sock_sendall(stream, memoryview(stdin))
+        await feed.send(functools.partial(asyncio.get_running_loop().sock_sendall, stream))
         stream.shutdown(socket.SHUT_WR)
 
 

@@ -85,6 +85,24 @@ class SandboxUnavailable(Exception):
     """No sandbox can be had. Its text is one sentence for people that says what to install."""
 
 
+class Started(Protocol):
+    """A run that was started ahead, and waits for the rest of its input. It is good for one use."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits; what has ended before its time is of no use."""
+
+    async def finish(self, rest: bytes) -> Outcome:
+        """Give it the rest of its input, and wait for its end; the time of its limits runs from here.
+
+        Raises:
+            SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
+        """
+
+    async def drop(self) -> None:
+        """End it without having used it; may be called twice."""
+
+
 class Sandbox(Protocol):
     """A place in which untrusted programs run: never one at hand means never a run outside."""
 
@@ -105,6 +123,14 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
+        """
+
+    def start_ahead(self, command: Command, *, wait_seconds: float) -> Started:
+        """Start a command in a sandbox made for it alone, with the first part of its input.
+
+        Args:
+            command: What to run; its limits count from when it has the rest of its input.
+            wait_seconds: It is ended when the rest has not come for so long.
         """
 
     async def close(self) -> None:

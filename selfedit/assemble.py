@@ -2,8 +2,6 @@
 
 import configparser
 import fnmatch
-import io
-import tarfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,18 +105,6 @@ def assemble(repo: Repo, base: str, tree: str, rules: Rules) -> Assembly:
     files = {path: blobs[sha] for path, sha in sorted(plain.items())}
     names = [name for name in _SETTINGS_FILES if name in files]
     return Assembly(files, _settings(files, rules), "".join(plain[name][:12] for name in names))
-
-
-def pack(folders: Mapping[str, Mapping[str, bytes]]) -> bytes:
-    """A tar archive of files below named folders; all owned by nobody in particular, from no time."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for folder, files in folders.items():
-            for path, data in files.items():
-                member = tarfile.TarInfo(f"{folder}/{path}" if path else folder)
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
-    return out.getvalue()
 
 
 def _goes(path: str) -> bool:

@@ -126,7 +126,7 @@ class Desk:
             "maintenance": Maintenance(self.sandbox, self.record.unwanted, self._pyproject),
             "model": self._model,
         }
-        gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches")
+        self._gate = gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches")
         forge = LocalForge(self.repo)
         self.pipeline = Pipeline(
             repo=self.repo,
@@ -237,6 +237,7 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of everything."""
+        await self._gate.release()
         if self._sandbox is not None:
             await self._sandbox.close()
         self.record.ledger.close()

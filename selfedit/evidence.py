@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from policies.decision import Finding, Severity
 from sandbox.types import Outcome
-from selfedit.judge import MARK, TREE
+from selfedit.inside.report import MARK
+from selfedit.inside.trees import TREE
 from selfedit.types import Check
 
 MOST_FINDINGS = 200
@@ -50,7 +51,6 @@ class Report(BaseModel):
 
     steps: dict[str, Step] = {}
     tests: tuple[Told, ...] = ()
-    trial: Step | None = None
 
 
 _HEAD = re.compile(re.escape(MARK) + rb" ([0-9a-f]{64}) (\d{1,10}) (\d{1,10})")

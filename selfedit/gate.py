@@ -1,12 +1,13 @@
 """The gate: judges the exact tree that would become `main`, in fresh sandboxes, and says what it found.
 
 In order: policy on the difference of the trees; the merge tree's live files with base's everything else;
-then, side by side, a sandbox that only reads the code (format, lint, types, imports) and one that runs it
-(tests, trial load). The first reads nothing that candidate code could have touched, so its report cannot be
+then, side by side, a sandbox that only reads the code (format, lint, types, imports), one that runs its tests
+and one that loads it. The first reads nothing that candidate code could have touched, so its report cannot be
 forged from within. Whatever cannot be found out is never a pass.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Gate:
         self._rules = rules
         self._cache = cache
         self._passed: dict[tuple[str, ...], tuple[Check, ...]] = {}
+        self._checks: Checks | None = None
+        self._getting_ready: asyncio.Task[None] | None = None
 
     async def judge(
         self, base: str, head: str, *, by_person: bool = False, tell: Tell = lambda _: None
@@ -102,6 +105,34 @@ class Gate:
             )
         return case.report(verdict, self._rules.policy)
 
+    def prepare(self, base: str) -> None:
+        """Start getting ready for a head on this base; returns at once. It is only about speed."""
+        if self._getting_ready is None or self._getting_ready.done():
+            self._getting_ready = asyncio.create_task(self._prepare(base))
+
+    async def ready(self) -> None:
+        """Wait until what `prepare` began is there."""
+        if self._getting_ready is not None:
+            await asyncio.gather(self._getting_ready, return_exceptions=True)
+
+    async def release(self) -> None:
+        """End what waits in the sandbox without having been used; may be called twice."""
+        if self._getting_ready is not None:
+            self._getting_ready.cancel()
+            await self.ready()
+        if self._checks is not None:
+            await self._checks.drop()
+
+    async def _prepare(self, base: str) -> None:
+        # Whatever is wrong here is found out again, and said, when a head is judged.
+        with contextlib.suppress(SandboxUnavailable, NotJudgeable, GitFailed, OSError):
+            await self._checks_in(await self._open()).prepare(base)
+
+    def _checks_in(self, sandbox: Sandbox) -> Checks:
+        if self._checks is None or self._checks.sandbox is not sandbox:
+            self._checks = Checks(self._repo, sandbox, self._rules, self._cache)
+        return self._checks
+
     async def _judge(self, case: _Case, tell: Tell) -> Verdict:
         repo = self._repo
         for rev in (case.base, case.head):
@@ -132,8 +163,9 @@ class Gate:
         case.sandbox = sandbox.info
         known = self._passed_before(case)
         if known is None:
+            await self.ready()
             tell(f"checking in {sandbox.info.backend}")
-            known = await self._checks(case, sandbox)
+            known = await self._run(case, sandbox)
         case.checks += known
         if not all(check.passed for check in case.checks):
             return "failed"
@@ -181,15 +213,19 @@ class Gate:
     def _identity(self, case: _Case, *, by_person: bool) -> tuple[str, ...]:
         return (case.tree, self._rules.policy, case.sandbox.image if case.sandbox else "", str(by_person))
 
-    async def _checks(self, case: _Case, sandbox: Sandbox) -> tuple[Check, ...]:
-        judged_by = case.tree if case.by_person else case.base
-        rules = _rules_of_people(self._rules) if case.by_person else self._rules
-        assembly = await asyncio.to_thread(assemble, self._repo, judged_by, case.tree, rules)
+    async def _run(self, case: _Case, sandbox: Sandbox) -> tuple[Check, ...]:
+        """All checks, side by side: a person's commit is judged by what it brings, by the tests meant for those."""
+        if case.by_person:
+            rules = _rules_of_people(self._rules)
+            checks = Checks(self._repo, sandbox, rules, self._cache)
+        else:
+            rules, checks = self._rules, self._checks_in(sandbox)
+        base = None if case.by_person else case.base
+        assembly = await asyncio.to_thread(assemble, self._repo, base or case.tree, case.tree, rules)
         changed = await asyncio.to_thread(self._changed_python, case)
-        checks = Checks(self._repo, sandbox, rules, self._cache)
-        parts = [checks.static(assembly, changed)]
-        if "tests" in self._rules.gate.checks:
-            parts.append(checks.tests(assembly, None if case.by_person else case.base))
+        parts = [checks.static(assembly, changed, base)]
+        if "tests" in rules.gate.checks:
+            parts += [checks.tests(assembly, base), checks.trial(assembly, base)]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
             found = await asyncio.gather(*tasks)

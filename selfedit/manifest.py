@@ -73,6 +73,8 @@ def read(told: Told) -> Ran | Finding:
                 broken[name] = why
             case {"begun": str(name)}:
                 unfinished = name
+            case {"modules": dict()}:
+                pass  # read by `modules`
             case {
                 "id": str(name),
                 "outcome": "passed" | "failed" | "skipped" | "xfailed" as outcome,
@@ -85,6 +87,12 @@ def read(told: Told) -> Ran | Finding:
             case _:
                 return garbled
     return Ran(tuple(collected), outcomes, reasons, broken, unfinished)
+
+
+def modules(told: Told) -> dict[str, str]:
+    """The modules that a collecting run had imported at its end, each with its file."""
+    found = [event["modules"] for event in told.told if isinstance(event.get("modules"), dict)]
+    return {str(name): str(file) for each in found for name, file in each.items()}
 
 
 def listed(told: Told) -> tuple[str, ...] | Finding:

@@ -51,16 +51,24 @@ class Pipeline:
         self._authors = authors
         self._tell = tell
         self._one_at_a_time = asyncio.Lock()
+        self._drafting = 0
 
     async def improve(self, request: Request) -> Proposal:
         """Carry a request as far as it goes without a person: to an open review, or to its end."""
         number = self._record.next_number
         self._record.write("requested", number, request=request.model_dump(mode="json"))
         self._tell(number, Stage.REQUESTED, "asked for")
-        return await self._guarded(number, self._draft(number, request))
+        self._drafting += 1
+        try:
+            return await self._guarded(number, self._draft(number, request))
+        finally:
+            self._drafting -= 1
+            if not self._drafting:
+                await self._gate.release()
 
     async def resume(self) -> None:
         """After a crash: take up what was under way, or end it and say so."""
+        shown = await self._forge.shown()
         for proposal in list(self._record.proposals.values()):
             number = proposal.number
             if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
@@ -74,6 +82,8 @@ class Pipeline:
                 await self._guarded(number, self._after_gate(number))
             elif proposal.stage is Stage.OPENED:
                 await self._forge.open(proposal)
+            elif proposal.stage is not Stage.APPROVED and proposal.branch in shown:
+                await self._forge.close(proposal, proposal.why)
 
     async def reject(self, number: int, by: str, why: str) -> Proposal | Decision:
         """Turn an open proposal down."""
@@ -114,6 +124,7 @@ class Pipeline:
         for attempt in range(1, rounds + 1):
             base = self._repo.main()
             bench = Bench(self, base)
+            self._gate.prepare(base)
             step = "drafting" if attempt == 1 else f"drafting again, round {attempt} of {rounds}"
             self._tell(number, Stage.REQUESTED, step)
             draft = await author.draft(

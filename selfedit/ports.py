@@ -1,6 +1,6 @@
 """The seams of the steward: what it needs of authors, forges and the running bot."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from policies.decision import Finding
@@ -42,6 +42,9 @@ class Forge(Protocol):
 
     async def open(self, proposal: Proposal) -> str:
         """Show a proposal (again, after a new head); the answer says where it can be seen. May be called twice."""
+
+    async def shown(self) -> Collection[str]:
+        """The branches that are under review, as the forge knows them: a crash may have left some there."""
 
     async def close(self, proposal: Proposal, why: str) -> None:
         """Take a proposal out of review and tidy up after it. May be called twice."""

@@ -23,9 +23,10 @@ from pathlib import Path
 from policies.load import Rules, load_rules
 from sandbox.choose import open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.assemble import assemble, pack
+from selfedit.assemble import assemble
 from selfedit.gate import Gate
 from selfedit.home import home_for, make_home
+from selfedit.judging import pack
 from selfedit.repo import Repo
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 

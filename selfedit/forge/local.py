@@ -1,6 +1,7 @@
 """The forge that needs nothing: a branch a proposal in this repository, reviewed at the console."""
 
 import asyncio
+from collections.abc import Collection
 
 from selfedit.repo import Repo
 from selfedit.types import Proposal
@@ -16,6 +17,11 @@ class LocalForge:
         """Point the branch at the proposal's head."""
         await asyncio.to_thread(self._repo.set_ref, f"refs/heads/{proposal.branch}", proposal.head)
         return f"branch {proposal.branch}"
+
+    async def shown(self) -> Collection[str]:
+        """The branches that proposals have here."""
+        refs = await asyncio.to_thread(self._repo.refs, "refs/heads/improve/")
+        return {ref.removeprefix("refs/heads/") for ref in refs}
 
     async def close(self, proposal: Proposal, why: str) -> None:  # noqa: ARG002 - a forge with threads says why there
         """Take the branch away; `refs/proposals/N/head` keeps the commits."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.types import Command, Outcome, Sandbox, SandboxInfo
+from sandbox.types import Command, Outcome, Sandbox, SandboxInfo, Started
 from selfedit.gate import Gate
 from selfedit.types import GateReport
 from tests.fakes.small_repo import SmallRepo, small_rules
@@ -38,6 +38,11 @@ class Counting:
         """Run, and remember."""
         self.purposes.append(command.purpose)
         return await self.inner.run(command)
+
+    def start_ahead(self, command: Command, *, wait_seconds: float) -> Started:
+        """Start ahead, and remember."""
+        self.purposes.append(command.purpose)
+        return self.inner.start_ahead(command, wait_seconds=wait_seconds)
 
     async def close(self) -> None:
         """Close."""

@@ -157,7 +157,7 @@ async def test_a_known_type_is_not_taken_for_granted(world: GateWorld) -> None:
     wrong = world.small.edit(GREET, "def greet(name: str) -> str", "def greet(name: str) -> int")
     report = await gate.judge(right, wrong)
     assert failing(report) == {"types"}
-    assert list((world.folder / "caches").glob("types-*"))
+    assert list((world.folder / "caches" / "gate").glob("types-*"))
 
 
 async def test_what_passed_has_passed(world: GateWorld) -> None:
@@ -165,13 +165,13 @@ async def test_what_passed_has_passed(world: GateWorld) -> None:
     gate = world.gate()
     first = world.small.edit(GREET, "Say hello.", "Greet.")
     assert (await gate.judge(world.small.base, first)).verdict == "passed"
-    assert sorted(world.sandbox.purposes) == ["gate-static", "gate-tests", "gate-tests"]
+    assert sorted(world.sandbox.purposes) == ["gate-static", "gate-tests", "gate-tests", "gate-trial"]
     same = world.small.repo.commit(world.small.repo.tree_of(first), [world.small.base], "the same tree")
     assert (await gate.judge(world.small.base, same)).verdict == "passed"
-    assert len(world.sandbox.purposes) == 3
+    assert len(world.sandbox.purposes) == 4
     second = world.small.edit(GREET, "Say hello.", "Say it.")
     assert (await gate.judge(world.small.base, second)).verdict == "passed"
-    assert len(world.sandbox.purposes) == 5
+    assert len(world.sandbox.purposes) == 7
 
 
 async def test_a_person_may_change_kernel_settings_and_tests(world: GateWorld) -> None:

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import sys
 import tempfile
-import time
 
+from sandbox.ahead import Ahead, Feed, at_once
 from sandbox.types import Command, Outcome, SandboxInfo
 
 
@@ -24,8 +24,14 @@ class LocalSandbox:
 
     async def run(self, command: Command) -> Outcome:
         """Run a command. Of the limits, only time counts."""
+        return await self._run(command, at_once(command))
+
+    def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
+        """Start a command with the first part of its input."""
+        return Ahead(self._run, command, wait_seconds)
+
+    async def _run(self, command: Command, feed: Feed) -> Outcome:
         self.ran += 1
-        started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             process = await asyncio.create_subprocess_exec(
                 *command.argv,
@@ -35,16 +41,35 @@ class LocalSandbox:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
+            stdin = process.stdin
+            assert stdin is not None
+
+            async def write(data: bytes) -> None:
+                stdin.write(data)
+                await stdin.drain()
+
+            async def feeding() -> None:
+                await feed.send(write)
+                stdin.close()
+
+            fed = asyncio.create_task(feeding())
             try:
-                said = process.communicate(command.stdin)
-                stdout, stderr = await asyncio.wait_for(said, command.limits.seconds)
+                async with feed.timed():
+                    stdout, stderr = await asyncio.gather(_all(process.stdout), _all(process.stderr))
+                    await process.wait()
             except TimeoutError:
+                return Outcome(exit_code=None, timed_out=True, seconds=feed.seconds)
+            finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-                return Outcome(exit_code=None, timed_out=True, seconds=time.monotonic() - started)
-        seconds = time.monotonic() - started
-        return Outcome(exit_code=process.returncode, stdout=stdout, stderr=stderr, seconds=seconds)
+                fed.cancel()
+                await asyncio.gather(fed, return_exceptions=True)
+        return Outcome(exit_code=process.returncode, stdout=stdout, stderr=stderr, seconds=feed.seconds)
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+async def _all(stream: asyncio.StreamReader | None) -> bytes:
+    return b"" if stream is None else await stream.read()

@@ -19,7 +19,8 @@ from selfedit.evidence import (
     trial_check,
     types_check,
 )
-from selfedit.judge import MARK, TREE
+from selfedit.inside.report import MARK
+from selfedit.inside.trees import TREE
 from selfedit.manifest import judge_tests, listed, together
 
 KEY = b"k" * 32

@@ -1,12 +1,17 @@
 """The witness that runs pytest inside the sandbox and tells, over a pipe of its own, what became of each test.
 
 It shares an interpreter with the code under test, which is why the judge plants a test that must fail, and
-why it compares what it hears with the exit code. Its wish comes as one line of JSON on stdin.
+why it compares what it hears with the exit code. Before its wish comes, as one line of JSON on stdin, it imports
+what the tests of base need of the kernel: no code that a proposal may change.
 """
 
+import contextlib
+import gc
+import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,6 +33,11 @@ class Teller:
         data = self._dumps(line).encode() + b"\n"
         while data:
             data = data[self._write(self._fd, data) :]
+
+    def tell_modules(self) -> None:
+        """Tell what is imported by now, and from which file: what the next witness may import ahead."""
+        found = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+        self._tell(modules={name: str(file) for name, file in found.items() if file})
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,17 +69,29 @@ class Teller:
             self._tell(id=report.nodeid, outcome=outcome, why=why, line=None if line is None else line + 1)
 
 
-def main() -> int:
-    """Run pytest as wished; returns its exit code."""
-    wish = json.loads(sys.stdin.readline())
+def main(path: Sequence[str], modules: Sequence[str]) -> int:
+    """Run pytest as wished; returns its exit code.
+
+    Args:
+        path: Where modules are looked for, after Python's own places.
+        modules: What to import while there is nothing else to do.
+    """
     # At the end, where nothing of the repository can stand in for a module of Python's.
-    sys.path.extend(wish["path"])
+    sys.path.extend(path)
+    for name in modules:
+        with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
+            importlib.import_module(name)
+    gc.freeze()  # what is imported by now stays: no collection has to look at it again
+    wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]
     os.set_inheritable(wish["fd"], False)
-    code = int(pytest.main(wish["arguments"], plugins=[Teller(wish["fd"], wish["wanted"])]))
+    teller = Teller(wish["fd"], wish["wanted"])
+    code = int(pytest.main(wish["arguments"], plugins=[teller]))
+    if wish["collect"]:
+        teller.tell_modules()
     sys.stdout.flush()
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(json.loads, sys.argv[1:])))

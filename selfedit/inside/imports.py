@@ -1,7 +1,8 @@
 """Asks import-linter, inside the sandbox, and says what it found as one line of JSON.
 
 The tool's own command puts the repository first on the module path; here it comes last, so that nothing
-of it can stand in for a module of Python's. No code of the repository is run either way.
+of it can stand in for a module of Python's. No code of the repository is run either way. It begins at a line
+on stdin.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from importlinter.application.output import console
 
 def main(config: str, *path: str) -> int:
     """Check the contracts in `config`; returns 0 kept, 1 broken, 2 could not be checked."""
+    sys.stdin.readline()
     sys.path.extend(path)
     configuration.configure()
     broken: list[dict[str, str]] = []

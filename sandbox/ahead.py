@@ -1,0 +1,101 @@
+"""A run that is started before it is needed, and gets the last part of its input when it is.
+
+Starting a container and an interpreter takes longer than many a check. A run that was started ahead has done
+that, and whatever the first part of its input asked for; it is still used for one candidate only, and never
+again. Both backends run every command this way: an ordinary run gets the last part at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+
+from sandbox.types import Command, Outcome
+
+
+class Feed:
+    """The input of a run, in two parts, and the clock that starts anew with the second."""
+
+    def __init__(self, command: Command, wait_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._first = command.stdin
+        self._rest: asyncio.Future[bytes] = self._loop.create_future()
+        self._seconds = command.limits.seconds
+        self._wait = wait_seconds
+        self._clock: asyncio.Timeout | None = None
+        self.began = self._loop.time()
+        """When its last part came, and with it the work; before that, when it was started."""
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the run may take in all, the waiting included."""
+        return self._wait + self._seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked."""
+        return self._loop.time() - self.began
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last part is there."""
+        return self._rest.done()
+
+    def finish(self, rest: bytes) -> None:
+        """Give the last part. From now on the time of the command's own limits runs."""
+        self._rest.set_result(rest)
+        self.began = self._loop.time()
+        if self._clock is not None and not self._clock.expired():
+            self._clock.reschedule(self.began + self._seconds)
+
+    @contextlib.asynccontextmanager
+    async def timed(self) -> AsyncIterator[None]:
+        """Raises TimeoutError where the run waits, or after that works, for too long."""
+        async with asyncio.timeout(self._seconds if self.complete else self.longest) as self._clock:
+            yield
+
+    async def send(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """Write both parts, the second as soon as it is there."""
+        await write(self._first)
+        await write(
+            await asyncio.shield(self._rest)
+        )  # a run that ends early does not take the caller's part away
+
+
+def at_once(command: Command) -> Feed:
+    """The input of a run that has all of it from the start."""
+    feed = Feed(command, 0)
+    feed.finish(b"")
+    return feed
+
+
+class Ahead:
+    """A run under way that waits for the rest of its input."""
+
+    def __init__(
+        self,
+        run: Callable[[Command, Feed], Coroutine[None, None, Outcome]],
+        command: Command,
+        wait_seconds: float,
+    ) -> None:
+        """Start it; it is ended when nothing comes for `wait_seconds`."""
+        self._feed = Feed(command, wait_seconds)
+        self._task = asyncio.create_task(run(command, self._feed))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits; what has ended before its time is of no use."""
+        return not self._task.done()
+
+    async def finish(self, rest: bytes) -> Outcome:
+        """Give it the rest of its input, and wait for its end.
+
+        Raises:
+            SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
+        """
+        self._feed.finish(rest)
+        return await self._task
+
+    async def drop(self) -> None:
+        """End it without having used it; may be called twice."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)

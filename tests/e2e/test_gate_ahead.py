@@ -1,0 +1,112 @@
+"""The gate with sandboxes that were started before the candidate was there."""
+
+import asyncio
+
+import pytest
+
+from sandbox.types import Command, Limits, Sandbox
+from selfedit.gate import Gate
+from selfedit.types import GateReport
+from tests.e2e.gate_world import GateWorld, failing, opened_sandbox, world
+from tests.fakes.small_repo import FILES, GREET
+from tests.fakes.small_repo import text as text_of
+
+__all__ = ["opened_sandbox", "world"]
+
+FAULTS = {
+    "honest": ("Say hello.", "Say hello to somebody."),
+    "format": ("polite(name)", "polite( name)"),
+    "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
+    "types": ("polite(name)", "polite(len(name) and name)"),
+    "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
+    "tests": ("Hello,", "Goodbye,"),
+}
+ECHO = "import sys; first = sys.stdin.readline(); print(first.strip(), sys.stdin.read())"
+
+
+async def ahead(gate: Gate, base: str, head: str) -> GateReport:
+    """Judge with everything started before."""
+    gate.prepare(base)
+    await gate.ready()
+    return await gate.judge(base, head)
+
+
+def places(report: GateReport) -> list[tuple[str, str, int | None]]:
+    """What is said of which place; not in which words, for those may hold an address."""
+    return [(finding.rule, finding.path, finding.line) for finding in report.findings]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_sandbox_started_ahead_finds_what_one_started_late_finds(
+    world: GateWorld, fault: str
+) -> None:
+    """Getting ready changes how long a verdict takes, and nothing that it says."""
+    head = world.small.edit(GREET, *FAULTS[fault])
+    early = await ahead(world.gate(), world.small.base, head)
+    late = await world.gate().judge(world.small.base, head)
+    assert (early.verdict, failing(early)) == (late.verdict, failing(late))
+    assert places(early) == places(late)
+
+
+async def test_what_a_candidate_removes_is_gone(world: GateWorld) -> None:
+    """A file of base that the candidate lacks is not there when it is judged, though base's tree was unpacked."""
+    helper = GREET.replace("greet.py", "helper.py")
+    base = world.small.change({helper: '"""Help."""\n\nWORD = "help"\n'})
+    text = text_of(FILES[GREET]).replace(
+        "polite\n\n", "polite\nfrom app.live.helper import WORD\n\nSAID = WORD\n\n"
+    )
+    uses = world.small.change({GREET: text}, on=base)
+    removed = world.small.change({GREET: text, helper: None}, on=base)
+    assert (await ahead(world.gate(), base, uses)).verdict == "passed"
+    assert {"types", "tests"} <= failing(await ahead(world.gate(), base, removed))
+
+
+async def test_each_sandbox_judges_one_head_of_its_base(world: GateWorld) -> None:
+    """A second head, or one on another base, gets sandboxes of its own."""
+    gate = world.gate()
+    first = world.small.edit(GREET, "Say hello.", "Greet.")
+    second = world.small.edit(GREET, "Say hello.", "Greet somebody.")
+    gate.prepare(world.small.base)
+    await gate.ready()
+    started = len(world.sandbox.purposes)
+    assert (await gate.judge(world.small.base, first)).verdict == "passed"
+    assert len(world.sandbox.purposes) == started
+    assert (await gate.judge(world.small.base, second)).verdict == "passed"
+    assert len(world.sandbox.purposes) > started
+    gate.prepare(world.small.base)
+    await gate.ready()
+    started = len(world.sandbox.purposes)
+    third = world.small.edit(GREET, "Greet.", "Greet them all.", on=first)
+    assert (await gate.judge(first, third)).verdict == "passed"
+    assert len(world.sandbox.purposes) > started
+    await gate.release()
+
+
+async def test_a_run_gets_its_input_in_two_parts(opened_sandbox: Sandbox) -> None:
+    """The program has the first part before the second is there, and both in order."""
+    command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO), stdin=b"early\n")
+    started = opened_sandbox.start_ahead(command, wait_seconds=60)
+    await asyncio.sleep(0)
+    assert started.alive
+    assert (await started.finish(b"late")).stdout == b"early late\n"
+    assert not started.alive
+
+
+async def test_a_run_that_nobody_finishes_is_ended(opened_sandbox: Sandbox) -> None:
+    """What waits for longer than it may is ended, and cannot be used any more."""
+    command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO), limits=Limits(seconds=0.5))
+    started = opened_sandbox.start_ahead(command, wait_seconds=0.1)
+    async with asyncio.timeout(30):
+        while started.alive:  # noqa: ASYNC110 - a run that ends by itself tells nobody
+            await asyncio.sleep(0.05)
+    assert (await started.finish(b"late")).timed_out
+
+
+async def test_a_run_that_was_dropped_leaves_nothing(opened_sandbox: Sandbox) -> None:
+    """Dropping ends the program; doing it again does nothing."""
+    command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO))
+    started = opened_sandbox.start_ahead(command, wait_seconds=60)
+    await asyncio.sleep(0.5)
+    await started.drop()
+    await started.drop()
+    assert not started.alive
