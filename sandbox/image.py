@@ -27,6 +27,8 @@ from sandbox.types import Progress, SandboxUnavailable
 REPOSITORY = "theseus-sandbox"
 KEPT_IMAGES = 3
 """Images of earlier states that stay, newest first; two checkouts on one machine share the space."""
+PIN = "sandbox-image"
+"""Names, in the state folder, the image that judged before."""
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 BUILD_SECONDS = 900.0
 
@@ -52,8 +54,9 @@ def ensure_image(client: Any, *, root: Path, home: Path, tell: Progress) -> str:
     with _alone(home / "locks" / "image.lock", tell):
         found = base.ensure_base(client, home=home, tell=tell)
         tag = _tag(lock, recipe, found)
+        pin = home / PIN
         if ident := _at_hand(client, tag):
-            return ident
+            return _pinned(pin, tag, ident)
         tell("building the sandbox image; this is done once and takes a minute or two")
         folder = wheels.ensure_wheels(lock, root=root, home=home, version=found.python, tell=tell)
         started = time.monotonic()
@@ -63,6 +66,7 @@ def ensure_image(client: Any, *, root: Path, home: Path, tell: Progress) -> str:
             client.tag(ident, REPOSITORY, tag)
         tell(f"the sandbox image is built ({time.monotonic() - started:.0f} s)")
         _forget_old(client)
+        pin.write_text(f"{tag} {first or ident}\n", "utf-8")
         return first or ident
 
 
@@ -71,6 +75,21 @@ def _at_hand(client: Any, tag: str) -> str | None:
         return str(client.inspect_image(f"{REPOSITORY}:{tag}")["Id"])
     except docker.errors.ImageNotFound:
         return None
+
+
+def _pinned(pin: Path, tag: str, ident: str) -> str:
+    """The image, if it is the one that this home has used before under this name."""
+    try:
+        known, _, before = pin.read_text("utf-8").strip().partition(" ")
+    except FileNotFoundError:
+        known, before = "", ""
+    if known == tag and before != ident:
+        raise SandboxUnavailable(
+            f"the image {REPOSITORY}:{tag} is {ident[:19]}, and not {before[:19]}, which judged before. If you built "
+            f"it anew yourself, delete {pin}; if not, take it away (docker rmi -f {REPOSITORY}:{tag}) and start again"
+        )
+    pin.write_text(f"{tag} {ident}\n", "utf-8")
+    return ident
 
 
 def _tag(lock: Path, recipe: Recipe, found: Base) -> str:

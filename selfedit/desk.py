@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from policies.decision import Decision, Finding
-from policies.load import Rules, load_rules
+from policies.load import Rules, RulesProblem, load_rules
 from sandbox.choose import open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
@@ -126,7 +126,7 @@ class Desk:
             "maintenance": Maintenance(self.sandbox, self.record.unwanted, self._pyproject),
             "model": self._model,
         }
-        self._gate = gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches")
+        self._gate = gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches", self._unfit)
         forge = LocalForge(self.repo)
         self.pipeline = Pipeline(
             repo=self.repo,
@@ -243,6 +243,14 @@ class Desk:
         self.record.ledger.close()
 
     # Private
+
+    def _unfit(self) -> str:
+        """Why no verdict may be given now; the gate asks before each."""
+        try:
+            load_rules()
+        except RulesProblem as error:
+            return f"the policy cannot be read, so nothing is judged: {error}"
+        return self.record.ledger.unfit()
 
     def _genesis(self) -> None:
         if self.record.genesis:

@@ -55,7 +55,12 @@ class Gate:
     """Judges heads. One a repository; may be asked for several at once."""
 
     def __init__(
-        self, repo: Repo, sandbox: Callable[[], Awaitable[Sandbox]], rules: Rules, cache: Path
+        self,
+        repo: Repo,
+        sandbox: Callable[[], Awaitable[Sandbox]],
+        rules: Rules,
+        cache: Path,
+        unfit: Callable[[], str] = lambda: "",
     ) -> None:
         """Set the gate up; nothing is started yet.
 
@@ -64,11 +69,13 @@ class Gate:
             sandbox: Opens the sandbox, at its first use; it stays the opener's to close.
             rules: What is allowed, and which checks there are.
             cache: Folder for what can be worked out again: lists of tests, types.
+            unfit: Looks at what a verdict relies on beside the code, and says why none may be given now.
         """
         self._repo = repo
         self._open = sandbox
         self._rules = rules
         self._cache = cache
+        self._unfit = unfit
         self._passed: dict[tuple[str, ...], tuple[Check, ...]] = {}
         self._checks: Checks | None = None
         self._getting_ready: asyncio.Task[None] | None = None
@@ -134,6 +141,8 @@ class Gate:
         return self._checks
 
     async def _judge(self, case: _Case, tell: Tell) -> Verdict:
+        if why := self._unfit():
+            return _unknown(case, "self_check", why)
         repo = self._repo
         for rev in (case.base, case.head):
             if await asyncio.to_thread(repo.resolve, rev) is None:

@@ -10,11 +10,13 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 GENESIS_HASH = "0" * 64
+CLOCK_SLACK = timedelta(seconds=5)
+"""A clock that is set back by no more than this was only adjusted."""
 
 _SCHEMA = """
 create table if not exists moves (
@@ -70,10 +72,11 @@ class Ledger:
                 self._db.execute("pragma journal_mode=wal")
                 self._db.execute("pragma synchronous=full")
                 self._db.executescript(_SCHEMA)
-            row = self._db.execute("select seq, hash from moves order by seq desc limit 1").fetchone()
+            row = self._db.execute("select seq, hash, at from moves order by seq desc limit 1").fetchone()
         except sqlite3.Error as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be opened: {error}") from error
         self._last: tuple[int, str] = (row[0], row[1]) if row else (0, GENESIS_HASH)
+        self._newest = row[2] if row else ""
 
     def append(self, kind: str, number: int | None = None, **data: Any) -> Move:
         """Write a move; when this returns, it is on disk.
@@ -92,12 +95,36 @@ class Ledger:
             )
         except sqlite3.Error as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be written: {error}") from error
-        self._last = (seq, digest)
+        self._last, self._newest = (seq, digest), at.isoformat()
         with contextlib.suppress(OSError):  # a head that lags behind the rows is still a true one
             fresh = self._head.with_suffix(".new")
             fresh.write_text(f"{seq} {digest}\n")
             fresh.replace(self._head)
         return Move(seq, at, kind, number, json.loads(text), digest)
+
+    def unfit(self) -> str:
+        """Why nothing should be decided that has to be written here, as a sentence; empty when all is well."""
+        try:
+            self._db.execute("begin immediate")
+            self._db.execute(
+                "insert into moves values (?, '', 'try', null, '', '', '')", (self._last[0] + 1,)
+            )
+            self._db.execute("rollback")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("rollback")
+            return f"the ledger {self.path} cannot be written: {error}"
+        now = datetime.now(UTC)
+        try:
+            newest = datetime.fromisoformat(self._newest) if self._newest else now
+        except ValueError:
+            return f"the last row of the ledger {self.path} has no time that can be read ({self._newest!r})"
+        if newest > now + CLOCK_SLACK:
+            return (
+                f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, which is before the last row of the ledger "
+                f"({newest:%Y-%m-%d %H:%M:%S}); set the clock right"
+            )
+        return ""
 
     def moves(self) -> Iterator[Move]:
         """All moves, oldest first.

@@ -247,3 +247,19 @@ async def test_a_foreign_repository_is_judged_by_what_it_has(tmp_path: Path, ope
     assert failing(report) == {"lint"}
     report = await gate.judge(small.base, small.edit("src/tiny/__init__.py", "1 }", "2 }"))
     assert report.verdict == "passed", report.findings
+
+
+async def test_a_gate_that_is_not_fit_says_so_and_runs_nothing(world: GateWorld) -> None:
+    """What the gate relies on beside the code is looked at before each verdict."""
+
+    async def opened() -> Sandbox:
+        return world.sandbox
+
+    rules = small_rules(world.folder)
+    gate = Gate(world.small.repo, opened, rules, world.folder / "caches", lambda: "the clock is wrong")
+    report = await gate.judge(world.small.base, world.small.edit(GREET, "Say hello.", "Greet."))
+    assert report.verdict == "unknown"
+    assert [(finding.rule, finding.message) for finding in report.findings] == [
+        ("self_check", "the clock is wrong")
+    ]
+    assert world.sandbox.purposes == []

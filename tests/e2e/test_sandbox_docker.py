@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sandbox.choose import open_sandbox
 from sandbox.docker import DockerSandbox, host_config, open_docker
 from sandbox.engine import Frames
+from sandbox.image import PIN
 from sandbox.profile import Capture
 from sandbox.seccomp import profile_text
 from sandbox.typecache import unpack
@@ -318,3 +319,19 @@ def test_the_lock_names_no_address() -> None:
     pinned = [line for line in lines if line[:1].isalnum()]
     assert pinned
     assert all("==" in line and line.endswith("\\") for line in pinned)
+
+
+async def test_an_image_that_somebody_changed_is_not_used(
+    sandbox_home: Path, tmp_path: Path, docker_sandbox: Sandbox
+) -> None:
+    """The image that judged before is known by its digest; another one under its name is refused."""
+    home = tmp_path / "home"
+    (home / "locks").mkdir(parents=True)
+    pinned = (sandbox_home / PIN).read_text()
+    assert docker_sandbox.info.image in pinned
+    (home / PIN).write_text(pinned)
+    again = await open_docker(root=ROOT, home=home, owner="pinned", tell=print)
+    await again.close()
+    (home / PIN).write_text(pinned.replace(docker_sandbox.info.image, "sha256:" + "0" * 64))
+    with pytest.raises(SandboxUnavailable, match="which judged before"):
+        await open_docker(root=ROOT, home=home, owner="pinned", tell=print)

@@ -93,3 +93,35 @@ def test_a_file_that_is_no_database_is_a_clear_problem(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").write_bytes(b"not a database, but long enough to be looked at" * 50)
     with pytest.raises(LedgerProblem, match="cannot be opened"):
         Ledger(tmp_path)
+
+
+def test_a_ledger_that_can_be_written_is_fit(tmp_path: Path) -> None:
+    """Asking whether it can be written leaves no trace in it."""
+    ledger = filled(tmp_path)
+    assert ledger.unfit() == ""
+    assert len(list(ledger.moves())) == 5
+    assert ledger.faults() == []
+    ledger.close()
+
+
+def test_a_ledger_that_cannot_be_written_is_not_fit(tmp_path: Path) -> None:
+    """While somebody else holds it, nothing may be decided on it."""
+    ledger = filled(tmp_path)
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("begin exclusive")
+    assert "cannot be written" in ledger.unfit()
+    other.close()
+    assert ledger.unfit() == ""
+    ledger.close()
+
+
+def test_a_clock_before_the_last_row_makes_it_unfit(tmp_path: Path) -> None:
+    """A row from the future means that the clock was set back, and times would lie."""
+    filled(tmp_path).close()
+    db = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    db.execute("insert into moves values (6, '2999-01-01T00:00:00+00:00', 'x', null, '{}', '', '')")
+    db.commit()
+    db.close()
+    ledger = Ledger(tmp_path)
+    assert "set the clock right" in ledger.unfit()
+    ledger.close()
