@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass, field
 
 from agent.author_tools import SPECS
-from agent.types import Completion, Message, Prices
+from agent.types import CHARS_A_TOKEN, Completion, Message, Prices
 from policies.load import AuthorRules
 from selfedit.edits import Edit
 from selfedit.words import one_line
@@ -12,8 +12,6 @@ from selfedit.words import one_line
 REPLY_TOKENS = 16_000
 """Longest single answer of the model, its reasoning included."""
 _SHORTEST_REPLY = 1000
-_CHARS_A_TOKEN = 3
-"""Fewer than the truth, so that an estimate is rather too high."""
 _MAX_RESULT = 24_000
 _MAX_NOTES = 30
 
@@ -45,7 +43,7 @@ class Talk:
             len(m.text) + sum(len(c.arguments) for c in m.calls) for m in self.messages[self.counted :]
         )
         tools = 0 if self.counted else _specs_size()
-        return self.context + (fresh + tools) // _CHARS_A_TOKEN
+        return self.context + (fresh + tools) // CHARS_A_TOKEN
 
     def room(self, rules: AuthorRules, prices: Prices) -> int:
         """Tokens that the next answer may have, so that the budget holds even if it uses them all; 0 for none."""
@@ -61,7 +59,7 @@ class Talk:
         used = completion.usage.input + completion.usage.output
         written = len(completion.text) + sum(len(call.arguments) for call in completion.calls)
         # A server that does not count is charged by the estimate.
-        used = used or self.size() + written // _CHARS_A_TOKEN
+        used = used or self.size() + written // CHARS_A_TOKEN
         self.messages.append(completion.message)
         self.context, self.counted = used, len(self.messages)
         self.steps += 1

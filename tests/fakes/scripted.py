@@ -1,4 +1,4 @@
-"""A model that says what a script tells it: in process, or behind either vendor's interface on loopback.
+"""The scripted model behind either vendor's interface on loopback.
 
 As a program it serves a script and prints its address:
 
@@ -10,173 +10,21 @@ ill-formed one is answered with status 400 and the fault, and stands in `Script.
 
 import argparse
 import asyncio
-import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
-from agent.ports import ProviderFailed
-from agent.types import Completion, Message, Prices, ToolCall, ToolSpec, Usage
+from agent.providers.scripted import Script, ScriptedModel, Turn, Use
+
+__all__ = ["SCRIPT", "Script", "ScriptedModel", "Turn", "Use", "Vendor", "serving"]
 
 Vendor = Literal["openai", "anthropic"]
-
-
-class Use(BaseModel):
-    """A tool call. Arguments given as text are sent as they are, malformed or not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    arguments: dict[str, Any] | str = {}
-    id: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The arguments as they go over the wire."""
-        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
-
-
-class Turn(BaseModel):
-    """What the model answers once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    when: str = ""
-    """Only for a request that contains this text."""
-    times: int = 1
-    """How often it may be used; 0: always."""
-    text: str = ""
-    calls: tuple[Use, ...] = ()
-    status: int = 200
-    """Another HTTP status makes the answer an error."""
-    message: str = "scripted trouble"
-    retry_after: float = 0.01
-    stop: Literal["end", "tools", "length", "refused"] | None = None
-    thinks: bool = False
-    """Send signed reasoning, which must come back unchanged as long as the conversation goes on."""
-    seconds: float = 0.0
-    """Silence before the answer."""
-    break_after: int | None = None
-    """In a stream: close the connection after so many pieces."""
-    input_tokens: int = 100
-    output_tokens: int = 20
-
-    @property
-    def stopped(self) -> str:
-        """Why the model stops: as given, or as the content suggests."""
-        return self.stop or ("tools" if self.calls else "end")
-
-    @property
-    def pieces(self) -> list[str]:
-        """The text as a stream brings it."""
-        return [self.text[at : at + 7] for at in range(0, len(self.text), 7)]
-
-
 SCRIPT: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
-OVER = Turn(status=400, message="the script has no turn left for this request")
-
-
-class Script:
-    """The turns still to come, and what was asked so far."""
-
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        self._turns = list(turns)
-        self._used = [0] * len(self._turns)
-        self.requests: list[dict[str, Any]] = []
-        """Bodies of the requests, in order."""
-        self.keys: list[str] = []
-        """The key that came with each request."""
-        self.faults: list[str] = []
-        """What was ill-formed."""
-        self._issued = 0
-
-    def next(self, request: dict[str, Any], key: str = "") -> Turn:
-        """Record a request and take the turn that answers it."""
-        self.requests.append(request)
-        self.keys.append(key)
-        text = json.dumps(request, ensure_ascii=False)
-        for at, turn in enumerate(self._turns):
-            if (turn.times == 0 or self._used[at] < turn.times) and turn.when in text:
-                self._used[at] += 1
-                return turn
-        return OVER
-
-    def fault(self, what: str) -> None:
-        """Record an ill-formed request."""
-        self.faults.append(what)
-
-    def identity(self, prefix: str) -> str:
-        """An id that was not given before."""
-        self._issued += 1
-        return f"{prefix}_{self._issued:04d}"
-
-
-class ScriptedModel:
-    """The scripted model as a provider, without any wire."""
-
-    def __init__(self, *turns: Turn, prices: Prices | None = None) -> None:
-        self.script = Script(turns)
-        self.prices = prices or Prices()
-        self.closed = False
-
-    @property
-    def model(self) -> str:
-        """Its name."""
-        return "scripted"
-
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), max_tokens: int = 4096
-    ) -> Completion:
-        """Answer as the script says."""
-        turn = await self._turn(messages, tools, max_tokens)
-        calls = tuple(
-            ToolCall(id=use.id or self.script.identity("call"), name=use.name, arguments=use.text)
-            for use in turn.calls
-        )
-        usage = Usage(input=turn.input_tokens, output=turn.output_tokens)
-        return Completion.model_validate(
-            {
-                "text": turn.text,
-                "calls": calls,
-                "usage": usage,
-                "stop": turn.stopped,
-                "model": self.model,
-                "cost": self.prices.cost(usage),
-            }
-        )
-
-    async def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
-        """Answer in pieces as the script says."""
-        turn = await self._turn(messages, (), max_tokens)
-        for at, piece in enumerate(turn.pieces):
-            if at == turn.break_after:
-                raise ProviderFailed(
-                    "The scripted model broke off in the middle of its answer.", retryable=True
-                )
-            yield piece
-
-    async def close(self) -> None:
-        """Remember that it was closed."""
-        self.closed = True
-
-    async def _turn(self, messages: Sequence[Message], tools: Sequence[ToolSpec], max_tokens: int) -> Turn:
-        request = {
-            "messages": [message.model_dump() for message in messages],
-            "tools": [tool.model_dump() for tool in tools],
-            "max_tokens": max_tokens,
-        }
-        turn = self.script.next(request)
-        await asyncio.sleep(turn.seconds)
-        if turn.status != 200:
-            raise ProviderFailed(
-                f"The scripted model failed: {turn.message}.", retryable=turn.status in (429, 500)
-            )
-        return turn
 
 
 @asynccontextmanager
