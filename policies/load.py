@@ -54,6 +54,7 @@ class GateRules(_Section):
     checks: tuple[str, ...]
     tests: tuple[str, ...]
     tests_of_people: tuple[str, ...]
+    quick_tests: tuple[str, ...]
     pytest_plugins: tuple[str, ...]
     test_processes: int
     static_seconds: float

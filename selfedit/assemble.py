@@ -2,15 +2,18 @@
 
 import configparser
 import fnmatch
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from policies.change import PARSED_BYTES
 from policies.edits import Blob, Change
 from policies.load import Rules
 from policies.zones import Zone, zone_of
+from selfedit.inside.trees import TREE
 from selfedit.repo import Entry, Repo, TreeChange
 
 
@@ -39,8 +42,12 @@ class Settings:
     path: tuple[str, ...]
     plain_names: bool
 
+    def inside(self) -> list[str]:
+        """Where modules are looked for, inside the sandbox."""
+        return [str(TREE / folder) for folder in self.path]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Assembly:
     """What is judged: every file with its content, and the settings that apply."""
 
@@ -49,11 +56,19 @@ class Assembly:
     settings_key: str
     """Changes when a settings file changes."""
 
-    def shares(self, number: int) -> list[list[str]]:
-        """The test files dealt out evenly, by size; none where it is not known which files are tests."""
+    @cached_property
+    def content(self) -> str:
+        """64 letters that tell one set of files from another."""
+        seen = hashlib.sha256()
+        for path, data in self.files.items():
+            seen.update(f"{path}\0{len(data)}\0".encode() + data)
+        return seen.hexdigest()
+
+    def shares(self, number: int, among: Sequence[str]) -> list[list[str]]:
+        """The test files in these places dealt out evenly, by size; none where it is not known which files are tests."""
         if number <= 1 or not self.settings.plain_names:
             return []
-        places = tuple(place if place.endswith(".py") else f"{place}/" for place in self.settings.tests)
+        places = tuple(place if place.endswith(".py") else f"{place}/" for place in among)
         names = [
             path
             for path in self.files

@@ -1,6 +1,7 @@
 """What the gate may work out again but need not: small files by name, oldest thrown out first."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -43,3 +44,8 @@ def _used(path: Path) -> float:
     with contextlib.suppress(FileNotFoundError):  # another steward's gate may be tidying, too
         return path.stat().st_mtime
     return 0.0
+
+
+def digest(*parts: str) -> str:
+    """A name for what depends on exactly these parts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

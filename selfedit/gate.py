@@ -19,19 +19,21 @@ from policies.load import Rules
 from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
 from selfedit import evidence
 from selfedit.assemble import NotJudgeable, assemble, read_changes
-from selfedit.checks import Checks
+from selfedit.checks.all import Checks
+from selfedit.checks.readiness import Case
 from selfedit.ports import Tell
 from selfedit.repo import Conflict, GitFailed, Repo
 from selfedit.types import Check, GateReport, Verdict
 
 
 @dataclass(slots=True)
-class _Case:
+class _Judgement:
     """One head on one base, and what is known of it so far."""
 
     base: str
     head: str
     by_person: bool
+    quick: bool
     started: float = field(default_factory=time.monotonic)
     tree: str = ""
     sandbox: SandboxInfo | None = None
@@ -81,7 +83,13 @@ class Gate:
         self._getting_ready: asyncio.Task[None] | None = None
 
     async def judge(
-        self, base: str, head: str, *, by_person: bool = False, tell: Tell = lambda _: None
+        self,
+        base: str,
+        head: str,
+        *,
+        by_person: bool = False,
+        quick: bool = False,
+        tell: Tell = lambda _: None,
     ) -> GateReport:
         """Judge what `main` at `base` would become with `head`.
 
@@ -90,12 +98,13 @@ class Gate:
             head: The commit that asks to be merged.
             by_person: People made `head` on main by hand: kernel files may differ, and its own settings and tests
                 are what it is judged by.
+            quick: Only what an author of a draft needs to hear soon; such a report is good for no merge.
             tell: Hears about progress.
 
         Returns:
             The report. `unknown` when it could not be found out, with a finding that says why.
         """
-        case = _Case(base, head, by_person)
+        case = _Judgement(base, head, by_person, quick)
         try:
             verdict = await self._judge(case, tell)
         except SandboxUnavailable as error:
@@ -140,7 +149,7 @@ class Gate:
             self._checks = Checks(self._repo, sandbox, self._rules, self._cache)
         return self._checks
 
-    async def _judge(self, case: _Case, tell: Tell) -> Verdict:
+    async def _judge(self, case: _Judgement, tell: Tell) -> Verdict:
         if why := self._unfit():
             return _unknown(case, "self_check", why)
         repo = self._repo
@@ -178,10 +187,11 @@ class Gate:
         case.checks += known
         if not all(check.passed for check in case.checks):
             return "failed"
-        self._passed[self._identity(case, by_person=case.by_person)] = known
+        if not case.quick:
+            self._passed[self._identity(case, by_person=case.by_person)] = known
         return "passed"
 
-    def _policy(self, case: _Case, tree: str) -> Check:
+    def _policy(self, case: _Judgement, tree: str) -> Check:
         started = time.monotonic()
         findings: dict[Finding, None] = {}
         number = 0
@@ -202,7 +212,7 @@ class Gate:
             name="policy", passed=not wrong, seconds=seconds, summary=summary, findings=tuple(findings)
         )
 
-    def _steps(self, case: _Case, tree: str) -> Sequence[tuple[str, str]]:
+    def _steps(self, case: _Judgement, tree: str) -> Sequence[tuple[str, str]]:
         """What is reviewed: the merge, and head's own commits, whose content would enter the history."""
         steps = [(self._repo.tree_of(case.base), tree)]
         if not case.by_person:
@@ -212,18 +222,18 @@ class Gate:
                     steps.append((parent[0], commit))
         return steps
 
-    def _passed_before(self, case: _Case) -> tuple[Check, ...] | None:
+    def _passed_before(self, case: _Judgement) -> tuple[Check, ...] | None:
         """A tree that has passed under the same policy has passed; a stricter pass counts for a person's too."""
         for by_person in {False, case.by_person}:
             if known := self._passed.get(self._identity(case, by_person=by_person)):
                 return known
         return None
 
-    def _identity(self, case: _Case, *, by_person: bool) -> tuple[str, ...]:
+    def _identity(self, case: _Judgement, *, by_person: bool) -> tuple[str, ...]:
         return (case.tree, self._rules.policy, case.sandbox.image if case.sandbox else "", str(by_person))
 
-    async def _run(self, case: _Case, sandbox: Sandbox) -> tuple[Check, ...]:
-        """All checks, side by side: a person's commit is judged by what it brings, by the tests meant for those."""
+    async def _run(self, case: _Judgement, sandbox: Sandbox) -> tuple[Check, ...]:
+        """All checks: a person's commit is judged by what it brings, by the tests that are meant for those."""
         if case.by_person:
             rules = _rules_of_people(self._rules)
             checks = Checks(self._repo, sandbox, rules, self._cache)
@@ -231,20 +241,11 @@ class Gate:
             rules, checks = self._rules, self._checks_in(sandbox)
         base = None if case.by_person else case.base
         assembly = await asyncio.to_thread(assemble, self._repo, base or case.tree, case.tree, rules)
+        before = await asyncio.to_thread(assemble, self._repo, case.base, case.base, rules)
         changed = await asyncio.to_thread(self._changed_python, case)
-        parts = [checks.static(assembly, changed, base)]
-        if "tests" in rules.gate.checks:
-            parts += [checks.tests(assembly, base), checks.trial(assembly, base)]
-        tasks = [asyncio.ensure_future(part) for part in parts]
-        try:
-            found = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return tuple(check for part in found for check in part)
+        return await checks.run(Case(assembly, base, before, changed, quick=case.quick))
 
-    def _changed_python(self, case: _Case) -> dict[str, bytes]:
+    def _changed_python(self, case: _Judgement) -> dict[str, bytes]:
         """Python files that the change writes, with what stood there before."""
         changes = self._repo.changes(self._repo.tree_of(case.base), case.tree)
         written = [
@@ -265,6 +266,6 @@ def _rules_of_people(rules: Rules) -> Rules:
     )
 
 
-def _unknown(case: _Case, rule: str, message: str) -> Verdict:
+def _unknown(case: _Judgement, rule: str, message: str) -> Verdict:
     case.checks.append(evidence.failed("gate", evidence.no(rule, message)))
     return "unknown"

@@ -20,9 +20,9 @@ Files = Mapping[str, bytes]
 
 _INSIDE = Path(__file__).parent / "inside"
 _PARTS = ("trees", "programs", "typecache", "report", "judge")
-_START = """
+START = """
 import json, sys, types
-for name, text in json.loads(sys.stdin.buffer.readline()):
+for name, text in json.loads(sys.argv.pop() if sys.argv[1:] else sys.stdin.buffer.readline()):
     module = sys.modules[name] = types.ModuleType(name)
     module.__path__ = []
     package, _, leaf = name.rpartition(".")
@@ -31,6 +31,7 @@ for name, text in json.loads(sys.stdin.buffer.readline()):
     exec(compile(text, name, "exec"), module.__dict__)
 sys.exit(module.main())
 """
+"""Runs the last of the modules of a `bundle`, which is its last argument or, without any, a line on stdin."""
 GRACE_SECONDS = 20.0
 """The sandbox's own time-out strikes so much later than the judge's, which can say more."""
 
@@ -40,10 +41,13 @@ def inside(name: str) -> str:
     return (_INSIDE / f"{name}.py").read_text("utf-8")
 
 
-_JUDGE = json.dumps(
-    [["selfedit", ""], ["selfedit.inside", ""]]
-    + [[f"selfedit.inside.{name}", inside(name)] for name in _PARTS]
-)
+def bundle(*names: str) -> str:
+    """Programs that run inside as modules that may import each other, in order; for `START`."""
+    parts = [["selfedit", ""], ["selfedit.inside", ""]]
+    return json.dumps([*parts, *([f"selfedit.inside.{name}", inside(name)] for name in names)])
+
+
+_JUDGE = bundle(*_PARTS)
 JUDGE = hashlib.sha256(
     "".join([_JUDGE, *(path.read_text("utf-8") for path in sorted(_INSIDE.glob("*.py")))]).encode()
 ).hexdigest()
@@ -123,7 +127,7 @@ class Judging:
             output_bytes=64 * 1024 * 1024,
         )
         command = Command(
-            argv=(sandbox.python, "-I", "-B", "-c", _START),
+            argv=(sandbox.python, "-I", "-B", "-c", START),
             stdin=b"".join((_JUDGE.encode(), b"\n", json.dumps(job).encode(), b"\n", archive)),
             limits=limits,
             purpose=f"gate-{opening.purpose}",

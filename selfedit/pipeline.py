@@ -6,6 +6,7 @@ What `main` becomes of it stands in `selfedit.mainline`. Every move is in the le
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping
 
@@ -110,7 +111,8 @@ class Pipeline:
         proposal = self._record.proposals[number]
         message = head_message(number, proposal)
         head = await asyncio.to_thread(self._repo.commit, made, [base], message)
-        branch = proposal.branch or f"improve/{number}-{slug(draft.title)}"
+        shown = any(step.stage is Stage.OPENED for step in proposal.history)
+        branch = proposal.branch if shown else f"improve/{number}-{slug(draft.title)}"
         self._record.write("headed", number, base=base, head=head, branch=branch)
         await asyncio.to_thread(self._repo.set_ref, f"refs/proposals/{number}/head", head)
         return None
@@ -126,10 +128,10 @@ class Pipeline:
             bench = Bench(self, base)
             self._gate.prepare(base)
             step = "drafting" if attempt == 1 else f"drafting again, round {attempt} of {rounds}"
-            self._tell(number, Stage.REQUESTED, step)
-            draft = await author.draft(
-                request, bench, complaints, lambda text: self._tell(number, Stage.REQUESTED, text)
-            )
+            stage = self._record.proposals[number].stage
+            self._tell(number, stage, step)
+            tell = functools.partial(self._tell, number, stage)
+            draft = await author.draft(request, bench, complaints, tell)
             if isinstance(draft, NoDraft):
                 return self._end(number, "refused", draft.why)
             self._record.write("drafted", number, draft=draft.model_dump(mode="json"))
@@ -235,14 +237,16 @@ class Bench:
         self.files = pipeline._loader.texts(base)  # noqa: SLF001 - the bench is the pipeline's own window
 
     async def trial(self, draft: Draft) -> GateReport | Finding:
-        """Judge a draft without writing it down: its commit is an object that nothing names."""
+        """Judge a draft, by the quick checks, without writing it down: its commit is an object that nothing names."""
         pipeline = self._pipeline
         tree = await asyncio.to_thread(pipeline._tree_with, draft, self._base)  # noqa: SLF001
         if isinstance(tree, Finding):
             return tree
         repo, gate = pipeline._repo, pipeline._gate  # noqa: SLF001
         head = await asyncio.to_thread(repo.commit, tree, [self._base], "trial", (), int(time.time()))
-        return await gate.judge(self._base, head)
+        report = await gate.judge(self._base, head, quick=True)
+        gate.prepare(self._base)
+        return report
 
 
 def no_such(number: int) -> Decision:

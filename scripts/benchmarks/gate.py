@@ -1,4 +1,4 @@
-"""How fast the gate is against the naive way: one `docker run` for each tool, one after the other, no caches.
+"""How fast the gate is against the naive way (one `docker run` for each tool, no caches), and against a tuned one.
 
     PYTHONPATH=. python scripts/benchmarks/gate.py [--rounds N]
 
@@ -15,22 +15,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gate_ways import Said, naive, tuned
+
 from policies.load import Rules, load_rules
 from sandbox.choose import open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.assemble import assemble
 from selfedit.gate import Gate
 from selfedit.home import home_for, make_home
-from selfedit.judging import pack
 from selfedit.repo import Repo
+from selfedit.types import GateReport
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTLE_SECONDS = 5.0
+"""A draft by a model takes longer than that; until then what stands ready has come to rest."""
 FEATURE = "bot/live/help/feature.py"
 SET_UP = "    registry.command("
 FAULTS = {
@@ -127,23 +129,44 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
         """A gate that remembers no verdict."""
         return Gate(subject.repo, opened, subject.rules, caches)
 
-    verdict, seconds = await _gate(new(), subject.base, subject.heads["honest"])
-    print(f"\n{subject.name}; the first run, with nothing kept of it yet: {seconds:.1f} s, {verdict}")
-    print(f"{'head':<8} {'gate':>8} {'naive':>8} {'ratio':>6}   verdicts")
-    ratios: list[float] = []
-    differ = 0
-    for name in [name for name in names if name in subject.heads]:
-        pairs = []
-        for _ in range(rounds):
-            fast = await _gate(new(), subject.base, subject.heads[name])
-            slow = await asyncio.to_thread(_naive, subject, sandbox, subject.heads[name])
-            pairs.append((fast, slow))
-        mine, naive = pairs[-1][0][0], pairs[-1][1][0]
-        differ += (mine == "passed") != (naive == "passed")
-        ratios.append(statistics.median(slow[1] / fast[1] for fast, slow in pairs))
-        times = [statistics.median(pair[way][1] for pair in pairs) for way in (0, 1)]
-        print(f"{name:<8} {times[0]:>6.1f} s {times[1]:>6.1f} s {ratios[-1]:>6.1f}   {mine} / {naive}")
-    print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.1f}")
+    first = await _late(new(), subject.base, subject.heads["honest"])
+    print(
+        f"\n{subject.name}; the first run, with nothing kept of it yet: {first.seconds:.1f} s, {first.verdict}"
+    )
+    print(f"{'':<8} {'seconds':^41}   {'times faster than':^34}")
+    print(
+        f"{'head':<8} {'ahead':>7} {'late':>7} {'quick':>7} {'naive':>8} {'tuned':>8}   "
+        f"{'naive':>7} {'(late)':>7} {'(quick)':>8} {'tuned':>7}   verdicts: ahead / naive / tuned"
+    )
+    image, gathered, differ = sandbox.info.image, [], 0
+    with tuned(subject.repo, subject.rules, image, subject.base) as patient:
+        await patient.judge(subject.heads["honest"])  # fills its caches
+        for name in [name for name in names if name in subject.heads]:
+            head = subject.heads[name]
+            turns = [
+                (
+                    await _ahead(new(), subject.base, head),
+                    await _late(new(), subject.base, head),
+                    await _ahead(new(), subject.base, head, quick=True),
+                    await asyncio.to_thread(naive, subject.repo, subject.rules, image, subject.base, head),
+                    await patient.judge(head),
+                )
+                for _ in range(rounds)
+            ]
+            times = [statistics.median(turn[way].seconds for turn in turns) for way in range(5)]
+            ratios = [
+                statistics.median(turn[slow].seconds / turn[fast].seconds for turn in turns)
+                for slow, fast in ((3, 0), (3, 1), (3, 2), (4, 0))
+            ]
+            gathered.append(ratios)
+            said = [turns[-1][way].verdict for way in (0, 3, 4)]
+            differ += len({verdict == "passed" for verdict in said}) != 1
+            print(
+                f"{name:<8} {times[0]:>7.2f} {times[1]:>7.2f} {times[2]:>7.2f} {times[3]:>8.2f} {times[4]:>8.2f}   "
+                f"{ratios[0]:>7.1f} {ratios[1]:>7.1f} {ratios[2]:>8.1f} {ratios[3]:>7.1f}   {' / '.join(said)}"
+            )
+    means = [statistics.geometric_mean(column) for column in zip(*gathered, strict=True)]
+    print(f"{'geometric mean':<50}   {means[0]:>7.1f} {means[1]:>7.1f} {means[2]:>8.1f} {means[3]:>7.1f}")
     return differ
 
 
@@ -170,47 +193,24 @@ def _theseus(root: Path, folder: Path) -> Subject:
     return Subject("this repository", repo, rules, base, heads)
 
 
-async def _gate(gate: Gate, base: str, head: str) -> tuple[str, float]:
-    report = await gate.judge(base, head)
+async def _ahead(gate: Gate, base: str, head: str, *, quick: bool = False) -> Said:
+    """The verdict as it is asked for while a change is drafted: never-used sandboxes stand ready."""
+    gate.prepare(base)
+    await gate.ready()
+    await asyncio.sleep(SETTLE_SECONDS)
+    report = await gate.judge(base, head, quick=quick)
+    await gate.release()
+    return _said(report)
+
+
+async def _late(gate: Gate, base: str, head: str) -> Said:
+    """The verdict when nothing was started before."""
+    return _said(await gate.judge(base, head))
+
+
+def _said(report: GateReport) -> Said:
     wrong = [check.name for check in report.checks if not check.passed]
-    return (report.verdict if not wrong else f"{report.verdict} ({', '.join(wrong)})"), report.seconds
-
-
-def _naive(subject: Subject, sandbox: Sandbox, head: str) -> tuple[str, float]:
-    started = time.monotonic()
-    archive = pack({".": assemble(subject.repo, subject.base, head, subject.rules).files})
-    gate = subject.rules.gate
-    tests = " ".join([*(f"-p {name}" for name in gate.pytest_plugins), *gate.tests])
-    tools = {
-        "format": "ruff format --no-cache --check .",
-        "lint": "ruff check --no-cache .",
-        "types": "mypy --cache-dir=/dev/null",
-        "imports": "lint-imports --no-cache",
-        "tests": f"python -B -m pytest -q -p no:cacheprovider {tests}",
-    }
-    wrong = [name for name, tool in tools.items() if not _passes(sandbox.info.image, tool, archive)]
-    return f"failed ({', '.join(wrong)})" if wrong else "passed", time.monotonic() - started
-
-
-def _passes(image: str, tool: str, archive: bytes) -> bool:
-    script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
-    command: Sequence[str] = [
-        "docker",
-        "run",
-        "--rm",
-        "-i",
-        "--network",
-        "none",
-        "-e",
-        "GIT_PYTHON_REFRESH=quiet",
-        "-e",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
-        image,
-        "sh",
-        "-c",
-        script,
-    ]
-    return subprocess.run(command, input=archive, capture_output=True, check=False).returncode == 0
+    return Said(report.verdict if not wrong else f"{report.verdict} ({', '.join(wrong)})", report.seconds)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def _environment() -> dict[str, str]:
         "TMPDIR": str(SCRATCH),
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "RUFF_NO_CACHE": "true",
         "GIT_PYTHON_REFRESH": "quiet",  # there is no git here, and importing GitPython shall not fail for that
@@ -129,7 +130,7 @@ def _environment() -> dict[str, str]:
 def end_strays() -> None:
     """Whatever was left running is a child of ours by now; end it before the report is written."""
     for _ in range(100):
-        strays = _children()
+        strays = children(os.getpid())
         if not strays:
             return
         for pid in strays:
@@ -140,13 +141,13 @@ def end_strays() -> None:
                 os.waitpid(pid, 0)
 
 
-def _children() -> list[int]:
-    me = os.getpid()
+def children(of: int) -> list[int]:
+    """The processes whose parent is `of`, those that have ended but were not waited for among them."""
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == me:
+                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == of:
                     found.append(int(entry.name))
     return found
 

@@ -1,0 +1,104 @@
+"""Other ways to judge a head: one `docker run` for each tool, and what a patient user would tune that into."""
+
+import asyncio
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from policies.load import Rules
+from selfedit.assemble import assemble
+from selfedit.judging import difference, pack
+from selfedit.repo import Repo
+
+SETTINGS = ("-e", "GIT_PYTHON_REFRESH=quiet", "-e", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a way says of a head, and how long it took."""
+
+    verdict: str
+    seconds: float
+
+
+def tools(rules: Rules, *, cached: bool) -> dict[str, str]:
+    """The commands; with or without what they keep between runs."""
+    tests = " ".join([*(f"-p {name}" for name in rules.gate.pytest_plugins), *rules.gate.tests])
+    if cached:
+        return {
+            "format": "ruff format --check .",
+            "lint": "ruff check .",
+            "types": "mypy",
+            "imports": "lint-imports",
+            "tests": f"python -m pytest -q {tests}",
+        }
+    return {
+        "format": "ruff format --no-cache --check .",
+        "lint": "ruff check --no-cache .",
+        "types": "mypy --cache-dir=/dev/null",
+        "imports": "lint-imports --no-cache",
+        "tests": f"python -B -m pytest -q -p no:cacheprovider {tests}",
+    }
+
+
+def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> Said:
+    """One `docker run` for each tool, one after the other, nothing kept."""
+    started = time.monotonic()
+    archive = pack({".": assemble(repo, base, head, rules).files})
+    wrong = []
+    for name, tool in tools(rules, cached=False).items():
+        script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
+        command = ["docker", "run", "--rm", "-i", "--network", "none", *SETTINGS, image, "sh", "-c", script]
+        if subprocess.run(command, input=archive, capture_output=True, check=False).returncode:
+            wrong.append(name)
+    return _said(wrong, started)
+
+
+class Tuned:
+    """One container that stays, with the tree and everybody's caches in it: each head only writes what differs."""
+
+    def __init__(self, repo: Repo, rules: Rules, name: str, base: str) -> None:
+        self._repo, self._rules, self._name, self._base = repo, rules, name, base
+        self._files = assemble(repo, base, base, rules).files
+        self._execute("mkdir -p /tmp/repo && cd /tmp/repo && tar -x", pack({".": self._files}))
+
+    async def judge(self, head: str) -> Said:
+        """All tools at once, in the one container."""
+        started = time.monotonic()
+        files = assemble(self._repo, self._base, head, self._rules).files
+        written, removed = difference(self._files, files, ".")
+        self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -x", pack({".": written}))
+        self._files = files
+        running = {name: self._start(tool) for name, tool in tools(self._rules, cached=True).items()}
+        codes = await asyncio.gather(*running.values())
+        return _said([name for name, code in zip(running, codes, strict=True) if code], started)
+
+    async def _start(self, tool: str) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *("docker", "exec", *SETTINGS, self._name, "sh", "-c", f"cd /tmp/repo && {tool}"),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await process.wait()
+
+    def _execute(self, script: str, data: bytes) -> None:
+        command = ["docker", "exec", "-i", self._name, "sh", "-c", script]
+        subprocess.run(command, input=data, capture_output=True, check=True)
+
+
+@contextlib.contextmanager
+def tuned(repo: Repo, rules: Rules, image: str, base: str) -> Iterator[Tuned]:
+    """The container that stays, for as long as it is wanted."""
+    start: Sequence[str] = ("docker", "run", "-d", "--rm", "--network", "none", image, "sleep", "7200")
+    name = subprocess.run(start, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        yield Tuned(repo, rules, name, base)
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
+
+
+def _said(wrong: Sequence[str], started: float) -> Said:
+    verdict = f"failed ({', '.join(wrong)})" if wrong else "passed"
+    return Said(verdict, time.monotonic() - started)

@@ -1,0 +1,1 @@
+"""The gate's checks, a module for each sandbox that they run in."""

@@ -1,0 +1,71 @@
+"""All checks of one repository in one sandbox, side by side."""
+
+import asyncio
+from pathlib import Path
+from typing import Protocol
+
+from policies.load import Rules
+from sandbox.types import Sandbox
+from selfedit.assemble import Assembly, assemble
+from selfedit.cache import Cache
+from selfedit.checks.code import CodeChecks
+from selfedit.checks.contracts import ContractCheck
+from selfedit.checks.readiness import Case, Readiness
+from selfedit.checks.tests import TestChecks
+from selfedit.checks.trial import TrialCheck
+from selfedit.repo import Repo
+from selfedit.types import Check
+
+
+class _Checks(Protocol):
+    async def prepare(self, base: str, assembly: Assembly) -> None:
+        """Get ready for heads on a base."""
+
+    async def run(self, case: Case) -> list[Check]:
+        """Judge."""
+
+
+class Checks:
+    """The checks that the rules ask for."""
+
+    def __init__(self, repo: Repo, sandbox: Sandbox, rules: Rules, cache: Path) -> None:
+        self.sandbox = sandbox
+        self._repo = repo
+        self._rules = rules
+        kept = Cache(cache)
+        self._ready = Readiness(sandbox, rules.gate)
+        self._quick: list[_Checks] = [CodeChecks(self._ready, rules.gate, kept)]
+        self._slow: list[_Checks] = []
+        if "tests" in rules.gate.checks:
+            self._quick.append(TestChecks(self._ready, rules, kept))
+            self._slow.append(TrialCheck(self._ready, rules, kept))
+            self._slow.append(ContractCheck(self._ready, rules.gate))
+
+    async def prepare(self, base: str) -> None:
+        """Start judges for the next head on a base; those for another base are given up.
+
+        Raises:
+            SandboxUnavailable: There is no sandbox.
+            GitFailed: An object cannot be read.
+            NotJudgeable: The repository lacks what judging it needs.
+        """
+        await self._ready.only(base)
+        assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
+        for checks in (*self._quick, *self._slow):
+            await checks.prepare(base, assembly)
+
+    async def run(self, case: Case) -> tuple[Check, ...]:
+        """Run all checks; those that are quick alone, where only these are wanted."""
+        chosen = self._quick if case.quick else [*self._quick, *self._slow]
+        tasks = [asyncio.ensure_future(checks.run(case)) for checks in chosen]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return tuple(check for part in found for check in part)
+
+    async def drop(self) -> None:
+        """Give up all judges that wait."""
+        await self._ready.drop()

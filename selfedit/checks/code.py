@@ -1,0 +1,126 @@
+"""Format, lint, types and imports: a sandbox that only reads the code, and nothing that a candidate could touch."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+
+from policies.decision import Finding
+from policies.load import GateRules
+from sandbox.types import Sandbox
+from selfedit import evidence
+from selfedit.assemble import Assembly, Settings
+from selfedit.cache import Cache, digest
+from selfedit.checks.readiness import Case, Readiness
+from selfedit.inside.trees import TREE
+from selfedit.judging import JUDGE, Opening, Order, inside
+from selfedit.types import Check
+
+NAMES = ("format", "lint", "types", "imports")
+PURPOSE = "static"
+
+
+class CodeChecks:
+    """The checks that read."""
+
+    def __init__(self, ready: Readiness, gate: GateRules, cache: Cache) -> None:
+        self._ready = ready
+        self._gate = gate
+        self._cache = cache
+        self._wanted = [name for name in NAMES if name in gate.checks]
+
+    async def prepare(self, base: str, assembly: Assembly) -> None:
+        """Get ready for heads on a base."""
+        if self._wanted and not self._ready.has(PURPOSE):
+            await self._ready.start(base, assembly, await self._opening(assembly, ahead=True))
+
+    async def run(self, case: Case) -> list[Check]:
+        """Read the code, as far as the rules ask for it and the repository has settings."""
+        settings = case.assembly.settings
+        missing = {
+            "types": "" if settings.mypy else "main has no settings for mypy",
+            "imports": "" if settings.imports else "main has no import contracts",
+        }
+        notes = [
+            evidence.left_out(name, why) for name, why in missing.items() if why and name in self._wanted
+        ]
+        programs = _ruff(self._ready.sandbox, settings, case.changed)
+        programs = {name: argv for name, argv in programs.items() if name in self._wanted}
+        opening = await self._opening(case.assembly, ahead=False)
+        lines = dict.fromkeys(opening.servants, "")
+        steps = programs.keys() | lines.keys()
+        if not steps:
+            return notes
+        was = {path: old for path, old in case.changed.items() if old and not settings.ruff}
+        order = Order(folders={"was": was}, lines=lines, programs=programs)
+        opened = await self._ready.judge(case, opening, order, "checking the code")
+        if isinstance(opened, Finding):
+            return [evidence.failed(PURPOSE, opened), *notes]
+        said = opened.report.steps
+        if said.keys() != steps:
+            missing_one = evidence.no("no_report", "a check is missing from the report")
+            return [evidence.failed(PURPOSE, missing_one), *notes]
+        only = None if settings.ruff else case.changed.keys()
+        read: dict[str, Callable[[evidence.Step], Check]] = {
+            "format": lambda step: evidence.format_check(step, only),
+            "lint": lambda step: evidence.lint_check(step, only),
+            "types": evidence.types_check,
+            "imports": lambda step: evidence.imports_check(step, case.assembly.files),
+        }
+        checks = [read[name](said[name]) for name in NAMES if name in said]
+        if opened.attachment and all(check.passed for check in checks if check.name == "types"):
+            kept = case.assembly.content.encode() + opened.attachment
+            await asyncio.to_thread(self._cache.write, self._types(case.assembly), kept)
+        return [*checks, *notes]
+
+    async def _opening(self, assembly: Assembly, *, ahead: bool) -> Opening:
+        kept = None
+        typed = bool(assembly.settings.mypy) and "types" in self._wanted
+        if typed:
+            kept = await asyncio.to_thread(self._cache.read, self._types(assembly))
+        content = assembly.content.encode()
+        warm = ahead and (kept is None or not kept.startswith(content))
+        servants = _servants(self._ready.sandbox, assembly.settings, warm=warm)
+        folders: dict[str, Mapping[str, bytes]] = {TREE.name: assembly.files}
+        if kept:
+            folders["kept-types"] = {"": kept[len(content) :]}
+        return Opening(
+            purpose=PURPOSE,
+            seconds=self._gate.static_seconds,
+            folders=folders,
+            servants={name: argv for name, argv in servants.items() if name in self._wanted},
+            type_cache=self._ready.sandbox.type_cache if typed else None,
+        )
+
+    def _types(self, assembly: Assembly) -> str:
+        return f"types-{digest(self._ready.sandbox.info.image, assembly.settings_key, JUDGE)}"
+
+
+def _ruff(sandbox: Sandbox, settings: Settings, changed: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """What is started when the candidate is there."""
+    ruff = f"{sandbox.python.rpartition('/')[0]}/ruff"
+    # What changed is named beside the whole, because a tool's own list of exclusions does not hold for that.
+    named = [f"./{path}" for path in changed]
+    before = [f"../was/{path}" for path, old in changed.items() if old]
+    if settings.ruff:
+        arguments = ["--config", settings.ruff, "--no-cache", "--no-respect-gitignore", ".", *named]
+    elif named:
+        arguments = ["--isolated", "--no-cache", *named, *before]
+    else:
+        return {}
+    return {
+        "format": [ruff, "format", "--check", "--output-format", "concise", *arguments],
+        "lint": [ruff, "check", "--output-format", "json", *arguments],
+    }
+
+
+def _servants(sandbox: Sandbox, settings: Settings, *, warm: bool) -> dict[str, list[str]]:
+    """What is started before, and waits; where the repository has settings for it."""
+    python = [sandbox.python, "-I", "-B", "-c"]
+    quiet = ["--no-error-summary", "--no-color-output", "--no-pretty", "--hide-error-context"]
+    mypy = ["-O", "json", "--config-file", settings.mypy, "--cache-dir", "../types", *quiet]
+    servants = {
+        "types": [*python, inside("types"), json.dumps([*mypy, *settings.types_on]), json.dumps(warm)],
+        "imports": [*python, inside("imports"), settings.imports, *settings.inside()],
+    }
+    held = {"types": settings.mypy, "imports": settings.imports}
+    return {name: argv for name, argv in servants.items() if held[name]}

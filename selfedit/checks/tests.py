@@ -1,0 +1,183 @@
+"""The tests: a sandbox in which they run, under witnesses that import nothing of a candidate before it is there.
+
+Beside it, once for each base, one lists the tests that base has, and the kernel's modules that they need.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from policies.decision import Finding
+from policies.load import Rules
+from policies.zones import Zone, zone_of
+from selfedit import evidence, manifest
+from selfedit.assemble import Assembly
+from selfedit.cache import Cache, digest
+from selfedit.checks.readiness import Case, Readiness
+from selfedit.inside.trees import TREE
+from selfedit.judging import JUDGE, Opening, Order, inside
+from selfedit.types import Check
+
+NAME = "tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What base's tests are, and the kernel's modules that they need."""
+
+    tests: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+class TestChecks:
+    """The tests, all those of base among them."""
+
+    __test__ = False
+
+    def __init__(self, ready: Readiness, rules: Rules, cache: Cache) -> None:
+        self._ready = ready
+        self._rules = rules
+        self._gate = rules.gate
+        self._cache = cache
+
+    async def prepare(self, base: str, assembly: Assembly) -> None:
+        """Get ready for heads on a base."""
+        listed = await self._expected(base, assembly)
+        if isinstance(listed, Listed) and not self._ready.has(NAME):
+            await self._ready.start(base, assembly, self._opening(assembly, listed.modules))
+
+    async def run(self, case: Case) -> list[Check]:
+        """Run them, and compare with what base has."""
+        places = case.assembly.settings.tests or (".",)
+        if case.quick:
+            places = tuple(place for place in self._gate.quick_tests if place in places) or places
+        order = Order(shares=self._shares(case.assembly, places))
+        listing = asyncio.create_task(self._expected(case.base, case.base_assembly))
+        try:
+            opening = self._opening(case.assembly, ())
+            opened = await self._ready.judge(case, opening, order, "running the tests")
+            expected = await listing
+        finally:
+            listing.cancel()  # where the first failed, the second must not run on alone
+            await asyncio.gather(listing, return_exceptions=True)
+        if isinstance(opened, Finding):
+            return [evidence.failed(NAME, opened)]
+        if isinstance(expected, Finding):
+            return [evidence.failed(NAME, expected)]
+        if not opened.report.tests:
+            missing = evidence.no("no_report", "the tests are missing from the report")
+            return [evidence.failed(NAME, missing)]
+        told = manifest.together(opened.report.tests)
+        ids = None if expected is None else _within(expected.tests, places)
+        left_out: Sequence[str] = ()
+        if case.base and ids and (names := manifest.doubtful(told, ids)):
+            left_out = await self._left_out(case.base, case.base_assembly, names)
+        return [manifest.judge_tests(told, ids, left_out)]
+
+    def _opening(self, assembly: Assembly, modules: Sequence[str]) -> Opening:
+        named = [json.dumps(assembly.settings.inside()), json.dumps(list(modules))]
+        argv = [self._ready.sandbox.python, "-I", "-B", "-c", inside("witness"), *named]
+        return Opening(
+            purpose=NAME,
+            seconds=self._gate.test_seconds,
+            folders={TREE.name: assembly.files},
+            witnesses=[argv] * max(1, self._gate.test_processes),
+        )
+
+    async def _expected(self, base: str | None, assembly: Assembly) -> Listed | Finding | None:
+        """The ids of base's tests: collected once for each base, in a sandbox."""
+        if base is None:
+            return None
+        place = f"tests-{self._identity(base)}"
+        if (known := await asyncio.to_thread(self._cache.read, place)) is not None:
+            tests, modules = json.loads(known)
+            return Listed(tuple(tests), tuple(modules))
+        places = assembly.settings.tests or (".",)
+        share = self._share(assembly, ["--collect-only", *places], collect=True)
+        opened = await self._ready.fresh(
+            self._opening(assembly, ()), Order(shares=[share]), "listing the tests that main has"
+        )
+        if isinstance(opened, Finding):
+            return opened
+        if not opened.report.tests:
+            return evidence.no("no_report", "the list of main's tests is missing from the report")
+        names = manifest.listed(opened.report.tests[0])
+        if isinstance(names, Finding):
+            return names
+        modules = self._preloaded(assembly, manifest.modules(opened.report.tests[0]))
+        await asyncio.to_thread(self._cache.write, place, json.dumps([names, modules]).encode())
+        return Listed(names, tuple(modules))
+
+    async def _left_out(self, base: str, assembly: Assembly, names: Sequence[str]) -> Sequence[str]:
+        """Which of these tests base leaves out, too."""
+        place = f"tests-{self._identity(base, *names)}"
+        if (known := await asyncio.to_thread(self._cache.read, place)) is not None:
+            return tuple(json.loads(known))
+        share = self._share(assembly, assembly.settings.tests or (".",), wanted=names)
+        opened = await self._ready.fresh(
+            self._opening(assembly, ()), Order(shares=[share]), "running tests on main"
+        )
+        if isinstance(opened, Finding) or not opened.report.tests:
+            return ()
+        ran = manifest.read(manifest.together(opened.report.tests))
+        if isinstance(ran, Finding):
+            return ()
+        found = [name for name, outcome in ran.outcomes.items() if outcome in manifest.LEFT_OUT]
+        await asyncio.to_thread(self._cache.write, place, json.dumps(found).encode())
+        return found
+
+    def _preloaded(self, assembly: Assembly, modules: Mapping[str, str]) -> list[str]:
+        """Which modules a witness may import before there is a candidate: the kernel's, and of packages the tops."""
+        plugins = {name.partition(".")[0] for name in self._gate.pytest_plugins}
+        tests = tuple(f"{place.partition('/')[0]}/" for place in assembly.settings.tests) or ("tests/",)
+        found = []
+        for name, file in modules.items():
+            path = file.removeprefix(f"{TREE}/")
+            if path == file:
+                chosen = "site-packages" in file and "." not in name and name not in plugins
+            else:
+                kernel = zone_of(path, self._rules.zones.live) is Zone.KERNEL
+                chosen = kernel and not path.startswith(tests)
+            if chosen:
+                found.append(name)
+        return sorted(found)
+
+    def _shares(self, assembly: Assembly, places: Sequence[str]) -> list[dict[str, object]]:
+        """The tests dealt out to the witnesses."""
+        shares = assembly.shares(self._gate.test_processes, places) or [list(places)]
+        return [self._share(assembly, share) for share in shares]
+
+    def _share(
+        self,
+        assembly: Assembly,
+        places: Sequence[str],
+        *,
+        collect: bool = False,
+        wanted: Sequence[str] | None = None,
+    ) -> dict[str, object]:
+        return {
+            "arguments": [*pytest_arguments(assembly, self._gate.pytest_plugins), *places],
+            "collect": collect,
+            "wanted": None if wanted is None else list(wanted),
+        }
+
+    def _identity(self, base: str, *more: str) -> str:
+        """What the behaviour of base's tests depends on."""
+        return digest(base, self._ready.sandbox.info.image, self._rules.policy, JUDGE, *more)
+
+
+def pytest_arguments(assembly: Assembly, plugins: Sequence[str]) -> list[str]:
+    """What pytest is told, before which tests: base's settings, and nothing that it finds by itself."""
+    named = [part for name in plugins for part in ("-p", name)]
+    where = ["-c", assembly.settings.pytest, "--rootdir", ".", "-o", "pythonpath="]
+    how = ["-q", "--no-header", "--color=no", "--tb=short", "--maxfail=0", "--continue-on-collection-errors"]
+    return [*where, "-p", "no:cacheprovider", *named, *how]
+
+
+def _within(ids: Sequence[str], places: Sequence[str]) -> tuple[str, ...]:
+    """Those ids whose file is one of the places or below it."""
+    if "." in places:
+        return tuple(ids)
+    below = tuple(place if place.endswith(".py") else f"{place}/" for place in places)
+    return tuple(name for name in ids if name.partition("::")[0].startswith(below))

@@ -1,0 +1,271 @@
+"""Finds out, inside the sandbox, whether tests tell a change from its absence. Standard library and pytest only.
+
+Two lanes work side by side. One looks which of the changed lines the likely tests run; the other has main's code,
+and runs the new tests on that. Then both plant one fault after the other into the changed lines, and run the tests
+that reach it. All other tests are only looked at if those leave lines out. When the time is up, what was not tried is
+told as not tried. It prints one line of JSON.
+"""
+
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from selfedit.inside.lanes import Lane, Ran
+from selfedit.inside.report import hide
+
+LOOKING = 0.6
+"""Share of the time that is left in which has to be seen what tests run; the rest belongs to planted faults."""
+Planted = dict[str, Any]
+
+
+def main() -> int:
+    """Get ready, wait for the wish as one line on stdin, and tell what was found."""
+    hide()
+    ready = json.loads(sys.argv[1])
+    lanes = [Lane(root, ready["path"], ready["modules"]) for root in (ready["tree"], ready["base"])]
+    wish = json.loads(sys.stdin.readline())
+    told = Trying(wish, *lanes).told()
+    for lane in lanes:
+        lane.end()
+    sys.stdout.write(json.dumps(told) + "\n")
+    return 0
+
+
+class Trying:
+    """One change on trial."""
+
+    def __init__(self, wish: dict[str, Any], head: Lane, base: Lane) -> None:
+        self._wish = wish
+        self._head, self._base = head, base
+        self._began = time.monotonic()
+        self._until: float = self._began + wish["seconds"]
+        self._news = threading.Condition()
+        self._stage = "looking"  # at the likely tests; then "open", "rest" (looking at all others), "over"
+        self._looked = False
+        self._complete = False
+        self._overhead = 0.0
+        self._seen = Ran()
+        self._before: set[str] = set()
+        self._after = Ran()
+        self._verdicts: dict[str, str] = {}
+        self._mutants: list[Planted] = wish["mutants"]
+        self._fates = ["untried"] * len(self._mutants)
+        self._tried: list[set[str]] = [set() for _ in self._mutants]
+        self._busy: set[int] = set()
+        planted = [*self._mutants, *wish["probes"]]
+        self._watched = sorted({*wish["lines"], *(mutant["path"] for mutant in planted)})
+
+    def told(self) -> dict[str, Any]:
+        """Do everything, and tell of it."""
+        with ThreadPoolExecutor(2) as pool:
+            for work in [pool.submit(self._one), pool.submit(self._other)]:
+                work.result()
+        for index, mutant in enumerate(self._mutants):
+            if self._fates[index] == "untried" and self._looked and not self._tests_for(mutant):
+                self._fates[index] = "unreached"
+        return {
+            "tests": len(self._seen.outcomes),
+            "looked": self._looked,
+            "complete": self._complete,
+            "reached": self._reached(),
+            "fates": self._fates,
+            "fresh": {name: self._verdicts.get(name, "time") for name in self._wish["test_files"]},
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+
+    # What each lane does
+
+    def _one(self) -> None:
+        self._look(self._head, self._wish["likely"] or self._wish["tests"])
+        self._again()
+        with self._news:
+            self._stage = "open" if self._looked and self._wish["likely"] else "over"
+            self._news.notify_all()
+        self._work(self._head)
+
+    def _other(self) -> None:
+        self._run_on_base()
+        if self._wait(lambda: self._stage != "looking"):
+            self._judge_new_tests()
+        self._work(self._base)
+
+    def _work(self, lane: Lane) -> None:
+        while self._wait(self._has_something_to_do):
+            with self._news:
+                job = self._job()
+                if job is not None:
+                    self._busy.add(job[0])
+                elif self._stage == "open" and self._is_open():
+                    self._stage = "rest"
+                else:
+                    return
+            if job is not None:
+                self._plant(lane, *job)
+            else:
+                rest = [f"--ignore={path}" for path in self._wish["likely"]]
+                self._look(lane, [*self._wish["tests"], *rest])
+                with self._news:
+                    self._stage = "over"
+                    self._news.notify_all()
+
+    def _has_something_to_do(self) -> bool:
+        if self._job() is not None or self._stage == "over":
+            return True
+        return self._stage == "open" and (self._is_open() or not self._busy)
+
+    def _is_open(self) -> bool:
+        """Whether there is a place that none of the likely tests runs, so that others might."""
+        reached = self._reached()
+        return any(
+            fate == "untried" and index not in self._busy for index, fate in enumerate(self._fates)
+        ) or any(len(set(lines)) > len(reached[path]) for path, lines in self._wish["lines"].items())
+
+    def _wait(self, ready: Callable[[], bool]) -> bool:
+        """Wait for that; whether it came in time."""
+        with self._news:
+            return self._news.wait_for(ready, max(0.0, self._left())) and self._left() > 0
+
+    # What the tests run
+
+    def _look(self, lane: Lane, places: Sequence[str]) -> None:
+        """See what the tests in some places run."""
+        ran = lane.run([*self._wish["pytest"], *places], LOOKING * self._left(), watched=self._watched)
+        with self._news:
+            self._seen.collected += ran.collected
+            self._seen.outcomes |= ran.outcomes
+            self._seen.durations |= ran.durations
+            self._seen.reached |= ran.reached
+            for path, lines in ran.loaded.items():
+                self._seen.loaded[path] = self._seen.loaded.get(path, []) + lines
+            self._overhead = max(self._overhead, ran.seconds - sum(ran.durations.values()))
+            self._complete = ran.ended and (self._looked or not self._wish["likely"])
+            self._looked = self._looked or ran.ended
+
+    def _reached(self) -> dict[str, list[int]]:
+        """The changed lines that some test runs."""
+        runs = [self._seen.loaded, *self._seen.reached.values()]
+        return {
+            path: sorted(set(lines).intersection(line for run in runs for line in run.get(path, ())))
+            for path, lines in self._wish["lines"].items()
+        }
+
+    def _again(self) -> None:
+        """A test that does not pass a second time says nothing of a fault."""
+        tests = [name for name in self._seen.good if self._seen.reached[name]]
+        ran = self._run(self._head, tests, self._left())
+        with self._news:
+            for name in set(tests).difference(ran.good):
+                self._seen.outcomes[name] = "unsteady"
+
+    # New tests
+
+    def _run_on_base(self) -> None:
+        files: list[str] = self._wish["test_files"]
+        there = [path for path in files if (self._base.root / path).is_file()]
+        arguments = self._wish["pytest"]
+        if there:
+            self._before = set(self._base.run([*arguments, "--collect-only", *there], self._left()).collected)
+        self._take_over(self._wish["new_tests"])
+        if files:
+            self._after = self._base.run([*arguments, *files], self._left())
+        self._take_over(self._wish["differs"])
+
+    def _take_over(self, paths: Iterable[str]) -> None:
+        """Let the lane that has main's files have head's."""
+        for path in paths:
+            old, new = self._base.root / path, self._head.root / path
+            if new.is_file():
+                old.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new, old)
+            else:
+                old.unlink(missing_ok=True)
+
+    def _judge_new_tests(self) -> None:
+        """A new test fails on main, or it finds a planted fault; else it says nothing."""
+        for path in self._wish["test_files"] if self._looked and self._after.ended else ():
+            fresh = [
+                name
+                for name in self._seen.collected
+                if name.startswith(f"{path}::") and name not in self._before
+            ]
+            if not fresh:
+                self._verdicts[path] = "nothing new"
+            elif any(self._after.outcomes.get(name) != "passed" for name in fresh):
+                self._verdicts[path] = "fails"
+            else:
+                self._verdicts[path] = self._finds(fresh)
+
+    def _finds(self, fresh: Sequence[str]) -> str:
+        """Whether these tests find any fault; a test of code that was there before may find one in that."""
+        for index, mutant in enumerate([*self._mutants, *self._wish["probes"]]):
+            tests = [name for name in self._tests_for(mutant) if name in fresh]
+            if not tests:
+                continue
+            died = self._try(self._base, mutant, tests)
+            if died is None:
+                return "time"
+            if died:
+                if index < len(self._mutants):
+                    self._fates[index] = "killed"
+                return "kills"
+        return "passes"
+
+    # Planted faults
+
+    def _plant(self, lane: Lane, index: int, tests: Sequence[str]) -> None:
+        died = self._try(lane, self._mutants[index], tests)
+        with self._news:
+            self._busy.discard(index)
+            self._tried[index].update(tests)
+            if self._fates[index] != "killed":
+                self._fates[index] = {True: "killed", False: "survived", None: "untried"}[died]
+            self._news.notify_all()
+
+    def _job(self) -> tuple[int, list[str]] | None:
+        """The next fault, with tests that have not been tried on it."""
+        for index, mutant in enumerate(self._mutants):
+            if self._fates[index] != "killed" and index not in self._busy:
+                tests = [name for name in self._tests_for(mutant) if name not in self._tried[index]]
+                if tests:
+                    return index, tests
+        return None
+
+    def _tests_for(self, mutant: Planted) -> list[str]:
+        """The tests that run that line, the likeliest first; for one that runs at loading, those that use the file."""
+        path, line, good = mutant["path"], mutant["line"], self._seen.good
+        if mutant["loaded"] or line in self._seen.loaded.get(path, ()):
+            found = [name for name in good if path in self._seen.reached[name]] or good
+        else:
+            found = [name for name in good if line in self._seen.reached[name].get(path, ())]
+        new = tuple(f"{path}::" for path in self._wish["test_files"])
+        return sorted(found, key=lambda name: (not name.startswith(new), self._seen.durations[name]))
+
+    def _try(self, lane: Lane, mutant: Planted, tests: Sequence[str]) -> bool | None:
+        """Whether these tests tell the code with the fault from the code without; None: the time is up."""
+        path = lane.root / mutant["path"]
+        source = path.read_bytes()
+        limit = 3 * sum(self._seen.durations[name] for name in tests) + 2 * self._overhead + 1
+        left = self._left()
+        path.write_bytes(source[: mutant["start"]] + mutant["text"].encode() + source[mutant["end"] :])
+        try:
+            ran = self._run(lane, tests, min(limit, left), "-x")
+        finally:
+            path.write_bytes(source)
+        if not ran.ended:
+            return True if limit < left else None
+        return not (ran.passed and set(tests) <= set(ran.good))
+
+    def _run(self, lane: Lane, tests: Sequence[str], seconds: float, *more: str) -> Ran:
+        if not tests:
+            return Ran(ended=True)
+        files = dict.fromkeys(name.partition("::")[0] for name in tests)
+        arguments = [*self._wish["pytest"], "--tb=no", *more, *files]
+        return lane.run(arguments, seconds, wanted=tests)
+
+    def _left(self) -> float:
+        return self._until - time.monotonic()
