@@ -66,9 +66,10 @@ class GateRules(_Section):
 
 
 class SandboxRules(_Section):
-    """Whether anything less than an engine will do."""
+    """Whether anything less than an engine will do, and which of its runtimes (as gVisor's `runsc`) is to be used."""
 
     require_docker: bool
+    runtime: str
 
 
 class AuthorRules(_Section):

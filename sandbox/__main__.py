@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from sandbox.choose import Choice, open_sandbox
-from sandbox.probe import Standing, Tried, probe, standings
+from sandbox.probe import Standing, Tried, disagreements, probe, standings
 from sandbox.types import Sandbox, SandboxUnavailable
 
 LESS = 3
@@ -28,6 +28,7 @@ def main() -> int:
     reader.add_argument(
         "--backend", choices=get_args(Choice), default=_wished(), help="(what THESEUS_SANDBOX says)"
     )
+    reader.add_argument("--runtime", default="", help="container runtime, by name (the engine's usual one)")
     reader.add_argument("--root", type=Path, default=Path.cwd(), help="the repository (here)")
     reader.add_argument("--home", type=Path, default=_home(), help="where caches and locks are")
     reader.add_argument("--brief", action="store_true", help="nothing but the name")
@@ -57,6 +58,7 @@ async def _tell(asked: argparse.Namespace) -> int:
         root=asked.root.resolve(),
         home=asked.home.expanduser().resolve(),
         owner=f"look-{os.getpid()}",
+        runtime=asked.runtime,
         tell=lambda sentence: print(sentence, file=sys.stderr),
     )
     try:
@@ -65,7 +67,7 @@ async def _tell(asked: argparse.Namespace) -> int:
         if asked.what == "probe":
             tried = await probe(sandbox)
             print(_json(sandbox, tried) if asked.json else "\n".join([*lines, *table(sandbox, tried)]))
-            return LESS if disagreements(sandbox, tried) else 0
+            return LESS if disagreements(sandbox.info, tried) else 0
         if not asked.brief:
             lines.append(f"image: {sandbox.info.image}")
             lines += [
@@ -79,19 +81,6 @@ async def _tell(asked: argparse.Namespace) -> int:
         await sandbox.close()
 
 
-def disagreements(sandbox: Sandbox, tried: tuple[Tried, ...]) -> list[str]:
-    """Shields of which the sandbox says one thing and the probe found another."""
-    found = standings(tried)
-    return [
-        one.name
-        for one in sandbox.info.protections
-        for shield, (standing, _) in found.items()
-        if shield == one.name
-        and standing is not Standing.NOT_HERE
-        and (standing is Standing.HELD) != one.held
-    ]
-
-
 def table(sandbox: Sandbox, tried: tuple[Tried, ...]) -> list[str]:
     """A line for each shield, and which of them the sandbox has wrong."""
     wide = max(len(standing) for standing in Standing)
@@ -99,7 +88,7 @@ def table(sandbox: Sandbox, tried: tuple[Tried, ...]) -> list[str]:
         f"{standing:<{wide}}  {shield}" + (f" ({detail})" if detail else "")
         for shield, (standing, detail) in standings(tried).items()
     ]
-    return lines + [f"the sandbox says otherwise of: {name}" for name in disagreements(sandbox, tried)]
+    return lines + [f"the sandbox says otherwise of: {name}" for name in disagreements(sandbox.info, tried)]
 
 
 def _json(sandbox: Sandbox, tried: tuple[Tried, ...]) -> str:
@@ -121,7 +110,7 @@ def _json(sandbox: Sandbox, tried: tuple[Tried, ...]) -> str:
             }
             for one in tried
         ],
-        "disagreements": disagreements(sandbox, tried),
+        "disagreements": disagreements(sandbox.info, tried),
     }
     return json.dumps(said, indent=1)
 

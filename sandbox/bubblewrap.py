@@ -23,10 +23,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from sandbox import enclosure, profile, seccomp, typecache
+from sandbox import enclosure, seccomp, typecache
 from sandbox.ahead import Ahead, Feed, at_once
 from sandbox.memory import tree_memory
-from sandbox.profile import Capture
+from sandbox.profile import MEBI, PROFILE, Capture, Shield, crash_handler, reduced, stated
 from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
 
 READ_BYTES = 256 * 1024
@@ -37,8 +37,6 @@ IDLE_LOOK_SECONDS = 1.0
 END_LOOK_SECONDS = 0.005
 END_SECONDS = 10.0
 """A killed sandbox that is not gone by then is reported."""
-FIRST_USER, USERS = 64000, 1000
-"""User ids that Debian leaves unallocated; each run takes one, so that runs do not share a count of processes."""
 _CACHE_LIMITS = Limits(
     seconds=300, memory_mb=3072, scratch_mb=1024, file_mb=256, output_bytes=512 * 1024 * 1024
 )
@@ -53,11 +51,12 @@ class BubblewrapSandbox:
         self._as_root = os.geteuid() == 0
         with _system_calls() as program:
             filtered = program is not None
+        protections = _protections(filtered=filtered, as_root=self._as_root)
         self._info = SandboxInfo(
             backend="bubblewrap",
             image=image,
-            reduced=True,
-            protections=_protections(filtered=filtered),
+            reduced=reduced(protections),
+            protections=protections,
         )
 
     @property
@@ -73,7 +72,7 @@ class BubblewrapSandbox:
     @property
     def type_cache(self) -> str:
         """Path, inside, of the read-only mypy cache for third-party packages; empty if there is none."""
-        return profile.TYPE_CACHE if self._type_cache else ""
+        return PROFILE.type_cache if self._type_cache else ""
 
     async def run(self, command: Command) -> Outcome:
         """Run a command in a sandbox made for it alone, and take the sandbox away.
@@ -88,7 +87,7 @@ class BubblewrapSandbox:
         return Ahead(self._alone, command, wait_seconds)
 
     async def _alone(self, command: Command, feed: Feed) -> Outcome:
-        user = FIRST_USER + secrets.randbelow(USERS) if self._as_root else None
+        user = secrets.choice(PROFILE.users) if self._as_root else None
         bounds = enclosure.bounds(command.limits, seconds=feed.longest, user=user)
         inside = [*bounds, *command.argv]
         wall = enclosure.walls(command.limits, as_root=self._as_root, type_cache=self._type_cache)
@@ -182,7 +181,7 @@ async def _converse(process: Process, command: Command, feed: Feed, status: int)
     why: Literal["time", "memory", "flood"] | None = None
     feeding = asyncio.create_task(_feed(process, feed))
     finishing = asyncio.create_task(_finish(process, capture))
-    watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * enclosure.MEBI, feed))
+    watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * MEBI, feed))
     tasks = {feeding, finishing, watching}
     try:
         async with feed.timed():
@@ -313,17 +312,22 @@ def _fingerprint() -> str:
     return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
-def _protections(*, filtered: bool) -> tuple[Protection, ...]:
-    list_ = "" if filtered else "libseccomp is not installed (on Debian: apt-get install libseccomp2)"
-    looked = f"each process by the kernel, the whole run by looking every {LOOK_SECONDS} s"
-    return (
-        Protection(name="no network", held=True),
-        Protection(name="no capabilities, no new privileges", held=True),
-        Protection(name="read-only but for a private /tmp", held=True, detail="size bounded; not noexec"),
-        Protection(name="system calls on an allow-list", held=filtered, detail=list_),
-        Protection(name="memory of the whole run", held=False, detail=looked),
-        Protection(name="no swap", held=False),
-        Protection(name="number of processes", held=True),
-        Protection(name="processors", held=False),
-        Protection(name="out-of-memory kills are seen", held=False, detail="only those of the whole run"),
-    )
+def _protections(*, filtered: bool, as_root: bool) -> tuple[Protection, ...]:
+    looked = f"each process by the kernel, the whole run by looking every {LOOK_SECONDS} s, without its files"
+    missing = {
+        Shield.MEMORY: looked,
+        Shield.SWAP: "there is no control group",
+        Shield.PROCESSORS: "there is no control group",
+        Shield.FILES: "bubblewrap has no option for it",
+        Shield.EXECUTE: "bubblewrap has no option for it",
+        Shield.OOM: "only those of the whole run",
+        Shield.PATHS: "the list of mounts names those of what is seen inside",
+    }
+    if not filtered:
+        missing[Shield.CALLS] = "libseccomp is not installed (on Debian: apt-get install libseccomp2)"
+        missing[Shield.NETWORK] = "sockets to a hypervisor need no network; install libseccomp"
+    if as_root:
+        missing[Shield.NAMESPACE] = "started by root, a run gets a user id of its own instead"
+    if handler := crash_handler():
+        missing[Shield.CRASH] = f"the kernel hands crashes to {handler}"
+    return stated(missing, {})

@@ -14,7 +14,14 @@ NEITHER = (
 
 
 async def open_sandbox(
-    choice: Choice, *, root: Path, home: Path, owner: str, tell: Progress, require_docker: bool = False
+    choice: Choice,
+    *,
+    root: Path,
+    home: Path,
+    owner: str,
+    tell: Progress,
+    require_docker: bool = False,
+    runtime: str = "",
 ) -> Sandbox:
     """Open the sandbox that is asked for; the first time this builds an image or a cache of types.
 
@@ -26,10 +33,13 @@ async def open_sandbox(
             owner has left are removed, so two processes that live side by side need two words.
         tell: Told what takes long, and of a fall-back.
         require_docker: Take nothing less than Docker, whatever the choice.
+        runtime: The engine's container runtime, by name (`runsc` for gVisor), as the rules have it; empty for its
+            usual one. Who names one takes nothing less.
 
     Raises:
         SandboxUnavailable: There is none; its sentence says what to do.
     """
+    require_docker = require_docker or bool(runtime)
     if require_docker and choice == "bubblewrap":
         raise SandboxUnavailable(
             "the rules demand Docker, and THESEUS_SANDBOX asks for bubblewrap; set it to docker or auto"
@@ -37,7 +47,7 @@ async def open_sandbox(
     if choice == "bubblewrap":
         return await _bubblewrap(root, home, tell)
     try:
-        return await _docker(root, home, owner, tell)
+        return await _docker(root, home, owner, tell, runtime)
     except SandboxUnavailable as no_docker:
         if choice == "docker" or require_docker:
             raise
@@ -49,11 +59,11 @@ async def open_sandbox(
         return sandbox
 
 
-async def _docker(root: Path, home: Path, owner: str, tell: Progress) -> Sandbox:
+async def _docker(root: Path, home: Path, owner: str, tell: Progress, runtime: str) -> Sandbox:
     # Imported here: the SDK costs a tenth of a second, which those without an engine need not pay.
     from sandbox.docker import open_docker
 
-    return await open_docker(root=root, home=home, owner=owner, tell=tell)
+    return await open_docker(root=root, home=home, owner=owner, tell=tell, runtime=runtime)
 
 
 async def _bubblewrap(root: Path, home: Path, tell: Progress) -> Sandbox:

@@ -19,15 +19,16 @@ from typing import Any, ParamSpec, TypeVar
 
 import docker.errors
 
-from sandbox import image, profile, seccomp
+from sandbox import image, seccomp
 from sandbox.ahead import Ahead, Feed, at_once
 from sandbox.engine import CALL_SECONDS, EngineLost, asked, connect, converse
-from sandbox.profile import Capture
+from sandbox.profile import MEBI, PROFILE, Capture, Shield, crash_handler, reduced, stated
 from sandbox.types import Command, Limits, Outcome, Progress, Protection, SandboxInfo, SandboxUnavailable
 
 BUILD_SECONDS = 900.0
+TRIAL_SECONDS = 20.0
+"""A runtime that has not run `true` by then hangs: some do, where the machine lacks what they build on."""
 PYTHON = "/opt/theseus/venv/bin/python"
-MEBI = 1024 * 1024
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -35,8 +36,8 @@ _T = TypeVar("_T")
 
 def host_config(limits: Limits) -> dict[str, Any]:
     """The one profile, as the engine's API takes it."""
-    scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={limits.scratch_mb}m,nr_inodes={limits.scratch_files}"
-    bounds = {"nofile": profile.OPEN_FILES, "fsize": limits.file_mb * MEBI, "core": 0}
+    size = (f"size={limits.scratch_mb}m", f"nr_inodes={limits.scratch_files}")
+    bounds = {"nofile": PROFILE.open_files, "fsize": limits.file_mb * MEBI, "core": PROFILE.core_bytes}
     return {
         "NetworkMode": "none",
         "IpcMode": "none",
@@ -44,13 +45,16 @@ def host_config(limits: Limits) -> dict[str, Any]:
         "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp.profile_text()}"],
         "ReadonlyRootfs": True,
         # The engine's own /dev/mqueue could be written to; an empty one that cannot takes its place.
-        "Tmpfs": {profile.SCRATCH: scratch, "/dev/mqueue": "ro,noexec,nosuid,nodev,mode=0555,size=4k"},
+        "Tmpfs": {
+            PROFILE.scratch: ",".join((*PROFILE.scratch_options, *size)),
+            "/dev/mqueue": "ro,noexec,nosuid,nodev,mode=0555,size=4k",
+        },
         "PidsLimit": limits.processes,
         "Memory": limits.memory_mb * MEBI,
         "MemorySwap": limits.memory_mb * MEBI,  # the sum of memory and swap: no swap
-        "NanoCpus": profile.CPUS * 10**9,
+        "NanoCpus": PROFILE.cpus * 10**9,
         "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in bounds.items()],
-        "OomScoreAdj": 500,
+        "OomScoreAdj": PROFILE.oom_score,
         "Init": True,
         "LogConfig": {"Type": "none", "Config": {}},
     }
@@ -59,8 +63,9 @@ def host_config(limits: Limits) -> dict[str, Any]:
 class DockerSandbox:
     """Runs each command in a container of its own; made by `open_docker`."""
 
-    def __init__(self, client: Any, *, image_id: str, owner: str) -> None:
+    def __init__(self, client: Any, *, image_id: str, owner: str, runtime: str = "") -> None:
         self._client = client
+        self._runtime = runtime
         self._image = image_id
         self._owner = owner
         # Threads of our own: a hanging engine must not starve what else uses asyncio's.
@@ -81,17 +86,36 @@ class DockerSandbox:
     @property
     def type_cache(self) -> str:
         """Path, inside, of the read-only mypy cache for third-party packages."""
-        return profile.TYPE_CACHE
+        return PROFILE.type_cache
 
     async def start(self) -> None:
-        """Ask the engine what it can hold; every run after this relies on it.
+        """Ask the engine what it can hold, and try a runtime out that is not its usual one.
 
         Raises:
-            SandboxUnavailable: The engine does not answer.
+            SandboxUnavailable: The engine does not answer, or the runtime starts no container.
         """
-        protections = _protections(await self._call(self._client.info))
-        reduced = not all(protection.held for protection in protections)
-        self._info = self._info.model_copy(update={"protections": protections, "reduced": reduced})
+        engine = await self._call(self._client.info)
+        protections = _protections(engine, self._runtime)
+        self._info = self._info.model_copy(
+            update={"protections": protections, "reduced": reduced(protections)}
+        )
+        if self._runtime:
+            await self._try_runtime(sorted(engine.get("Runtimes") or ()))
+
+    async def _try_runtime(self, known: list[str]) -> None:
+        what = f"the rules name the container runtime {self._runtime}, "
+        then = "correct `runtime` below [sandbox] in rules.toml, or leave it empty for the engine's usual one"
+        if self._runtime not in known:
+            raise SandboxUnavailable(f"{what}and the engine knows only {', '.join(known)}; {then}")
+        trial = Command(argv=("true",), limits=Limits(seconds=TRIAL_SECONDS), purpose="trial")
+        try:
+            tried = await self.run(trial)
+        except SandboxUnavailable as error:
+            with contextlib.suppress(SandboxUnavailable):  # what hangs may not even be removed
+                await self.sweep()
+            raise SandboxUnavailable(f"{what}which starts no container here ({error}); {then}") from error
+        if tried.exit_code != 0:
+            raise SandboxUnavailable(f"{what}in which not even `true` comes to its end; {then}")
 
     async def run(self, command: Command) -> Outcome:
         """Run a command in a container made for it alone, and take the container away.
@@ -151,20 +175,20 @@ class DockerSandbox:
         )
 
     def _create(self, name: str, command: Command, longest: float) -> None:
-        limit = math.ceil(longest) + profile.GRACE_SECONDS
+        limit = math.ceil(longest) + PROFILE.grace_seconds
         self._client.create_container(
             self._image,
             # The inner time-out ends a run whose engine or steward is gone.
             command=["timeout", "-s", "KILL", str(limit), *command.argv],
             name=name,
-            hostname=profile.HOSTNAME,
-            user="65534:65534",
-            working_dir=profile.SCRATCH,
-            environment=profile.ENVIRONMENT,
+            hostname=PROFILE.hostname,
+            user=f"{PROFILE.user}:{PROFILE.user}",
+            working_dir=PROFILE.scratch,
+            environment=dict(PROFILE.environment),
             labels=self._labels | {"theseus.purpose": command.purpose},
             stdin_open=True,
             network_disabled=True,
-            host_config=host_config(command.limits),
+            host_config=host_config(command.limits) | ({"Runtime": self._runtime} if self._runtime else {}),
         )
 
     def _attach(self, name: str, opened: contextlib.ExitStack) -> socket.socket:
@@ -220,19 +244,21 @@ class DockerSandbox:
             raise
 
 
-async def open_docker(*, root: Path, home: Path, owner: str, tell: Progress) -> DockerSandbox:
+async def open_docker(
+    *, root: Path, home: Path, owner: str, tell: Progress, runtime: str = ""
+) -> DockerSandbox:
     """Connect to the engine, build the image if there is none yet, and clean up what a crash left.
 
     Raises:
-        SandboxUnavailable: No engine answers, or the image cannot be had.
+        SandboxUnavailable: No engine answers, the image cannot be had, or the runtime does not work.
     """
     client = await asyncio.to_thread(connect)
     with contextlib.closing(await asyncio.to_thread(connect, BUILD_SECONDS)) as builder:
         ident = await asyncio.to_thread(asked, image.ensure_image, builder, root=root, home=home, tell=tell)
-    sandbox = DockerSandbox(client, image_id=ident, owner=owner)
+    sandbox = DockerSandbox(client, image_id=ident, owner=owner, runtime=runtime)
     try:
-        await sandbox.start()
         await sandbox.sweep()
+        await sandbox.start()
     except BaseException:
         await sandbox.close()
         raise
@@ -252,18 +278,35 @@ async def sweep_engine(owner: str) -> int:
         await sandbox.close()
 
 
-def _protections(engine: dict[str, Any]) -> tuple[Protection, ...]:
+def _protections(engine: dict[str, Any], runtime: str) -> tuple[Protection, ...]:
+    """What this engine can hold, by its own word."""
     options = " ".join(engine.get("SecurityOptions") or ())
-    return (
-        Protection(name="no network", held=True),
-        Protection(name="no capabilities, no new privileges", held=True, detail="user 65534"),
-        Protection(
-            name="read-only but for a private /tmp", held=True, detail="noexec, size and files bounded"
-        ),
-        Protection(name="system calls on an allow-list", held="name=seccomp" in options),
-        Protection(name="memory of the whole run", held=bool(engine.get("MemoryLimit"))),
-        Protection(name="no swap", held=bool(engine.get("SwapLimit"))),
-        Protection(name="number of processes", held=bool(engine.get("PidsLimit"))),
-        Protection(name="processors", held=bool(engine.get("CpuCfsQuota")), detail=f"{profile.CPUS}"),
-        Protection(name="out-of-memory kills are seen", held=bool(engine.get("MemoryLimit"))),
-    )
+    needs = {
+        Shield.CALLS: "name=seccomp" in options,
+        Shield.NETWORK: "name=seccomp"
+        in options,  # sockets that know no namespaces are kept out by the list alone
+        Shield.MEMORY: bool(engine.get("MemoryLimit")),
+        Shield.OOM: bool(engine.get("MemoryLimit")),
+        Shield.SWAP: bool(engine.get("SwapLimit")),
+        Shield.PROCESSES: bool(engine.get("PidsLimit")),
+        Shield.PROCESSORS: bool(engine.get("CpuCfsQuota")),
+    }
+    missing = {
+        shield: "the engine cannot, as it says of itself" for shield, held in needs.items() if not held
+    }
+    if runtime not in ("", engine.get("DefaultRuntime")):
+        look = f"python -m sandbox probe --runtime {runtime}"
+        missing[Shield.CALLS] = (
+            f"the runtime {runtime} answers them in its own way; see what it holds with: {look}"
+        )
+    if "name=userns" not in options:
+        missing[Shield.NAMESPACE] = "start the engine with --userns-remap=default"
+    if handler := crash_handler():
+        missing[Shield.CRASH] = f"the kernel hands crashes to {handler}"
+    missing[Shield.PATHS] = "the list of mounts names the engine's own"
+    details = {
+        Shield.RIGHTS: f"user {PROFILE.user}",
+        Shield.PROCESSORS: str(PROFILE.cpus),
+        Shield.CALLS: f"runtime {runtime}" if runtime else "",
+    }
+    return stated(missing, details)

@@ -6,10 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from sandbox import profile
+from sandbox.profile import MEBI, PROFILE
 from sandbox.types import Limits, SandboxUnavailable
 
-MEBI = 1024 * 1024
 ADDRESS_FACTOR = 4
 """Address space costs nothing, and allocators reserve it freely; data is what is bounded tightly."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -42,12 +41,20 @@ def walls(limits: Limits, *, as_root: bool, type_cache: Path | None) -> list[str
         # Only until setpriv, the first program inside, has laid them down.
         options += [word for right in _SETUP_RIGHTS for word in ("--cap-add", right)]
     else:
-        options += ["--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
-    options += ["--die-with-parent", "--new-session", "--hostname", profile.HOSTNAME, "--clearenv"]
+        options += [
+            "--unshare-user",
+            "--uid",
+            str(PROFILE.user),
+            "--gid",
+            str(PROFILE.user),
+            "--cap-drop",
+            "ALL",
+        ]
+    options += ["--die-with-parent", "--new-session", "--hostname", PROFILE.hostname, "--clearenv"]
     search = f"{Path(sys.prefix) / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-    for name, value in {**profile.ENVIRONMENT, "PATH": search}.items():
+    for name, value in {**PROFILE.environment, "PATH": search}.items():
         options += ["--setenv", name, value]
-    options += ["--perms", "1777", "--size", str(limits.scratch_mb * MEBI), "--tmpfs", profile.SCRATCH]
+    options += ["--perms", "1777", "--size", str(limits.scratch_mb * MEBI), "--tmpfs", PROFILE.scratch]
     options += ["--proc", "/proc", *_folder("/dev"), *_folder("/etc")]
     for device in _DEVICES:
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
@@ -56,12 +63,12 @@ def walls(limits: Limits, *, as_root: bool, type_cache: Path | None) -> list[str
     options += _system() + _interpreter()
     if type_cache is not None:
         options += [
-            *_folder(str(Path(profile.TYPE_CACHE).parent)),
+            *_folder(str(Path(PROFILE.type_cache).parent)),
             "--ro-bind",
             str(type_cache),
-            profile.TYPE_CACHE,
+            PROFILE.type_cache,
         ]
-    return [*options, "--chdir", profile.SCRATCH, "--remount-ro", "/"]
+    return [*options, "--chdir", PROFILE.scratch, "--remount-ro", "/"]
 
 
 def _folder(path: str) -> list[str]:
@@ -71,7 +78,7 @@ def _folder(path: str) -> list[str]:
         word
         for level in reversed(levels[:-1])
         for word in ("--perms", "0755", "--dir", level)
-        if level != profile.SCRATCH
+        if level != PROFILE.scratch
     ]
 
 
@@ -108,7 +115,7 @@ def _interpreter() -> list[str]:
 
 def bounds(limits: Limits, *, seconds: float, user: int | None) -> list[str]:
     """The programs that come before the command inside: become nobody, then bound what each process may use."""
-    longest = math.ceil(seconds) + profile.GRACE_SECONDS
+    longest = math.ceil(seconds) + PROFILE.grace_seconds
     become: list[str] = []
     if user is not None:
         become = [tool("setpriv", "util-linux"), f"--reuid={user}", f"--regid={user}", "--clear-groups"]
@@ -120,9 +127,9 @@ def bounds(limits: Limits, *, seconds: float, user: int | None) -> list[str]:
         f"--data={limits.memory_mb * MEBI}",
         f"--as={limits.memory_mb * MEBI * ADDRESS_FACTOR}",
         f"--fsize={limits.file_mb * MEBI}",
-        f"--nofile={profile.OPEN_FILES}",
-        "--core=0",
-        f"--cpu={longest * profile.CPUS}",
+        f"--nofile={PROFILE.open_files}",
+        f"--core={PROFILE.core_bytes}",
+        f"--cpu={longest * PROFILE.cpus}",
         tool("timeout", "coreutils"),
         "-s",
         "KILL",

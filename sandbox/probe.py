@@ -17,7 +17,7 @@ from pathlib import Path
 from sandbox.hostile import attempt
 from sandbox.hostile.attempt import Facts
 from sandbox.profile import PROFILE, Shield
-from sandbox.types import Command, Limits, Outcome, Sandbox
+from sandbox.types import Command, Limits, Outcome, Sandbox, SandboxInfo
 
 ADDRESSES = (
     ("1.1.1.1", 80),
@@ -226,6 +226,16 @@ def standings(tried: Iterable[Tried]) -> dict[Shield, tuple[Standing, str]]:
         else:
             found[shield] = (Standing.NOT_HERE, "; ".join(one.detail for one in mine if one.detail))
     return found
+
+
+def disagreements(info: SandboxInfo, tried: Iterable[Tried]) -> tuple[str, ...]:
+    """Shields of which a sandbox says one thing and the probe found another, or which it does not speak of at all."""
+    said = {one.name: one.held for one in info.protections}
+    return tuple(
+        shield
+        for shield, (standing, _) in standings(tried).items()
+        if standing is not Standing.NOT_HERE and said.get(shield) is not (standing is Standing.HELD)
+    )
 
 
 def _read(word: str) -> tuple[Standing, str]:

@@ -66,9 +66,6 @@ class SandboxProfile:
 
 
 PROFILE = SandboxProfile()
-SCRATCH, TYPE_CACHE, HOSTNAME = PROFILE.scratch, PROFILE.type_cache, PROFILE.hostname
-CPUS, OPEN_FILES, GRACE_SECONDS = PROFILE.cpus, PROFILE.open_files, PROFILE.grace_seconds
-ENVIRONMENT = dict(PROFILE.environment)
 
 
 class Shield(StrEnum):

@@ -1,8 +1,9 @@
 """The list of system calls that run inside, from `seccomp.json`, for Docker as text and for bubblewrap as BPF.
 
-The list was made from what ruff, mypy and pytest call. What is not on it fails with EPERM: among others
-ptrace, io_uring, bpf, unshare, mount, keyctl, userfaultfd, memfd_create, pidfd_open, and every socket
-but Unix, IPv4 and IPv6 ones (which find no network inside).
+The list was made from what ruff, mypy, pytest and the judge were seen to call, under strace, and says of each
+group why it stands there. What is not on it fails with EPERM: among others ptrace, io_uring, bpf, unshare,
+mount, keyctl, userfaultfd, memfd_create, pidfd_open, and every socket but Unix ones and those of TCP and UDP
+(which find no network inside).
 """
 
 import errno
@@ -12,7 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-SOURCE = Path(__file__).with_name("seccomp.json")
+from sandbox.profile import PROFILE
+
+SOURCE = Path(__file__).with_name(PROFILE.system_calls)
 
 
 def profile_text() -> str:

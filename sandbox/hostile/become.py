@@ -59,13 +59,13 @@ def main(_: Facts) -> Said:
     is_ = dict(
         line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line
     )
-    rights = {name: is_[name].strip() for name in RIGHTS if int(is_[name], 16)}
+    rights = {name: is_[name].strip() for name in RIGHTS if int(is_.get(name, "0"), 16)}
     identity = Path("/proc/self/uid_map").read_text().split()
     ids = {*is_["Uid"].split(), *is_["Gid"].split(), *is_["Groups"].split()}
     return {
         "rights": f"{THROUGH}: {rights}" if rights else f"{HELD}: none",
         "user namespace": f"{THROUGH if identity == WHOLE else HELD}: {' '.join(identity)}",
-        "no new privileges": HELD if is_["NoNewPrivs"].strip() == "1" else THROUGH,
+        "no new privileges": HELD if is_.get("NoNewPrivs", "").strip() == "1" else THROUGH,
         "root, or in its groups": f"{THROUGH}: {sorted(ids)}"
         if "0" in ids
         else f"{HELD}: {is_['Uid'].split()[0]}",

@@ -33,7 +33,8 @@ def _processors(facts: Facts) -> str:
 
 
 def _swap(facts: Facts) -> str:
-    if len(Path("/proc/swaps").read_text().splitlines()) <= 1:
+    swaps = Path("/proc/swaps")
+    if not swaps.exists() or len(swaps.read_text().splitlines()) <= 1:
         return f"{ABSENT}: this machine has no swap"
     extra = _read("memory.swap.max")
     both = _read("memory/memory.memsw.limit_in_bytes")

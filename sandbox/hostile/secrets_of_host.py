@@ -30,7 +30,7 @@ KEYS = (
     "/run/docker.sock",
     "/var/lib/docker",
 )
-HOMES = ("/root", "/home", "/run", "/srv", "/mnt", "/media", "/opt", "/var/lib", "/var/log")
+HOMES = ("/root", "/home", "/run", "/srv", "/mnt", "/media", "/opt", "/var/log")
 KERNEL = (
     "/proc/kcore",
     "/proc/kmsg",
@@ -89,9 +89,7 @@ def _read(path: str) -> str:
 
 def _homes() -> str:
     """Files below folders that hold none of a bare system's, but for the interpreter, which may stand there."""
-    own = tuple(
-        {sys.prefix, sys.base_prefix, "/opt/theseus", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/pam"}
-    )
+    own = tuple({sys.prefix, sys.base_prefix, "/opt/theseus"})
     found: dict[str, str] = {}
     for home in HOMES:
         for folder, below, names in os.walk(home):

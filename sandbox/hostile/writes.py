@@ -55,7 +55,7 @@ def main(facts: Facts) -> Said:
     """Each kind of place in turn."""
     return {
         "folders": _folders(facts.scratch),
-        "folders outside": first({path: attempt(_make(path)) for path in facts.folders}),
+        "folders outside": first({path: attempt(_make(path, "stranger")) for path in facts.folders}),
         "files outside": first({path: attempt(_append(path)) for path in facts.files}),
         "through a link": first({path: _by_link(path, number) for number, path in enumerate(facts.files)}),
         "settings of the kernel": first({path: attempt(_append(path)) for path in KERNEL}),
@@ -82,9 +82,9 @@ def _folders(scratch: str) -> str:
     return f"{first(outcomes)} in {len(places)} folders"
 
 
-def _make(folder: str) -> Callable[[], object]:
+def _make(folder: str, name: str = "planted") -> Callable[[], object]:
     def make() -> None:
-        os.close(os.open(Path(folder) / "planted", os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o666))
+        os.close(os.open(Path(folder) / name, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o666))
 
     return make
 
