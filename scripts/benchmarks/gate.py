@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate_ways import Said, naive, tuned
+from gate_ways import ahead, late, naive, tuned
 
 from policies.load import Rules, load_rules
 from sandbox.choose import open_sandbox
@@ -27,12 +27,9 @@ from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit.gate import Gate
 from selfedit.home import home_for, make_home
 from selfedit.repo import Repo
-from selfedit.types import GateReport
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTLE_SECONDS = 5.0
-"""A draft by a model takes longer than that; until then what stands ready has come to rest."""
 FEATURE = "bot/live/help/feature.py"
 SET_UP = "    registry.command("
 FAULTS = {
@@ -129,7 +126,7 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
         """A gate that remembers no verdict."""
         return Gate(subject.repo, opened, subject.rules, caches)
 
-    first = await _late(new(), subject.base, subject.heads["honest"])
+    first = await late(new(), subject.base, subject.heads["honest"])
     print(
         f"\n{subject.name}; the first run, with nothing kept of it yet: {first.seconds:.1f} s, {first.verdict}"
     )
@@ -145,9 +142,9 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
             head = subject.heads[name]
             turns = [
                 (
-                    await _ahead(new(), subject.base, head),
-                    await _late(new(), subject.base, head),
-                    await _ahead(new(), subject.base, head, quick=True),
+                    await ahead(new(), subject.base, head),
+                    await late(new(), subject.base, head),
+                    await ahead(new(), subject.base, head, quick=True),
                     await asyncio.to_thread(naive, subject.repo, subject.rules, image, subject.base, head),
                     await patient.judge(head),
                 )
@@ -191,26 +188,6 @@ def _theseus(root: Path, folder: Path) -> Subject:
         changed = text.replace(old, new, 1)
         heads[name] = repo.commit(repo.write_tree(base, {FEATURE: changed.encode()}), [base], name)
     return Subject("this repository", repo, rules, base, heads)
-
-
-async def _ahead(gate: Gate, base: str, head: str, *, quick: bool = False) -> Said:
-    """The verdict as it is asked for while a change is drafted: never-used sandboxes stand ready."""
-    gate.prepare(base)
-    await gate.ready()
-    await asyncio.sleep(SETTLE_SECONDS)
-    report = await gate.judge(base, head, quick=quick)
-    await gate.release()
-    return _said(report)
-
-
-async def _late(gate: Gate, base: str, head: str) -> Said:
-    """The verdict when nothing was started before."""
-    return _said(await gate.judge(base, head))
-
-
-def _said(report: GateReport) -> Said:
-    wrong = [check.name for check in report.checks if not check.passed]
-    return Said(report.verdict if not wrong else f"{report.verdict} ({', '.join(wrong)})", report.seconds)
 
 
 if __name__ == "__main__":

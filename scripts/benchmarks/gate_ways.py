@@ -1,4 +1,4 @@
-"""Other ways to judge a head: one `docker run` for each tool, and what a patient user would tune that into."""
+"""Ways to judge a head: by the gate, by one `docker run` for each tool, and by what a patient user tunes that into."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 from policies.load import Rules
 from selfedit.assemble import assemble
+from selfedit.gate import Gate
 from selfedit.judging import difference, pack
 from selfedit.repo import Repo
+from selfedit.types import GateReport
 
 SETTINGS = ("-e", "GIT_PYTHON_REFRESH=quiet", "-e", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1")
+
+
+SETTLE_SECONDS = 5.0
+"""A draft by a model takes longer than that; until then what stands ready has come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,26 @@ class Said:
 
     verdict: str
     seconds: float
+
+
+async def ahead(gate: Gate, base: str, head: str, *, quick: bool = False) -> Said:
+    """The verdict as it is asked for while a change is drafted: never-used sandboxes stand ready."""
+    gate.prepare(base)
+    await gate.ready()
+    await asyncio.sleep(SETTLE_SECONDS)
+    report = await gate.judge(base, head, quick=quick)
+    await gate.release()
+    return _read(report)
+
+
+async def late(gate: Gate, base: str, head: str) -> Said:
+    """The verdict when nothing was started before."""
+    return _read(await gate.judge(base, head))
+
+
+def _read(report: GateReport) -> Said:
+    wrong = [check.name for check in report.checks if not check.passed]
+    return Said(report.verdict if not wrong else f"{report.verdict} ({', '.join(wrong)})", report.seconds)
 
 
 def tools(rules: Rules, *, cached: bool) -> dict[str, str]:

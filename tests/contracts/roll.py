@@ -26,8 +26,10 @@ def contract_chance_reaches_every_side(call: Call, draw: Draw) -> None:
     assert side in numbers(call("turn", f"/roll 1d{sides}", chance=[(side - 0.5) / sides]))
 
 
-def contract_the_total_is_within_bounds(call: Call, draw: Draw) -> None:
-    """Whatever chance says, a total is shown that the dice can make."""
+def contract_each_die_has_a_chance_of_its_own(call: Call, draw: Draw) -> None:
+    """The total is what chance says die by die; a little of it may have been used for something else before."""
     count, sides = draw.integer(2, 20), draw.integer(2, 100)
-    answer = call("turn", f"/roll {count}d{sides}", chance=draw.chances(count + 3))
-    assert any(count <= number <= count * sides for number in numbers(answer))
+    chance = draw.chances(count + 3)
+    shown = numbers(call("turn", f"/roll {count}d{sides}", chance=chance))
+    sides_up = [int(each * sides) + 1 for each in chance]
+    assert any(sum(sides_up[first : first + count]) in shown for first in range(4))

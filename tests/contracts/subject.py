@@ -1,6 +1,7 @@
 """What the process with the code under test offers to contracts by a short name. The kernel's part is imported here."""
 
 import itertools
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 sys.argv[:] = [str(ROOT / "bot" / "__main__.py")]
 NOW = time.time()
 """One moment for all turns, so that the same question can have the same answer."""
+WHO, WHERE = f"discord:{secrets.randbits(60)}", str(secrets.randbits(60))
+"""Nobody that live code could know."""
 _loaded: list[Generation] = []
 
 
@@ -77,8 +80,8 @@ async def _said(
     brain = Model(missing, model or [])
     asked = Turn(
         text=text,
-        author="console:ann",
-        conversation="here",
+        author=WHO,
+        conversation=WHERE,
         commands=generation.infos,
         brain=None if missing is None and model is None else brain,
         prompts=dict(generation.prompts),
