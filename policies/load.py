@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -63,6 +63,14 @@ class GateRules(_Section):
     wait_seconds: float
     memory_mb: int
     processes: int
+
+
+class ChangeTestRules(_Section):
+    """How the tests of a change are tried: seconds, faults planted at most, and how much untested code weighs."""
+
+    seconds: float
+    mutants: int
+    untested: Literal["note", "review", "refuse"]
 
 
 class SandboxRules(_Section):
@@ -127,6 +135,7 @@ class Rules(_Section):
     change: ChangeRules
     imports: ImportRules
     gate: GateRules
+    change_tests: ChangeTestRules
     sandbox: SandboxRules
     author: AuthorRules
     approval: ApprovalRules

@@ -8,6 +8,7 @@ from policies.load import Rules
 from sandbox.types import Sandbox
 from selfedit.assemble import Assembly, assemble
 from selfedit.cache import Cache
+from selfedit.checks.change import ChangeCheck
 from selfedit.checks.code import CodeChecks
 from selfedit.checks.contracts import ContractCheck
 from selfedit.checks.readiness import Case, Readiness
@@ -17,7 +18,7 @@ from selfedit.repo import Repo
 from selfedit.types import Check
 
 
-class _Checks(Protocol):
+class _Part(Protocol):
     async def prepare(self, base: str, assembly: Assembly) -> None:
         """Get ready for heads on a base."""
 
@@ -32,14 +33,18 @@ class Checks:
         self.sandbox = sandbox
         self._repo = repo
         self._rules = rules
-        kept = Cache(cache)
+        kept, wanted = Cache(cache), rules.gate.checks
         self._ready = Readiness(sandbox, rules.gate)
-        self._quick: list[_Checks] = [CodeChecks(self._ready, rules.gate, kept)]
-        self._slow: list[_Checks] = []
-        if "tests" in rules.gate.checks:
-            self._quick.append(TestChecks(self._ready, rules, kept))
-            self._slow.append(TrialCheck(self._ready, rules, kept))
-            self._slow.append(ContractCheck(self._ready, rules.gate))
+        tests = TestChecks(self._ready, rules, kept)
+        self._quick: list[_Part] = [CodeChecks(self._ready, rules.gate, kept)]
+        if "tests" in wanted:
+            self._quick.append(tests)
+        slow: dict[str, _Part] = {
+            "trial": TrialCheck(self._ready, rules, kept),
+            "contracts": ContractCheck(self._ready, rules.gate),
+            "change": ChangeCheck(self._ready, rules, tests),
+        }
+        self._slow = [part for name, part in slow.items() if name in wanted]
 
     async def prepare(self, base: str) -> None:
         """Start judges for the next head on a base; those for another base are given up.
@@ -51,13 +56,13 @@ class Checks:
         """
         await self._ready.only(base)
         assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
-        for checks in (*self._quick, *self._slow):
-            await checks.prepare(base, assembly)
+        for part in (*self._quick, *self._slow):
+            await part.prepare(base, assembly)
 
     async def run(self, case: Case) -> tuple[Check, ...]:
         """Run all checks; those that are quick alone, where only these are wanted."""
         chosen = self._quick if case.quick else [*self._quick, *self._slow]
-        tasks = [asyncio.ensure_future(checks.run(case)) for checks in chosen]
+        tasks = [asyncio.ensure_future(part.run(case)) for part in chosen]
         try:
             found = await asyncio.gather(*tasks)
         finally:

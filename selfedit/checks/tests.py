@@ -43,7 +43,7 @@ class TestChecks:
 
     async def prepare(self, base: str, assembly: Assembly) -> None:
         """Get ready for heads on a base."""
-        listed = await self._expected(base, assembly)
+        listed = await self.listed(base, assembly)
         if isinstance(listed, Listed) and not self._ready.has(NAME):
             await self._ready.start(base, assembly, self._opening(assembly, listed.modules))
 
@@ -53,7 +53,7 @@ class TestChecks:
         if case.quick:
             places = tuple(place for place in self._gate.quick_tests if place in places) or places
         order = Order(shares=self._shares(case.assembly, places))
-        listing = asyncio.create_task(self._expected(case.base, case.base_assembly))
+        listing = asyncio.create_task(self.listed(case.base, case.base_assembly))
         try:
             opening = self._opening(case.assembly, ())
             opened = await self._ready.judge(case, opening, order, "running the tests")
@@ -85,8 +85,8 @@ class TestChecks:
             witnesses=[argv] * max(1, self._gate.test_processes),
         )
 
-    async def _expected(self, base: str | None, assembly: Assembly) -> Listed | Finding | None:
-        """The ids of base's tests: collected once for each base, in a sandbox."""
+    async def listed(self, base: str | None, assembly: Assembly) -> Listed | Finding | None:
+        """What base's tests are: collected once for each base, in a sandbox."""
         if base is None:
             return None
         place = f"tests-{self._identity(base)}"

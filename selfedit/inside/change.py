@@ -7,7 +7,6 @@ told as not tried. It prints one line of JSON.
 """
 
 import json
-import shutil
 import sys
 import threading
 import time
@@ -21,6 +20,10 @@ from selfedit.inside.report import hide
 LOOKING = 0.6
 """Share of the time that is left in which has to be seen what tests run; the rest belongs to planted faults."""
 Planted = dict[str, Any]
+_BUSY = 3
+"""On a machine with other work, tests may take so many times as long: a loop is known by the processor's time."""
+_ANY = 0
+"""Stands for whatever line of a file."""
 
 
 def main() -> int:
@@ -50,6 +53,7 @@ class Trying:
         self._complete = False
         self._overhead = 0.0
         self._seen = Ran()
+        self._users: dict[str, dict[int, list[str]]] = {}
         self._before: set[str] = set()
         self._after = Ran()
         self._verdicts: dict[str, str] = {}
@@ -57,14 +61,17 @@ class Trying:
         self._fates = ["untried"] * len(self._mutants)
         self._tried: list[set[str]] = [set() for _ in self._mutants]
         self._busy: set[int] = set()
+        # Read now: later there are faults in head's files.
+        files = {path: head.root / path for path in wish["differs"]}
+        self._differs = {path: file.read_bytes() if file.is_file() else None for path, file in files.items()}
         planted = [*self._mutants, *wish["probes"]]
         self._watched = sorted({*wish["lines"], *(mutant["path"] for mutant in planted)})
 
     def told(self) -> dict[str, Any]:
         """Do everything, and tell of it."""
         with ThreadPoolExecutor(2) as pool:
-            for work in [pool.submit(self._one), pool.submit(self._other)]:
-                work.result()
+            for ended in [pool.submit(self._guarded, work) for work in (self._one, self._other)]:
+                ended.result()
         for index, mutant in enumerate(self._mutants):
             if self._fates[index] == "untried" and self._looked and not self._tests_for(mutant):
                 self._fates[index] = "unreached"
@@ -79,6 +86,15 @@ class Trying:
         }
 
     # What each lane does
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException:
+            with self._news:
+                self._until = self._began  # nobody has to wait for what will not come
+                self._news.notify_all()
+            raise
 
     def _one(self) -> None:
         self._look(self._head, self._wish["likely"] or self._wish["tests"])
@@ -128,7 +144,8 @@ class Trying:
     def _wait(self, ready: Callable[[], bool]) -> bool:
         """Wait for that; whether it came in time."""
         with self._news:
-            return self._news.wait_for(ready, max(0.0, self._left())) and self._left() > 0
+            self._news.wait_for(lambda: self._left() <= 0 or ready(), max(0.0, self._left()))
+            return self._left() > 0
 
     # What the tests run
 
@@ -142,15 +159,21 @@ class Trying:
             self._seen.reached |= ran.reached
             for path, lines in ran.loaded.items():
                 self._seen.loaded[path] = self._seen.loaded.get(path, []) + lines
+            for name, reached in ran.reached.items():
+                for path, lines in reached.items():
+                    users = self._users.setdefault(path, {})
+                    for line in [_ANY, *lines]:
+                        users.setdefault(line, []).append(name)
             self._overhead = max(self._overhead, ran.seconds - sum(ran.durations.values()))
             self._complete = ran.ended and (self._looked or not self._wish["likely"])
             self._looked = self._looked or ran.ended
 
     def _reached(self) -> dict[str, list[int]]:
         """The changed lines that some test runs."""
-        runs = [self._seen.loaded, *self._seen.reached.values()]
         return {
-            path: sorted(set(lines).intersection(line for run in runs for line in run.get(path, ())))
+            path: sorted(
+                set(lines).intersection([*self._seen.loaded.get(path, ()), *self._users.get(path, ())])
+            )
             for path, lines in self._wish["lines"].items()
         }
 
@@ -178,12 +201,12 @@ class Trying:
     def _take_over(self, paths: Iterable[str]) -> None:
         """Let the lane that has main's files have head's."""
         for path in paths:
-            old, new = self._base.root / path, self._head.root / path
-            if new.is_file():
-                old.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(new, old)
+            file, content = self._base.root / path, self._differs[path]
+            if content is None:
+                file.unlink(missing_ok=True)
             else:
-                old.unlink(missing_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
 
     def _judge_new_tests(self) -> None:
         """A new test fails on main, or it finds a planted fault; else it says nothing."""
@@ -237,13 +260,15 @@ class Trying:
 
     def _tests_for(self, mutant: Planted) -> list[str]:
         """The tests that run that line, the likeliest first; for one that runs at loading, those that use the file."""
-        path, line, good = mutant["path"], mutant["line"], self._seen.good
-        if mutant["loaded"] or line in self._seen.loaded.get(path, ()):
-            found = [name for name in good if path in self._seen.reached[name]] or good
+        path, line = mutant["path"], mutant["line"]
+        users, loaded = self._users.get(path, {}), self._seen.loaded.get(path, [])
+        if mutant["loaded"] or line in loaded:
+            found = users.get(_ANY) or (self._seen.collected if loaded else [])
         else:
-            found = [name for name in good if line in self._seen.reached[name].get(path, ())]
+            found = users.get(line, [])
         new = tuple(f"{path}::" for path in self._wish["test_files"])
-        return sorted(found, key=lambda name: (not name.startswith(new), self._seen.durations[name]))
+        good = [name for name in found if self._seen.outcomes.get(name) == "passed"]
+        return sorted(good, key=lambda name: (not name.startswith(new), self._seen.durations[name]))
 
     def _try(self, lane: Lane, mutant: Planted, tests: Sequence[str]) -> bool | None:
         """Whether these tests tell the code with the fault from the code without; None: the time is up."""
@@ -253,19 +278,26 @@ class Trying:
         left = self._left()
         path.write_bytes(source[: mutant["start"]] + mutant["text"].encode() + source[mutant["end"] :])
         try:
-            ran = self._run(lane, tests, min(limit, left), "-x")
+            ran = self._run(lane, tests, min(_BUSY * limit, left), "-x", processor_seconds=limit)
         finally:
             path.write_bytes(source)
         if not ran.ended:
-            return True if limit < left else None
+            return True if _BUSY * limit < left else None
         return not (ran.passed and set(tests) <= set(ran.good))
 
-    def _run(self, lane: Lane, tests: Sequence[str], seconds: float, *more: str) -> Ran:
+    def _run(
+        self,
+        lane: Lane,
+        tests: Sequence[str],
+        seconds: float,
+        *more: str,
+        processor_seconds: float | None = None,
+    ) -> Ran:
         if not tests:
             return Ran(ended=True)
         files = dict.fromkeys(name.partition("::")[0] for name in tests)
         arguments = [*self._wish["pytest"], "--tb=no", *more, *files]
-        return lane.run(arguments, seconds, wanted=tests)
+        return lane.run(arguments, seconds, wanted=tests, processor_seconds=processor_seconds)
 
     def _left(self) -> float:
         return self._until - time.monotonic()

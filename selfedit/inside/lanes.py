@@ -94,6 +94,7 @@ class Lane:
         *,
         wanted: Sequence[str] | None = None,
         watched: Sequence[str] = (),
+        processor_seconds: float | None = None,
     ) -> Ran:
         """Run tests.
 
@@ -102,10 +103,17 @@ class Lane:
             seconds: When they are ended, if they do not end.
             wanted: The only ones to run, in this order; None: all that are found.
             watched: Files whose lines are told.
+            processor_seconds: When they are ended, if they do not end, by how long they have worked.
         """
         if seconds <= 0:
             return Ran()
-        ask = {"arguments": [*arguments], "seconds": seconds, "wanted": wanted, "watched": [*watched]}
+        ask = {
+            "arguments": [*arguments],
+            "seconds": seconds,
+            "processor_seconds": processor_seconds,
+            "wanted": wanted,
+            "watched": [*watched],
+        }
         self._line.write(json.dumps(ask).encode() + b"\n")
         self._line.flush()
         ran = Ran()

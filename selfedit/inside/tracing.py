@@ -7,7 +7,9 @@ Standard library and pytest.
 import ctypes
 import json
 import linecache
+import math
 import os
+import resource
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,7 +28,8 @@ def run(root: str, ask: dict[str, Any], fd: int) -> int:
 
     Args:
         root: The repository's root, which is the current folder.
-        ask: `arguments` for pytest, the tests that are `wanted` in their order (None: all), the files `watched`.
+        ask: `arguments` for pytest, the tests that are `wanted` in their order (None: all), the files `watched`,
+            and how many `processor_seconds` it may take (None: any number).
         fd: Where to tell.
     """
     os.setsid()
@@ -34,6 +37,9 @@ def run(root: str, ask: dict[str, Any], fd: int) -> int:
     ctypes.CDLL(None).prctl(
         dumpable, 1, 0, 0, 0
     )  # what the lane hides is not here, and code may look at itself
+    if ask["processor_seconds"] is not None:
+        most = math.ceil(ask["processor_seconds"])
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)
