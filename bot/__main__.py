@@ -5,11 +5,17 @@ environment that holds none of them; only the descriptor is passed on. So the st
 repository, never has a token or a model key in its environment, its memory or its children's.
 """
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path.append(sys.path.pop(0))  # the working directory comes last: no file in it is a library
+
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from selfedit.start import python
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDED_OVER = (
@@ -41,7 +47,7 @@ def launch(args: Sequence[str]) -> int:
     env, descriptor = hand_over(settings)
     env["THESEUS_SECRETS_FD"] = str(descriptor)
     os.chdir(ROOT)
-    os.execve(sys.executable, [sys.executable, "-m", "selfedit", "steward", *args], env)  # noqa: S606 - no shell is wanted
+    os.execve(sys.executable, python(ROOT, "selfedit", "steward", *args), env)  # noqa: S606 - no shell is wanted
 
 
 def hand_over(settings: Mapping[str, str]) -> tuple[dict[str, str], int]:

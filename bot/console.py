@@ -52,7 +52,7 @@ class Console:
         self._by = by
         self._control = Control(theseus)
         self._inflight = Inflight(home)
-        self._lines = lines or Lines()
+        self._lines = lines or Lines(begun=self._inflight.kept(), keep=self._inflight.keep)
         self._terminal = lines is None and sys.stdin.isatty() and sys.stdout.isatty()
         self._screen: Screen | None = None
         self._session: PromptSession[str] | None = None

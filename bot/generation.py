@@ -13,13 +13,13 @@ import sys
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.control.commands import NAMES
 from bot.control.commands import infos as control_infos
 from bot.feature import CommandInfo, Respond, Turn
 from bot.texts import CODE, GenerationProblem, Texts, fault, forget, verify
-from selfedit.types import LoadPlan
+from selfedit.types import LoadPlan, SourceFile
 
 PROMPTS = "agent/live/prompts/"
 CANARY_SECONDS = 3.0
@@ -39,6 +39,12 @@ class Command:
     respond: Respond
 
 
+class _Modules:
+    """Stands for the modules of a generation: they are forgotten when nothing holds this any more."""
+
+    __slots__ = ("__weakref__",)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Generation:
     """All live code of one commit, ready to answer."""
@@ -51,6 +57,8 @@ class Generation:
     prompts: Mapping[str, str]
     blobs: Mapping[str, str]
     """Git hash by path of each file that was compiled or is used as a prompt."""
+    modules: _Modules
+    """Shared by the generations of commits whose live code is the same."""
 
     @property
     def infos(self) -> tuple[CommandInfo, ...]:
@@ -90,9 +98,13 @@ class Generations:
         """What serves; a request takes this once and ends on it."""
         return self._pair[0]
 
-    def known(self, commit: str) -> Generation | None:
-        """The generation of a commit, if it is one of the two that are held."""
-        return next((held for held in self._pair if held is not None and held.commit == commit), None)
+    def known(self, plan: LoadPlan) -> Generation | None:
+        """The generation of a plan, if one of the two that are held was made of the same files."""
+        blobs = {file.path: file.blob for file in _used(plan)}
+        for held in self._pair:
+            if held is not None and held.blobs == blobs:
+                return held if held.commit == plan.commit else replace(held, commit=plan.commit)
+        return None
 
     def swap(self, new: Generation) -> float:
         """Let another generation serve from now on: one assignment, between two events of the loop.
@@ -101,8 +113,11 @@ class Generations:
             Seconds that it took.
         """
         began = time.perf_counter()
-        if new is not self._pair[0]:
-            self._pair = (new, self._pair[0])
+        now, before = self._pair
+        if now is None or new.modules is not now.modules:
+            self._pair = (new, now)
+        elif new is not now:
+            self._pair = (new, before)
         return time.perf_counter() - began
 
 
@@ -112,9 +127,10 @@ def build(plan: LoadPlan) -> Generation:
     Raises:
         GenerationProblem: Something in it is not as it must be; nothing of it is left behind.
     """
-    used = [file for file in plan.files if file.path.startswith(CODE)]
-    for file in used:
-        verify(file)
+    for file in plan.files:
+        if file.path.startswith(CODE):
+            verify(file)
+    used = _used(plan)
     code = [file for file in used if file.path.endswith(".py")]
     package = f"theseus_{plan.commit[:12]}_{next(_count)}"
     texts = Texts(package, plan.commit, code)
@@ -128,17 +144,29 @@ def build(plan: LoadPlan) -> Generation:
         problem = error if isinstance(error, GenerationProblem) else GenerationProblem(fault(error))
         forget(package, texts.lines)
         raise problem from None
-    prompts = {f.path: f for f in used if f.path.startswith(PROMPTS) and f.path.endswith(".md")}
+    prompts = {f.path: f.text for f in used if f.path.endswith(".md")}
+    modules = _Modules()
     generation = Generation(
         commit=plan.commit,
         package=package,
         commands=registry.commands,
         chat=registry.respond_to_chat,
-        prompts={path.removeprefix(PROMPTS).removesuffix(".md"): f.text for path, f in prompts.items()},
-        blobs={file.path: file.blob for file in [*code, *prompts.values()]},
+        prompts={p.removeprefix(PROMPTS).removesuffix(".md"): text for p, text in prompts.items()},
+        blobs={file.path: file.blob for file in used},
+        modules=modules,
     )
-    weakref.finalize(generation, forget, package, texts.lines).atexit = False
+    weakref.finalize(modules, forget, package, texts.lines).atexit = False
     return generation
+
+
+def _used(plan: LoadPlan) -> list[SourceFile]:
+    """The files of a plan that are compiled or used as prompts."""
+    return [
+        file
+        for file in plan.files
+        if (file.path.startswith(CODE) and file.path.endswith(".py"))
+        or (file.path.startswith(PROMPTS) and file.path.endswith(".md"))
+    ]
 
 
 async def canary(generation: Generation, seconds: float = CANARY_SECONDS) -> None:

@@ -1,4 +1,4 @@
-"""The line that is being worked on, kept on disk so that a bot that is started again can answer it."""
+"""The line that is being worked on or read, kept on disk so that a bot that is started again can go on with it."""
 
 import json
 import os
@@ -23,6 +23,7 @@ class Inflight:
 
     def __init__(self, home: Path) -> None:
         self._path = home / "inflight.json"
+        self._part = home / "unfinished.line"
 
     def begin(self, line: str, *, control: bool, tries: int = 1) -> None:
         """Note a line before it is worked on.
@@ -46,3 +47,18 @@ class Inflight:
         except (OSError, ValueError, TypeError):
             return None
         return left if left.steward == os.getppid() else None
+
+    def keep(self, part: bytes) -> None:
+        """Keep the beginning of a line that is still being typed; nothing forgets it."""
+        if part:
+            self._part.write_bytes(b"%d\n%b" % (os.getppid(), part))
+        else:
+            self._part.unlink(missing_ok=True)
+
+    def kept(self) -> bytes:
+        """What the last bot of this steward had read of a line without seeing its end."""
+        try:
+            steward, _, part = self._part.read_bytes().partition(b"\n")
+        except OSError:
+            return b""
+        return part if steward == b"%d" % os.getppid() else b""

@@ -59,7 +59,7 @@ class Control:
                 parts = [render.proposal(one) if full else render.brief(one)]
                 if isinstance(message, say.Improve) and one.stage is Stage.OPENED:
                     parts += await self._diff(one.number)
-                if one.stage is Stage.OPENED and full:
+                if one.stage is Stage.OPENED and (full or isinstance(message, say.Approve)):
                     self._shown[one.number] = one.head
                 return [*parts, *_hint(render.next_step(one))]
             case say.DiffIs(number=number, head=head):

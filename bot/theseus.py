@@ -125,7 +125,7 @@ class Bot:
     async def _load(self, plan: LoadPlan) -> BaseModel:
         async with self._loading:
             try:
-                known = self.generations.known(plan.commit)
+                known = self.generations.known(plan)
                 generation = known if known is not None else await in_thread(_bring_up, plan)
             except GenerationProblem as problem:
                 log.warning("commit %s was refused: %s", plan.commit, problem)

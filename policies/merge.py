@@ -1,8 +1,9 @@
-"""Whether a proposal may become `main` now: whose approval counts, and for which head."""
+"""Whether a proposal may become `main` now: whose approval counts, how many it takes, and for which head."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from policies.decision import Decision
+from policies.decision import Decision, Finding, Severity
 from policies.load import Rules
 
 
@@ -19,6 +20,8 @@ class Candidate:
     judged_policy: str
     reverts: int
     """How often this very change was merged and taken back before."""
+    approvals: tuple[str, ...] = ()
+    """Who has approved this head already."""
 
 
 def may_approve(candidate: Candidate, by: str, looked_at: str | None, rules: Rules) -> Decision:
@@ -46,7 +49,24 @@ def may_approve(candidate: Candidate, by: str, looked_at: str | None, rules: Rul
             f"this change was taken back {candidate.reverts} times and is frozen; propose a different one, "
             "or let a person commit it by hand",
         )
-    return may_decide(by, candidate.requested_by, rules)
+    decision = may_decide(by, candidate.requested_by, rules)
+    alone = by.partition(":")[0] == "console" and rules.approval.console_self_approval
+    if decision.allowed and by in candidate.approvals and not alone:
+        return Decision.no(
+            "approved_before",
+            f"{by} has approved proposal {number} already; the second approval is another maintainer's",
+        )
+    return decision
+
+
+def approvals_needed(findings: Iterable[Finding]) -> int:
+    """How many approvals a change takes: two where a finding says that a person has to look, else one."""
+    return 2 if to_look_at(findings) else 1
+
+
+def to_look_at(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What a person has to look at before approving; notes are not among it."""
+    return tuple(finding for finding in findings if finding.severity is Severity.REVIEW)
 
 
 def may_decide(by: str, requested_by: str, rules: Rules) -> Decision:

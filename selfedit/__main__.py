@@ -4,10 +4,14 @@ Speaks to the running steward where there is one; otherwise it does the same by 
 Exit codes: 0 done, 1 an expected "no", 2 could not find out.
 """
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path.append(sys.path.pop(0))  # the working directory comes last: no file in it is a library
+
 import argparse
 import asyncio
 import getpass
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,9 +39,11 @@ def main(argv: Words) -> int:
     except BrokenPipeError:
         return UNKNOWN
     except Exception as error:
-        if isinstance(error, OSError) or type(error).__name__.endswith(
-            ("Problem", "Failed", "Running", "Unavailable")
-        ):
+        if isinstance(error, OSError):
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"{place}{error.strerror or error}", file=sys.stderr)
+            return UNKNOWN
+        if type(error).__name__.endswith(("Problem", "Failed", "Running", "Unavailable")):
             print(error, file=sys.stderr)
             return UNKNOWN
         raise
@@ -83,6 +89,11 @@ def _improve(argv: Words) -> int:
         try:
             with given.edits.open("rb") as file:
                 edits = parse_edits(file.read(MAX_TEXT + 1))
+        except OSError as error:
+            print(
+                f"{given.edits} cannot be read ({error.strerror}); give a JSON file of edits", file=sys.stderr
+            )
+            return UNKNOWN
         except (MalformedEdits, UnicodeDecodeError) as error:
             print(f"{given.edits}: {error}", file=sys.stderr)
             return NO
@@ -201,7 +212,8 @@ def _verify(argv: Words) -> int:
     running = asyncio.run(ask_running(place, Running()))
     blobs = running.blobs if isinstance(running, RunningIs) and running.commit else None
     repo = Repo(place.root, place.rules.repo.branch)
-    faults = verify(repo, ledger, Signer(place.home), place.rules.zones.live, blobs)
+    signer = Signer(place.home, make=False)
+    faults = verify(repo, ledger, signer, place.rules.zones.live, blobs)
     for fault in faults:
         print(f"does not hold: {fault}")
     if not faults:
@@ -248,11 +260,15 @@ def _ask(question: BaseModel) -> int:
         print(answer.why, file=sys.stderr)
         return NO
     render.write(render.answer(answer))
-    ended_badly = (Stage.REFUSED, Stage.FAILED, Stage.REVERTED)
-    asked = isinstance(question, say.Improve | say.Approve)
-    return (
-        NO if asked and isinstance(answer, say.ProposalIs) and answer.proposal.stage in ended_badly else YES
-    )
+    if not (isinstance(answer, say.ProposalIs) and isinstance(question, say.Improve | say.Approve)):
+        return YES
+    one = answer.proposal
+    if one.stage is Stage.FAILED and one.report is not None and one.report.verdict == "unknown":
+        return UNKNOWN
+    no = [Stage.REFUSED, Stage.FAILED, Stage.REVERTED]
+    if isinstance(question, say.Approve):
+        no.append(Stage.OPENED)  # approved, and not merged yet: it takes another approval
+    return NO if one.stage in no else YES
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from selfedit import protocol as say
 from selfedit.desk import Desk, Place
 from selfedit.home import RepoLock, socket_path
-from selfedit.repo import GitFailed, Repo
+from selfedit.repo import GitFailed, Repo, RepoProblem
 
 Heard = Callable[[BaseModel], None]
 """Hears notices (progress, news) while the answer is awaited."""
@@ -55,7 +55,7 @@ async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseMod
     try:
         desk = Desk(place, None, heard)
         try:
-            with contextlib.suppress(GitFailed):  # whoever only asks gets an answer all the same
+            with contextlib.suppress(GitFailed, RepoProblem):  # whoever only asks gets an answer all the same
                 await desk.mainline.settle()
             if isinstance(question, say.Improve | say.Approve):
                 desk.adoption = await desk.mainline.adopt() or ""

@@ -107,7 +107,7 @@ class Desk:
         self.place = place
         self.repo = Repo(place.root, place.rules.repo.branch)
         self.record = _sound(Ledger(place.home))
-        self.signer = Signer(place.home)
+        self.signer = Signer(place.home, make=not self.record.genesis)
         self.watch = Watch(place.rules.watch)
         self.adoption = ""
         """Why `main` is not what runs, where people moved it; empty when it is."""
@@ -174,6 +174,7 @@ class Desk:
                         owner=self.place.owner,
                         tell=lambda text: self._spread(say.News(text=text)),
                         require_docker=self.place.rules.sandbox.require_docker,
+                        runtime=self.place.rules.sandbox.runtime,
                     )
                 except SandboxUnavailable as error:
                     self._sandbox_problem = str(error)
@@ -187,7 +188,9 @@ class Desk:
             return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
         if why := self.repo.problem(self.place.rules.zones.live) or self.adoption:
             return why
-        if self.repo.main() not in self.record.commits and not self.record.pending:
+        if not self.record.pending and (hindrance := self.mainline.hindrance()):
+            return hindrance
+        if self.repo.main() != self.record.newest and not self.record.pending:
             return (
                 f"{self.repo.branch} has new commits by people, which are being judged; ask again in a moment"
             )

@@ -3,9 +3,10 @@
 A draft is a list of these. They are applied by `selfedit.codemod`; nothing here touches a file.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 MAX_EDITS = 200
 MAX_TEXT = 4_000_000
@@ -168,6 +169,9 @@ Edit = Annotated[
     Field(discriminator="op"),
 ]
 
+OPS = tuple(kind.model_fields["op"].annotation.__args__[0] for kind in get_args(get_args(Edit)[0]))
+"""Every op of the language."""
+
 EditList: TypeAdapter[tuple[Edit, ...]] = TypeAdapter(
     Annotated[tuple[Edit, ...], Field(min_length=1, max_length=MAX_EDITS)]
 )
@@ -211,4 +215,13 @@ def first_fault(error: ValidationError) -> str:
     fault = faults[0]
     place = ".".join(str(part) for part in fault["loc"]) or "the whole text"
     more = "" if len(faults) == 1 else f" (and {len(faults) - 1} more)"
-    return f"{place}: {fault['msg']}{more}"
+    return f"{place}: {_said(fault)}{more}"
+
+
+def _said(fault: ErrorDetails) -> str:
+    known = f"the ops are {', '.join(OPS)}"
+    if fault["type"] == "union_tag_invalid":
+        return f"there is no op {str(fault['ctx']['tag'])[:60]!r}; {known}"
+    if fault["type"] == "union_tag_not_found":
+        return f"it has no op; {known}"
+    return fault["msg"]

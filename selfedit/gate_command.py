@@ -22,7 +22,7 @@ from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit.evidence import failed, no
 from selfedit.gate import Gate
-from selfedit.home import home_for, make_home
+from selfedit.home import HomeProblem, home_for, make_home
 from selfedit.ports import Tell
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.types import Check, GateReport
@@ -52,10 +52,11 @@ def main(argv: Sequence[str]) -> int:
     report = asyncio.run(_judge(given, tell))
     if given.json:
         print(report.model_dump_json(indent=2))  # noqa: T201 - the command's answer
-    else:
+    elif report.verdict != "unknown" or len(report.checks) > 1:
         show(report, Console(highlight=False))
+        return EXITS[report.verdict]
     if report.verdict == "unknown":
-        print(report.checks[-1].summary, file=sys.stderr)  # noqa: T201 - the reason, for people
+        print(report.complaint, file=sys.stderr)  # noqa: T201 - the reason, for people
     return EXITS[report.verdict]
 
 
@@ -68,6 +69,8 @@ def show(report: GateReport, console: Console) -> None:
     console.print(table)
     for check in report.checks:
         for finding in check.findings:
+            if finding.message == check.summary and not finding.path:
+                continue  # it stands in the table
             place = f"{finding.path}:{finding.line}" if finding.line else finding.path
             weight = "" if finding.severity is Severity.REFUSE else f"({finding.severity.value}) "
             line = f"{place}{': ' if place else ''}{weight}{finding.message} [{finding.rule}]"
@@ -97,7 +100,7 @@ async def _judge(given: argparse.Namespace, tell: Tell) -> GateReport:
             stack.push_async_callback(opener.close)
             gate = Gate(repo, opener, rules, make_home(home_for(PROJECT)) / "caches")
             return await gate.judge(base, head, by_person=given.by_person, tell=tell)
-    except (RulesProblem, RepoProblem, GitFailed, SandboxUnavailable, OSError) as error:
+    except (RulesProblem, RepoProblem, HomeProblem, GitFailed, SandboxUnavailable, OSError) as error:
         return _cannot(policy, base, head, str(error))
 
 
@@ -133,6 +136,7 @@ class Opener:
                 owner=f"gate-{os.getpid()}",
                 tell=self._tell,
                 require_docker=self._rules.sandbox.require_docker,
+                runtime=self._rules.sandbox.runtime,
             )
         return self._opened
 

@@ -12,18 +12,23 @@ from collections.abc import Callable
 from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
+from selfedit.adoption import Adoption
 from selfedit.gate import Gate
-from selfedit.ledger import Move
+from selfedit.ledger import LedgerProblem, Move
 from selfedit.loader import Loader, NotLoadable
 from selfedit.pipeline import Pipeline, Tell, no_such
 from selfedit.ports import Forge, Host
 from selfedit.record import Record
-from selfedit.repo import Conflict, GitFailed, Repo
+from selfedit.refit import Refit
+from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.signing import Signer
-from selfedit.types import Draft, GateReport, Proposal, Stage
-from selfedit.words import adopt_message, merge_message, revert_message
+from selfedit.takeback import without
+from selfedit.types import Proposal, Stage
+from selfedit.words import merge_message, revert_message
 
 AUTOMATIC = "theseus:watch"
+_STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+_EFFECT_FAILED = (GitFailed, RepoProblem, OSError)
 
 
 class Mainline:
@@ -51,34 +56,38 @@ class Mainline:
         self._loader = loader
         self._signer = signer
         self._rules = rules
-        self._pipeline = pipeline
         self._host = host
         self._tell = tell
         self._went_live = went_live
+        self._adoption = Adoption(repo, record, gate, signer)
+        self._refit = Refit(repo=repo, record=record, gate=gate, forge=forge, pipeline=pipeline, tell=tell)
         self._moving = asyncio.Lock()
+        self._void: dict[int, str] = {}
+        """Approvals that came to nothing while the ledger could not be written, and why."""
+        self.kernel_moved = False
+        """Whether a rollback took commits of people along that changed the kernel, so that it must start again."""
 
     # What people ask for
 
     async def approve(self, number: int, by: str, looked_at: str | None) -> Proposal | Decision:
-        """Approve a head, merge it, and bring it to life."""
-        proposal = self._record.proposals.get(number)
-        if proposal is None:
+        """Approve a head; with the last approval that it takes, merge it and bring it to life."""
+        if number not in self._record.proposals:
             return no_such(number)
         async with self._moving:
             decision = may_approve(self._candidate(number), by, looked_at, self._rules)
             if not decision.allowed:
                 return decision
             proposal = self._record.proposals[number]
-            self._record.write(
-                "approved", number, by=by, head=proposal.head, self_approved=by == proposal.requested_by
-            )
+            facts = {"by": by, "head": proposal.head, "self_approved": by == proposal.requested_by}
+            if proposal.approvals_missing > 1:
+                self._record.write("endorsed", number, **facts)
+                self._tell(number, Stage.OPENED, f"approved by {by}; it takes one more approval")
+                return self._record.proposals[number]
+            self._record.write("approved", number, **facts)
             self._tell(number, Stage.APPROVED, f"approved by {by}")
             answer = await self._merge(number)
-        return (
-            await self._bring_to_life(number)
-            if self._record.proposals[number].stage is Stage.MERGED
-            else answer
-        )
+        merged = self._record.proposals[number].stage is Stage.MERGED
+        return await self._bring_to_life(number) if merged else answer
 
     async def rollback(self, number: int | None, by: str, why: str) -> Proposal | Decision:
         """Take a merged proposal back because somebody asked for it."""
@@ -88,7 +97,7 @@ class Mainline:
             return (
                 Decision.no("nothing_merged", "nothing was merged yet") if number is None else no_such(number)
             )
-        if proposal.stage not in (Stage.MERGED, Stage.LIVE, Stage.KEPT):
+        if proposal.stage not in _STANDING:
             return Decision.no(
                 "not_merged",
                 f"proposal {proposal.number} is {proposal.stage}; only a merged one can be taken back",
@@ -108,23 +117,15 @@ class Mainline:
         """Revert a merged proposal as a new commit, and load what `main` is then."""
         async with self._moving:
             proposal = self._record.proposals[number]
-            if proposal.stage not in (Stage.MERGED, Stage.LIVE, Stage.KEPT):
+            if proposal.stage not in _STANDING:
                 return proposal
-            old = self._repo.main()
-            tree = await self._tree_without(proposal, old, automatic=by == AUTOMATIC)
-            if isinstance(tree, Decision):
-                return tree
-            message = revert_message(proposal, by, why, self._record.ledger.last_hash)
-            revert = self._repo.commit(tree, [old], message, self._signer.settings)
-            if problem := self._repo.in_the_way(old, revert):
-                return Decision.no("working_tree", problem)
-            self._record.write("reverting", number, old=old, new=revert, why=why, by=by)
-            problem = await self._finish(self._record.pending[number])
-            if problem is None and tree == self._repo.tree_of(self._repo.parents(proposal.merge)[0]):
-                self._drop_later(proposal, revert, by)
-        if problem:
-            return Decision.no("not_moved", problem)
-        self._tell(number, Stage.REVERTED, f"taken back: {why}")
+            try:
+                refusal = await self._revert(proposal, by, why)
+            except _EFFECT_FAILED as error:
+                refusal = self._call_off(number, error)
+        if refusal is not None:
+            return refusal
+        self._tell(number, Stage.REVERTED, f"taken back: {self._record.proposals[number].why}")
         await self.load_main()
         return self._record.proposals[number]
 
@@ -167,71 +168,78 @@ class Mainline:
         return kept
 
     async def settle(self) -> None:
-        """Finish or abandon every announced move of `main` that was not confirmed, and approvals not yet acted on."""
-        async with self._moving:
-            for move in list(self._record.pending.values()):
-                await self._finish(move)
-            if self._record.adopting is not None:
-                self._finish_adopting(self._record.adopting)
-            for proposal in list(self._record.proposals.values()):
-                if proposal.stage is Stage.APPROVED:
-                    await self._merge(proposal.number)
+        """Finish or call off every announced move of `main` that was not confirmed, and approvals not yet acted on.
 
-    async def adopt(self) -> str | None:
-        """Judge commits that people put on `main`, and vouch for them.
-
-        Returns:
-            None if there is nothing to adopt or it was adopted; else why `main` is not what runs.
+        An approval whose effect failed while somebody waited for it was answered and is void. One that a crash
+        cut short was never answered, and is carried out.
         """
         async with self._moving:
-            main = self._repo.main()
-            if main in self._record.commits:
-                return None
-            if why := self._record.declined.get(main):
-                return why
-            known = self._record.newest
-            if not self._repo.is_ancestor(known, main):
-                return (
-                    f"{self._repo.branch} was moved to {main[:12]}, which does not contain what ran before "
-                    f"({known[:12]}); move it back (git reset --hard {known[:12]}), or start over with an empty THESEUS_HOME"
-                )
-            report = await self._gate.judge(known, main, by_person=True)
-            if report.verdict == "unknown":
-                return f"the commits on {self._repo.branch} could not be judged: {_first(report)}"
-            if report.verdict != "passed":
-                why = f"{main[:12]} on {self._repo.branch} did not pass the gate: {_first(report)}; mend it and commit again"
-                self._record.write("declined", commit=main, why=why)
-                return why
-            count = len(self._repo.between(known, main))
-            message = adopt_message(report, count, self._record.ledger.last_hash)
-            commit = self._repo.commit(self._repo.tree_of(main), [main], message, self._signer.settings)
-            move = self._record.write(
-                "adopting",
-                commit=commit,
-                old=main,
-                tree=report.tree or self._repo.tree_of(main),
-                policy=report.policy,
-            )
-            return self._finish_adopting(move)
+            for number, why in list(self._void.items()):
+                move = self._record.pending.get(number)
+                if move is None or self._repo.main() == move.data["old"]:
+                    self._reopen(number, why)
+                self._void.pop(number, None)
+            for move in list(self._record.pending.values()):
+                try:
+                    await self._finish(move)
+                except _EFFECT_FAILED as error:
+                    if move.kind == "merging":
+                        self._call_off(move.number or 0, error)
+                    # Else it stays announced and is tried again: what is being taken back must not stay.
+            if self._record.adopting is not None:
+                self._adoption.finish(self._record.adopting)
+            for proposal in list(self._record.proposals.values()):
+                if proposal.stage is Stage.APPROVED and proposal.number not in self._record.pending:
+                    await self._merge(proposal.number)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a move of `main` waits to be finished or called off."""
+        return bool(self._record.pending or self._void)
+
+    async def adopt(self) -> str | None:
+        """Judge commits that people put on `main`, and vouch for them; None, or why `main` is not what runs."""
+        async with self._moving:
+            return await self._adoption.adopt()
+
+    def hindrance(self) -> str | None:
+        """Why nothing can be built on `main` before a person acts; None when nothing is known of such."""
+        return self._adoption.hindrance()
 
     # Private
 
     async def _merge(self, number: int) -> Proposal | Decision:
+        """Merge an approved proposal. Where that fails, its approval is void: it is not merged unasked later."""
+        try:
+            return await self._merge_now(number)
+        except _EFFECT_FAILED as error:
+            return self._call_off(number, error)
+        except LedgerProblem as error:
+            self._void[number] = f"it was not merged: {error}; approve it again"
+            raise
+
+    async def _merge_now(self, number: int) -> Proposal | Decision:
         proposal = self._record.proposals[number]
+        if proposal.approved_head != proposal.head:  # a crash came between a new head and its verdict
+            return await self._refit.judge_new_head(number)
         old = self._repo.main()
         if (
             proposal.base != old
             or proposal.report is None
             or not self._record.has_passed(proposal.report.tree, self._rules.policy)
         ):
-            answer = await self._judge_again(proposal, old)
+            answer = await self._refit.judge_again(proposal, old)
             if answer is not None:
                 return answer
             proposal = self._record.proposals[number]
         report = proposal.report
         if report is None:
             raise GitFailed(f"proposal {number} has no report")
-        message = merge_message(proposal, report, proposal.approved_by, self._record.ledger.last_hash)
+        if proposal.approvals_missing:
+            why = f"with what {self._repo.branch} is now, the gate has findings that a second person has to look at"
+            self._record.write("opened", number, why=why, approvals=proposal.approvals)
+            return self._record.proposals[number]
+        message = merge_message(proposal, report, self._record.ledger.last_hash)
         merge = self._repo.commit(report.tree, [old, proposal.head], message, self._signer.settings)
         if problem := self._repo.in_the_way(old, merge):
             self._record.write("opened", number, why=problem)
@@ -243,54 +251,13 @@ class Mainline:
         self._tell(number, Stage.MERGED, f"merged as {merge[:12]}")
         return self._record.proposals[number]
 
-    async def _judge_again(self, proposal: Proposal, base: str) -> Proposal | Decision | None:
-        """Main moved, so judge what would become of it now; None when that passed."""
-        number = proposal.number
-        self._tell(number, Stage.APPROVED, f"{self._repo.branch} moved: merging and judging again")
-        if isinstance(self._repo.merge_tree(base, proposal.head), Conflict):
-            return await self._replay(proposal, base)
-        report = await self._gate.judge(base, proposal.head)
-        if report.verdict == "unknown":
-            why = f"it could not be judged on the present {self._repo.branch}: {_first(report)}"
-            self._record.write("opened", number, why=why)
-            return Decision.no("not_judged", why)
-        self._record.write("rejudged", number, base=base, report=report.model_dump(mode="json"))
-        if report.verdict == "passed":
-            return None
-        why = f"together with what {self._repo.branch} is now it does not pass: {_first(report)}"
-        self._record.write("failed", number, why=why)
-        await self._forge.close(proposal, why)
-        self._tell(number, Stage.FAILED, why)
-        return self._record.proposals[number]
-
-    async def _replay(self, proposal: Proposal, base: str) -> Proposal | Decision:
-        """The texts conflict, but edits are no text: apply them to the new base, which makes a new head."""
-        number = proposal.number
-        facts = proposal.model_dump(include={"title", "reason", "edits", "author", "model"})
-        draft = Draft.model_validate(facts)
-        fault = await self._pipeline.write_head(number, draft, base)
-        if fault is not None:
-            why = f"it conflicts with what {self._repo.branch} is now: {fault.message}"
-            self._record.write("failed", number, why=why)
-            await self._forge.close(proposal, why)
-            return self._record.proposals[number]
-        fresh = self._record.proposals[number]
-        report = await self._gate.judge(base, fresh.head)
-        self._record.write("rejudged", number, base=base, report=report.model_dump(mode="json"))
-        why = f"{self._repo.branch} moved and the edits were applied to it anew; look at the new head and approve again"
-        if report.verdict != "passed":
-            why = f"together with what {self._repo.branch} is now it does not pass: {_first(report)}"
-            self._record.write("failed", number, why=why)
-            return self._record.proposals[number]
-        self._record.write("opened", number, why=why)
-        await self._forge.open(self._record.proposals[number])
-        return Decision.no("head_moved", why)
-
     async def _bring_to_life(self, number: int) -> Proposal | Decision:
         try:
             finding = await self._load(self._repo.main())
         except ConnectionError:
             finding = None  # the bot died of it, or just then: whoever starts it again decides
+        except NotLoadable as error:
+            finding = Finding(rule="not_loaded", message=str(error))
         if finding is not None:
             return await self.take_back(number, AUTOMATIC, f"it could not be loaded: {finding.message}")
         return self._record.proposals[number]
@@ -308,22 +275,29 @@ class Mainline:
             self._went_live(commit)
         return finding
 
-    async def _tree_without(self, proposal: Proposal, main: str, *, automatic: bool) -> str | Decision:
-        tree = self._repo.revert_tree(proposal.merge, main)
-        kept = self._repo.tree_of(self._repo.parents(proposal.merge)[0])
-        if isinstance(tree, Conflict):
-            tree = kept
-        if self._record.has_passed(tree, self._rules.policy):
-            return tree
-        candidate = self._repo.commit(tree, [main], "revert")
-        report = await self._gate.judge(main, candidate, by_person=True)
-        if report.verdict == "passed":
-            return tree
-        if automatic:
-            return kept  # what ran before and was judged then; anything is better than what is broken now
-        return Decision.no(
-            "not_judged", f"the code without proposal {proposal.number} does not pass: {_first(report)}"
+    async def _revert(self, proposal: Proposal, by: str, why: str) -> Decision | None:
+        old, number = self._repo.main(), proposal.number
+        plan = await without(
+            proposal,
+            old,
+            repo=self._repo,
+            record=self._record,
+            gate=self._gate,
+            rules=self._rules,
+            automatic=by == AUTOMATIC,
         )
+        if isinstance(plan, Decision):
+            return plan
+        if plan.words:
+            why = f"{why}; {plan.words}"
+        message = revert_message(proposal, by, why, self._record.ledger.last_hash)
+        revert = self._repo.commit(plan.tree, [old], message, self._signer.settings)
+        if problem := self._repo.in_the_way(old, revert):
+            return Decision.no("working_tree", problem)
+        lost = {"also": plan.proposals, "dropped": plan.commits}
+        self._record.write("reverting", number, old=old, new=revert, why=why, by=by, **lost)
+        problem = await self._finish(self._record.pending[number])
+        return Decision.no("not_moved", problem) if problem else None
 
     async def _finish(self, move: Move) -> str | None:
         number, old, new = move.number or 0, move.data["old"], move.data["new"]
@@ -338,9 +312,22 @@ class Mainline:
         if move.kind == "merging":
             self._record.write("merged", number, merge=new, base=old)
         else:
-            self._record.write("reverted", number, revert=new, why=move.data["why"], by=move.data["by"])
+            self._confirm_revert(move)
         await self._forge.close(self._record.proposals[number], move.kind)
         return None
+
+    def _confirm_revert(self, move: Move) -> None:
+        number, revert, by = move.number or 0, move.data["new"], move.data["by"]
+        for other in move.data.get("also", ()):
+            if self._record.proposals[other].stage in _STANDING:
+                why = f"it was built on proposal {number}, which was taken back"
+                self._record.write("reverted", other, revert=revert, why=why, by=by)
+                self._tell(other, Stage.REVERTED, why)
+        dropped = move.data.get("dropped", ())
+        self._record.write("reverted", number, revert=revert, why=move.data["why"], by=by, dropped=dropped)
+        live = self._rules.zones.live
+        changes = self._repo.changes(move.data["old"], revert) if dropped else []
+        self.kernel_moved |= any(not change.path.startswith(live) for change in changes)
 
     def _abandon(self, move: Move, why: str) -> str:
         self._record.write("abandoned", move.number, why=why)
@@ -348,25 +335,33 @@ class Mainline:
             self._record.write("opened", move.number, why=why)
         return why
 
-    def _finish_adopting(self, move: Move) -> str | None:
-        commit, old = move.data["commit"], move.data["old"]
-        if self._repo.main() == old:
-            self._repo.set_ref(self._repo.ref, commit, old)  # the same tree: no file changes
-        if self._repo.main() == commit or self._repo.is_ancestor(commit, self._repo.main()):
-            self._record.write("adopted", commit=commit, tree=move.data["tree"], policy=move.data["policy"])
-            return None
-        self._record.write("abandoned", why="main moved while it was adopted")
-        return f"{self._repo.branch} moved in the meantime; it is looked at again"
+    def _call_off(self, number: int, error: Exception) -> Decision:
+        """An effect failed and somebody is told: what `main` has not made by now is not to happen unasked later."""
+        move = self._record.pending.get(number)
+        if move is not None and self._repo.main() != move.data["old"]:
+            return Decision.no(
+                "not_followed",
+                f"{self._repo.branch} has moved, but the working tree could not follow ({error}); it is tried again",
+            )
+        if self._record.proposals[number].stage is not Stage.APPROVED:
+            why = f"it was not taken back: {error}; mend that, then ask again"
+            if move is not None:
+                self._abandon(move, why)
+            return Decision.no("not_taken_back", why)
+        why = f"it was not merged: {error}; mend that, then approve it again"
+        try:
+            self._reopen(number, why)
+        except LedgerProblem:
+            self._void[number] = why
+            raise
+        return Decision.no("not_merged", why)
 
-    def _drop_later(self, proposal: Proposal, revert: str, by: str) -> None:
-        """The tree before a proposal came back whole: what was merged after it is gone as well, so write that down."""
-        since = self._record.commits[proposal.merge].seq
-        for other in list(self._record.proposals.values()):
-            merged = other.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT)
-            if merged and self._record.commits[other.merge].seq > since:
-                why = f"it was built on proposal {proposal.number}, which was taken back"
-                self._record.write("reverted", other.number, revert=revert, why=why, by=by)
-                self._tell(other.number, Stage.REVERTED, why)
+    def _reopen(self, number: int, why: str) -> None:
+        if move := self._record.pending.get(number):
+            self._abandon(move, why)
+        else:
+            self._record.write("opened", number, why=why)
+        self._tell(number, Stage.OPENED, why)
 
     def _candidate(self, number: int) -> Candidate:
         proposal = self._record.proposals[number]
@@ -380,13 +375,5 @@ class Mainline:
             judged_head=report.head if report else "",
             judged_policy=report.policy if report else "",
             reverts=self._record.reverts_of(proposal.edits),
+            approvals=proposal.approvals,
         )
-
-
-def _first(report: GateReport) -> str:
-    findings = [finding for check in report.checks if not check.passed for finding in check.findings]
-    failing = [f"{check.name}: {check.summary}" for check in report.checks if not check.passed]
-    if findings:
-        where = f"{findings[0].path}: " if findings[0].path else ""
-        return f"{where}{findings[0].message}"
-    return failing[0] if failing else report.verdict

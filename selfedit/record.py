@@ -166,7 +166,7 @@ def _headed(record: Record, move: Move) -> None:
         head=move.data["head"],
         branch=move.data["branch"],
         approved_head="",
-        approved_by="",
+        approvals=(),
         report=None,
     )
 
@@ -186,11 +186,24 @@ def _rejudged(record: Record, move: Move) -> None:
 
 
 def _opened(record: Record, move: Move) -> None:
-    record.change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head="", approved_by="")
+    """Open for review; from an approval that came to nothing, only the approvals named in the move still count."""
+    proposal = record.proposals[move.number or 0]
+    approvals = tuple(move.data.get("approvals", ()))
+    head = proposal.approved_head if approvals else ""
+    record.change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head=head, approvals=approvals)
+
+
+def _endorsed(record: Record, move: Move) -> None:
+    record.change(move, **_with_approval(record, move))
 
 
 def _approved(record: Record, move: Move) -> None:
-    record.change(move, Stage.APPROVED, approved_head=move.data["head"], approved_by=move.data["by"])
+    record.change(move, Stage.APPROVED, why="", **_with_approval(record, move))
+
+
+def _with_approval(record: Record, move: Move) -> dict[str, Any]:
+    before = record.proposals[move.number or 0].approvals
+    return {"approved_head": move.data["head"], "approvals": (*before, move.data["by"])}
 
 
 def _merging(record: Record, move: Move) -> None:
@@ -200,7 +213,7 @@ def _merging(record: Record, move: Move) -> None:
 def _merged(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
     record.note_ours(move.data["merge"], move)
-    record.change(move, Stage.MERGED, merge=move.data["merge"])
+    record.change(move, Stage.MERGED, merge=move.data["merge"], why="")
 
 
 def _abandoned(record: Record, move: Move) -> None:
@@ -265,6 +278,7 @@ _EFFECTS: dict[str, Callable[[Record, Move], None]] = {
     "gated": _gated,
     "rejudged": _rejudged,
     "opened": _opened,
+    "endorsed": _endorsed,
     "approved": _approved,
     "merging": _merging,
     "merged": _merged,

@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from policies.decision import Finding, Severity
+from policies.merge import to_look_at
 from selfedit import protocol as say
 from selfedit.types import FileDiff, GateReport, Proposal, Stage, Traced
-from selfedit.words import describe
+from selfedit.words import describe, own_word
 
 PIPE_WIDTH = 200
 """Columns of output that nobody looks at as a screen."""
@@ -118,6 +119,8 @@ def proposal(one: Proposal) -> RenderableType:
         parts += [Text("On the way", "bold"), _indented(notes)]
     if one.report is not None:
         parts.append(report(one.report))
+    if waits := awaited(one):
+        parts.append(waits)
     if one.why:
         found = one.report.findings if one.report else ()
         rest = [line for line in one.why.split("\n") if not any(finding.message in line for finding in found)]
@@ -131,7 +134,20 @@ def brief(one: Proposal) -> Text:
     commit = one.revert or one.merge
     line = Text.assemble(f"Proposal {one.number} is ", (one.stage.value, _STYLES.get(one.stage, "")))
     line.append(f": {shown(one.title)}{f' ({commit[:SHORT]})' if commit else ''}")
-    return line.append(f"\n{shown(one.why)}") if one.why else line
+    if one.why:
+        line.append(f"\n{shown(one.why)}")
+    waits = awaited(one) if one.approvals else None
+    return line.append("\n").append_text(waits) if waits else line
+
+
+def awaited(one: Proposal) -> Text | None:
+    """Which approvals an open proposal still waits for where it takes two, and what there is to look at."""
+    found = to_look_at(one.report.findings if one.report else ())
+    if one.stage is not Stage.OPENED or not found:
+        return None
+    there = f"it has one, by {shown(', '.join(one.approvals))}" if one.approvals else "it has none yet"
+    said = f"This takes two approvals, because a person has to look at what the gate names here; {there}."
+    return Text.assemble((said, "yellow"), "\n", _indented(findings(found)))
 
 
 def report(judged: GateReport) -> RenderableType:
@@ -247,7 +263,10 @@ def progress(step: say.Progress) -> Text:
 def next_step(one: Proposal, command: str = "/") -> str:
     """What to type next; empty where nothing is to be done. `command` is what stands before a command's name."""
     if one.stage is Stage.OPENED:
-        return f"Next: {command}approve {one.number} to make it live, or {command}reject {one.number} [why]."
+        does = "to make it live" if one.approvals_missing <= 1 else "is the first of two approvals"
+        if one.approvals:
+            does = "by another maintainer (at the console: once more) to make it live"
+        return f"Next: {command}approve {one.number} {does}, or {command}reject {one.number} [why]."
     if one.stage in (Stage.LIVE, Stage.MERGED):
         return f"It is watched now; {command}rollback takes it back, {command}why shows what it changed."
     return ""
@@ -264,9 +283,9 @@ def _facts(one: Proposal) -> Text:
         cost = f", ${one.cost:.4f}" if one.cost else ""
         model = f" ({shown(one.model)}{spent}{cost})" if one.model else ""
         facts.append(Text(f"drafted by {one.author}{model}"))
-    if one.approved_by:
-        own = ", self-approved" if one.approved_by == one.requested_by else ""
-        facts.append(Text(f"approved by {shown(one.approved_by)}{own}"))
+    if one.approvals:
+        names = " and ".join(f"{shown(by)}{own_word(one, by)}" for by in one.approvals)
+        facts.append(Text(f"approved by {names}"))
     commits = (("head", one.head), ("merge", one.merge), ("revert", one.revert))
     facts += [Text(f"{name} {commit[:SHORT]}") for name, commit in commits if commit]
     return Text("; ").join(facts)

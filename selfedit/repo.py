@@ -5,6 +5,7 @@ replace object or setting of the surroundings has a say. A proposal only ever ad
 the working tree changes when `main` moves, and then only in the files that the move changes.
 """
 
+import importlib.machinery
 import os
 import tempfile
 import time
@@ -44,6 +45,9 @@ _QUIET = (
     "-c",
     "gc.auto=0",
 )
+
+
+_IMPORTABLE = tuple(importlib.machinery.all_suffixes())
 
 
 class GitFailed(Exception):
@@ -343,7 +347,7 @@ class Repo:
         }
         if names:
             listed = ", ".join(sorted(names)[:3])
-            return f"there are uncommitted changes in {listed}; commit or stash them, then approve again"
+            return f"there are uncommitted changes in {listed}; commit or stash them, then try again"
         code, _, err = self._call("read-tree", "--dry-run", "-m", "-u", old, new)
         return f"the working tree cannot follow: {_said('read-tree', code, err)}" if code else None
 
@@ -374,10 +378,21 @@ class Repo:
         out = self._run("diff-index", "--name-only", "-z", rev)
         return [name.decode(errors="replace") for name in out.split(b"\0") if name]
 
-    def untracked(self, folders: Sequence[str]) -> list[str]:
-        """Python files in these folders of the working tree that git does not know and does not ignore."""
-        out = self._run("ls-files", "--others", "--exclude-standard", "-z", "--", *folders)
-        return [name.decode(errors="replace") for name in out.split(b"\0") if name.endswith(b".py")]
+    def importable_strangers(self, rev: str) -> list[str]:
+        """Files that git does not know, ignored ones included, where `import` would find them.
+
+        That is beside the files in the root, and below every folder of the root that holds Python files of `rev`.
+        """
+        parts = [path.split("/") for path in self.entries(rev) if path.endswith(".py")]
+        folders = sorted({f":(literal){part[0]}/" for part in parts if len(part) > 1})
+        out = self._run("ls-files", "--others", "-z", "--", ":(glob)*", *folders)
+        names = [name.decode("utf-8", "surrogateescape") for name in out.split(b"\0") if name]
+        return [
+            name
+            for name in names
+            if "__pycache__" not in name.split("/")
+            and (name.endswith(_IMPORTABLE) or _is_linked_package(self.root / name))
+        ]
 
     # Private
 
@@ -433,6 +448,10 @@ class Repo:
                 env={**_ISOLATED, **(env or {})},
             )
         return code, _bytes(out), _bytes(err)
+
+
+def _is_linked_package(path: Path) -> bool:
+    return path.name.isidentifier() and path.is_symlink() and path.is_dir()
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -5,6 +5,7 @@ Never here: a model key, a Discord token, a line of live code.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -19,14 +20,16 @@ from sandbox.choose import sweep
 from selfedit import protocol as say
 from selfedit.bot_process import USELESS, BotProcess
 from selfedit.desk import Desk, Place
-from selfedit.home import AlreadyRunning, RepoLock, socket_path
+from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
 from selfedit.mainline import AUTOMATIC
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.signing import SigningProblem
+from selfedit.start import python
 from selfedit.types import Heartbeat, Proposal
 
-BOT = (sys.executable, "-m", "bot")
+log = logging.getLogger("theseus.steward")
+
 LOOK_EVERY = 2.0
 """Seconds between looks at whether people moved the live branch."""
 
@@ -34,7 +37,7 @@ LOOK_EVERY = 2.0
 class Steward:
     """One run of the steward, from lock to release."""
 
-    def __init__(self, place: Place, bot_argv: Sequence[str] = BOT) -> None:
+    def __init__(self, place: Place, bot_argv: Sequence[str]) -> None:
         self.place = place
         self._rules = place.rules
         self._bot = BotProcess(bot_argv, place.root, place.home, place.rules.watch, self._hear)
@@ -46,6 +49,8 @@ class Steward:
         """Per provisional proposal, how often the bot was killed from outside while it was watched."""
         self._owed: dict[int, str] = {}
         """Proposals that could not be taken back yet, and why they must be."""
+        self._told_of = ""
+        """The state of the live branch that people were last told is being judged."""
         self._to_restart = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = Desk(place, self._bot, self._spread)
@@ -114,6 +119,9 @@ class Steward:
             answer = await self.desk.answer(body)
         except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
             answer = say.Refused(why=str(error))
+        except Exception as error:
+            log.exception("a question could not be answered")
+            answer = say.Refused(why=f"a fault of Theseus itself: {type(error).__name__}: {error}")
         await asyncio.sleep(0)
         if self._tellings:  # what was told before comes first
             await asyncio.wait(self._tellings, timeout=1.0)
@@ -241,24 +249,29 @@ class Steward:
         """Notice what happens beside us: people's commits, and moves of ours that were held up."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            with contextlib.suppress(GitFailed, RepoProblem):
-                if self.desk.record.pending:
+            with contextlib.suppress(GitFailed, RepoProblem, LedgerProblem):
+                if self.desk.mainline.unsettled:
                     await self.desk.mainline.settle()
                 for number, why in list(self._owed.items()):
                     if isinstance(await self.desk.mainline.take_back(number, AUTOMATIC, why), Proposal):
                         del self._owed[number]
                         self._news(f"proposal {number} was taken back: {why}")
+                if self.desk.mainline.kernel_moved:
+                    self._news("with the rollback the kernel changed as well; Theseus starts again")
+                    self._restart()
                 await self._look_at_main()
 
     async def _look_at_main(self) -> None:
-        main = self.desk.repo.main()
-        if main in self.desk.record.commits or self.desk.record.pending:
-            self.desk.adoption = ""
+        main, before = self.desk.repo.main(), self.desk.record.newest
+        if main == before or self.desk.record.pending:
+            self.desk.adoption = self._told_of = ""
             return
-        before = self.desk.record.newest
-        if main not in self.desk.record.declined:
-            self._news(f"{self.desk.repo.branch} has new commits by people ({main[:12]}); judging them")
-        why = await self.desk.mainline.adopt()
+        why = self.desk.mainline.hindrance()
+        if why is None:
+            if self._told_of != main:
+                self._news(f"{self.desk.repo.branch} has new commits by people ({main[:12]}); judging them")
+            self._told_of = main
+            why = await self.desk.mainline.adopt()
         if why and why != self.desk.adoption:
             self._news(why)
         self.desk.adoption = why or ""
@@ -266,10 +279,13 @@ class Steward:
             self._news("the commits by people passed and are live")
             live = self._rules.zones.live
             if any(not change.path.startswith(live) for change in self.desk.repo.changes(before, main)):
-                self._to_restart = True
-                self._end()
+                self._restart()
             else:
                 await self.desk.mainline.load_main()
+
+    def _restart(self) -> None:
+        self._to_restart = True
+        self._end()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -279,10 +295,11 @@ def main(argv: Sequence[str]) -> int:
         place = Place.here()
         lock = RepoLock(Repo(place.root, place.rules.repo.branch).common_dir)
         lock.acquire()
-        steward = Steward(place, (*BOT, *argv))
+        steward = Steward(place, python(place.root, "bot", *argv))
         code = asyncio.run(steward.run())
     except (
         AlreadyRunning,
+        HomeProblem,
         RepoProblem,
         RulesProblem,
         SigningProblem,
@@ -295,5 +312,6 @@ def main(argv: Sequence[str]) -> int:
         if lock is not None:
             lock.release()
     if steward.wants_restart:
-        os.execv(sys.executable, [sys.executable, "-m", "selfedit", "steward", *argv])  # noqa: S606 - our own program
+        command = python(steward.place.root, "selfedit", "steward", *argv)
+        os.execv(command[0], command)  # noqa: S606 - our own program
     return code

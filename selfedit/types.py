@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from policies.decision import Finding
+from policies.merge import approvals_needed
 from sandbox.types import SandboxInfo
 from selfedit.edits import Edit
 
@@ -111,6 +112,14 @@ class GateReport(_Value):
         """All findings of all checks, in order."""
         return tuple(finding for check in self.checks for finding in check.findings)
 
+    @property
+    def complaint(self) -> str:
+        """The first thing that is wrong, in a sentence; the verdict where nothing was said."""
+        failing = [check for check in self.checks if not check.passed]
+        for finding in (finding for check in failing for finding in check.findings):
+            return f"{finding.path}: {finding.message}" if finding.path else finding.message
+        return f"{failing[0].name}: {failing[0].summary}" if failing else self.verdict
+
 
 class StageTime(_Value):
     """When a proposal came to a stage."""
@@ -138,13 +147,21 @@ class Proposal(_Value):
     base: str = ""
     head: str = ""
     approved_head: str = ""
-    approved_by: str = ""
+    """The head that the approvals are for."""
+    approvals: tuple[str, ...] = ()
+    """Who approved that head, in order; another head begins anew."""
     merge: str = ""
     revert: str = ""
     report: GateReport | None = None
     why: str = ""
     """The sentence behind an end that was not the wished one."""
     history: tuple[StageTime, ...] = ()
+
+    @property
+    def approvals_missing(self) -> int:
+        """How many approvals it takes beyond those it has."""
+        needed = approvals_needed(self.report.findings if self.report else ())
+        return max(0, needed - len(self.approvals))
 
 
 class FileDiff(_Value):

@@ -47,6 +47,8 @@ def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
     main = repo.main()
     if not repo.is_ancestor(record.genesis, main):
         return [f"{repo.branch} ({main[:12]}) does not contain the genesis {record.genesis[:12]}"]
+    if not repo.is_ancestor(record.newest, main) and not record.pending and record.adopting is None:
+        faults.append(f"{repo.branch} was moved back by hand from {record.newest[:12]} to {main[:12]}")
     by_people: list[str] = []
     for commit in repo.between(record.genesis, main):
         move = record.commits.get(commit)
@@ -81,6 +83,8 @@ def _facts(repo: Repo, record: Record, commit: str, kind: str, number: int | Non
             faults.append(f"commit {commit[:12]} merged a tree for which no gate report says passed")
         elif proposal and proposal.approved_head != report.head:
             faults.append(f"commit {commit[:12]} merged a head that was not the approved one")
+        elif proposal and proposal.approvals_missing:
+            faults.append(f"commit {commit[:12]} merged without an approval that its findings ask for")
     return faults
 
 
@@ -90,7 +94,8 @@ def _files(
     main = repo.main()
     faults = [f"{path} is not as {main[:12]} has it" for path in repo.differs_from(main)]
     faults += [
-        f"{path} is no file of {main[:12]}, and lies among the live code" for path in repo.untracked(live)
+        f"{path} is no file of {main[:12]}, and could be imported from where it lies"
+        for path in repo.importable_strangers(main)
     ]
     if running is not None:
         target = main if Loader(repo, record, signer, live).vouched(main) else record.kept

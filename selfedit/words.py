@@ -76,18 +76,22 @@ def head_message(number: int, proposal: Proposal) -> str:
     return f"{one_line(proposal.title, 72)}\n\n{_quoted(proposal.reason)}\n\n{_listed(proposal)}\n\n{facts}\n"
 
 
-def merge_message(proposal: Proposal, report: GateReport, approved_by: str, ledger: str) -> str:
+def merge_message(proposal: Proposal, report: GateReport, ledger: str) -> str:
     """The message of the commit that merges a proposal, with everything that vouches for it."""
-    own = " (self-approved)" if approved_by == proposal.requested_by else ""
     facts = _trailers(
         ("Proposal", str(proposal.number)),
         ("Requested-by", proposal.requested_by),
-        ("Approved-by", f"{approved_by}{own}"),
+        *(("Approved-by", f"{by}{own_word(proposal, by)}") for by in proposal.approvals),
         ("Gate", gate_line(report)),
         ("Model", proposal.model or "none"),
         ("Ledger", ledger),
     )
     return f"Merge proposal {proposal.number}: {one_line(proposal.title, 60)}\n\n{_listed(proposal)}\n\n{facts}\n"
+
+
+def own_word(proposal: Proposal, by: str) -> str:
+    """What is said behind the name of somebody who approved what they asked for themselves."""
+    return " (self-approved)" if by == proposal.requested_by else ""
 
 
 def revert_message(proposal: Proposal, by: str, why: str, ledger: str) -> str:

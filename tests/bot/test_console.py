@@ -205,6 +205,50 @@ async def test_a_second_bot_reads_on_where_the_first_stopped(world: World) -> No
     assert "ahoy second" in await world.run()
 
 
+async def test_a_wait_that_is_given_up_takes_no_byte(world: World) -> None:
+    """A reader that is ended while it waits leaves whatever is typed afterwards to the next one."""
+    reading = asyncio.create_task(Lines(world.reading).next())
+    await _waits(world.reading)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    world.type("hello\n")
+    assert await Lines(world.reading).next() == "hello"
+
+
+async def test_half_a_line_is_handed_to_the_next_bot(world: World) -> None:
+    """What was typed of a line before the bot ended is answered together with the rest of it, and only once."""
+    world.type("hel")
+    console = asyncio.create_task(Console(world.bot, world.home, "console:ann", _piped(world)).run())
+    await _waits(world.reading)
+    console.cancel()
+    await asyncio.gather(console, return_exceptions=True)
+    world.type("lo\n")
+    world.type("you\n")
+    os.close(world.writing)
+    world.out()
+    await asyncio.wait_for(Console(world.bot, world.home, "console:ann", _piped(world)).run(), 30)
+    assert [line for line in world.out().splitlines() if line.startswith("ahoy")] == [
+        "ahoy hello",
+        "ahoy you",
+    ]
+    assert Inflight(world.home).kept() == b""
+
+
+def _piped(world: World) -> Lines:
+    inflight = Inflight(world.home)
+    return Lines(world.reading, begun=inflight.kept(), keep=inflight.keep)
+
+
+async def _waits(descriptor: int) -> None:
+    """Until the loop waits for a descriptor."""
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # which the loop does not tell
+    async with asyncio.timeout(20):
+        while True:
+            if descriptor in selector.get_map():
+                return
+            await asyncio.sleep(0)
+
+
 async def test_a_line_without_an_answer_is_answered_once_more(world: World) -> None:
     """A chat line that was in flight when the bot ended is answered first, before new lines."""
     Inflight(world.home).begin("old line", control=False)

@@ -92,6 +92,14 @@ def test_text_that_is_no_edits_is_one_sentence(text: str) -> None:
     assert "\n" not in why
 
 
+def test_an_unknown_op_is_answered_with_the_known_ones() -> None:
+    """Whoever guesses at an op, or leaves it out, reads what there is."""
+    for text in ('[{"op": "zap"}]', '[{"path": "a.py"}]'):
+        why = wrong(f"/improve {text}")
+        assert "the ops are replace_function" in why
+        assert "write_text" in why
+
+
 def test_a_goal_that_is_too_long_is_refused() -> None:
     """A goal is bounded, and its bound is said."""
     assert "4000" in wrong("/improve " + "x" * 4001)

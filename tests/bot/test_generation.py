@@ -184,15 +184,34 @@ async def test_a_request_ends_on_the_generation_on_which_it_began() -> None:
 def test_the_generation_before_is_at_hand() -> None:
     """Swapping back finds the former generation where it was, and a third one lets the first go."""
     generations = Generations()
-    first, second, third = (build(echo("x", commit)) for commit in ("aaa", "bbb", "ccc"))
+    plans = [echo(word, commit) for word, commit in (("x", "aaa"), ("y", "bbb"), ("z", "ccc"))]
+    first, second, third = (build(plan) for plan in plans)
     for generation in (first, second):
         generations.swap(generation)
-    assert generations.known(first.commit) is first
+    assert generations.known(plans[0]) is first
     generations.swap(first)
     assert generations.current is first
-    assert generations.known(second.commit) is second
+    assert generations.known(plans[1]) is second
     generations.swap(third)
-    assert generations.known(second.commit) is None
+    assert generations.known(plans[1]) is None
+
+
+async def test_the_same_files_under_another_commit_are_the_same_generation() -> None:
+    """A revert, whose files are those of before, is served by the modules that are still held, in its own name."""
+    generations = Generations()
+    old, new = build(echo("old", "aaa")), build(echo("new", "bbb"))
+    for generation in (old, new):
+        generations.swap(generation)
+    revert = echo("old", "ccc")
+    undone = generations.known(revert)
+    assert undone is not None
+    assert (undone.modules, undone.commit) == (old.modules, revert.commit)
+    generations.swap(undone)
+    del old, generation
+    gc.collect()
+    assert await undone.respond("say", ASK) == "old"
+    assert generations.known(echo("new", "bbb")) is new
+    assert generations.known(echo("old", "ddd")) is not None
 
 
 def test_old_generations_are_freed() -> None:

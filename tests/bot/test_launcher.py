@@ -34,6 +34,8 @@ def told(tmp_path: Path) -> dict[str, object]:
     for name in ("__init__.py", "__main__.py"):
         (root / "bot" / name).write_bytes((ROOT / "bot" / name).read_bytes())
     (root / "selfedit" / "__init__.py").touch()
+    (root / "selfedit" / "start.py").write_bytes((ROOT / "selfedit" / "start.py").read_bytes())
+    (root / "json.py").write_text("raise SystemExit('this is not the json that was meant')\n")
     (root / "selfedit" / "__main__.py").write_text(STEWARD)
     (root / ".env").write_text(
         "OPENAI_API_KEY=from-the-file\nANTHROPIC_API_KEY='canary-file'\nGITHUB_TOKEN=forge\n"
@@ -57,6 +59,11 @@ def test_the_steward_has_no_secret(told: dict[str, object]) -> None:
     for place in ("environ", "cmdline"):
         assert "canary" not in str(told[place])
         assert not any(name in str(told[place]) for name in HANDED_OVER)
+
+
+def test_a_file_in_the_root_is_no_library(told: dict[str, object]) -> None:
+    """A `json.py` beside the packages takes nothing's place, neither for the launcher nor for the steward."""
+    assert told["argv"]
 
 
 def test_the_steward_keeps_what_is_its_own(told: dict[str, object]) -> None:

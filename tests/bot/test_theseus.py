@@ -99,7 +99,7 @@ async def test_loading_the_former_commit_again_builds_nothing() -> None:
     bot, old, new = bot_with(), echo("old", "aaa"), echo("new", "bbb")
     for what in (old, new):
         await bot.hear(say.Load(plan=what))
-    kept = bot.generations.known(old.commit)
+    kept = bot.generations.known(old)
     await bot.hear(say.Load(plan=old))
     assert bot.generations.current is kept
     assert await bot.respond("x", "a", "c") == "old x"

@@ -6,83 +6,34 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from policies.load import load_rules
+from policies.decision import Finding
 from selfedit import protocol as say
 from selfedit.desk import Desk, Place
 from selfedit.edits import parse_edits
-from selfedit.types import Proposal, Request, Stage
-from tests.fakes.world import clone, git
+from selfedit.ports import Tell, Workbench
+from selfedit.types import Draft, NoDraft, Proposal, Request, Stage
+from tests.e2e.desk_world import (
+    ME,
+    ROLL,
+    approve,
+    ask,
+    clean,
+    desk,
+    improve,
+    merged,
+    opened,
+    place,
+    setting,
+)
+from tests.fakes.world import git
 
-ME = "console:tests"
-ROLL = "bot/live/roll/feature.py"
-LIGHT = '[gate]\nchecks = ["format"]\n'
-
-
-@pytest.fixture
-def place(tmp_path: Path, caches: Path) -> Place:
-    root = clone(tmp_path / "repo", LIGHT)
-    home = tmp_path / "home"
-    home.mkdir()
-    caches.mkdir(exist_ok=True)
-    (home / "caches").symlink_to(caches)
-    over = tmp_path / "over.toml"
-    over.write_text(LIGHT)
-    return Place(root=root, home=home, rules=load_rules(over))
-
-
-@pytest.fixture
-async def desk(place: Place) -> AsyncIterator[Desk]:
-    made = Desk(place, None, lambda _: None)
-    yield made
-    await made.close()
-
-
-def setting(text: str, target: str = "USAGE", path: str = ROLL) -> dict[str, str]:
-    return {"op": "set_constant", "path": path, "target": target, "value": text}
-
-
-async def ask(desk: Desk, question: BaseModel) -> Proposal | str:
-    """The proposal that a question ends with, or the sentence of a refusal."""
-    answer = await desk.answer(question)
-    if isinstance(answer, say.Refused):
-        return answer.why
-    assert isinstance(answer, say.ProposalIs), answer
-    return answer.proposal
-
-
-async def improve(desk: Desk, *rows: dict[str, str]) -> Proposal:
-    found = await ask(
-        desk, say.Improve(request=Request(requested_by=ME, edits=parse_edits(json.dumps(rows))))
-    )
-    assert isinstance(found, Proposal), found
-    return found
-
-
-async def opened(desk: Desk, *rows: dict[str, str]) -> int:
-    found = await improve(desk, *rows)
-    assert found.stage is Stage.OPENED, found.why
-    return found.number
-
-
-async def approve(desk: Desk, number: int, head: str | None = None) -> Proposal | str:
-    return await ask(desk, say.Approve(number=number, by=ME, head=head))
-
-
-async def merged(desk: Desk, number: int) -> Proposal:
-    found = await approve(desk, number)
-    assert isinstance(found, Proposal), found
-    assert found.stage is Stage.MERGED, found.why
-    return found
-
-
-def clean(desk: Desk) -> bool:
-    return git(desk.repo.root, "status", "--porcelain") == ""
+__all__ = ["desk", "place"]
 
 
 async def test_two_proposals_that_fit_together_are_both_merged(desk: Desk) -> None:
@@ -267,7 +218,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_leaves_main_as_it_was(place: Place, small_disk: Path) -> None:
-    """When no object or ref can be written, a sentence says so; with room again the same proposal is merged."""
+    """When nothing can be written a sentence says so and the approval is void; with room again a new one merges."""
     root = small_disk / "repo"
     shutil.copytree(place.root, root)
     desk = Desk(Place(root=root, home=place.home, rules=place.rules), None, lambda _: None)
@@ -280,12 +231,42 @@ async def test_a_full_disk_leaves_main_as_it_was(place: Place, small_disk: Path)
             while True:
                 os.write(file, b"x" * 4096)
         os.close(file)
-        with pytest.raises(Exception, match=r"git .* ended with|No space|cannot be"):
-            await approve(desk, number)
+        said = await approve(desk, number)
+        assert isinstance(said, str)
+        assert "approve it again" in said
         assert desk.repo.main() == main
         filler.unlink()
         await desk.mainline.settle()
-        assert desk.record.proposals[number].stage is Stage.MERGED
+        assert desk.record.proposals[number].stage is Stage.OPENED
+        assert desk.repo.main() == main
+        await merged(desk, number)
         assert git(root, "status", "--porcelain") == ""
     finally:
         await desk.close()
+
+
+class Mending:
+    """An author whose first draft is badly formatted."""
+
+    async def draft(
+        self, request: Request, bench: Workbench, complaints: Sequence[Finding], tell: Tell
+    ) -> Draft | NoDraft:
+        """Draft badly, and well once something was complained of."""
+        del request, bench
+        tell("thinking")
+        title, value = ("Mended", '"one"') if complaints else ("Hasty", "'one'")
+        edits = parse_edits(json.dumps([setting(value)]))
+        return Draft(title=title, reason="because", edits=edits, author="person")
+
+
+async def test_a_second_round_is_told_where_it_stands(place: Place) -> None:
+    """The stage that people read does not go back to the request, and the branch bears the title that was opened."""
+    heard: list[BaseModel] = []
+    desk = Desk(place, None, heard.append)
+    desk.pipeline._authors = {"model": Mending()}
+    ended = await ask(desk, say.Improve(request=Request(requested_by=ME, goal="be brief")))
+    assert isinstance(ended, Proposal)
+    assert (ended.stage, ended.branch) == (Stage.OPENED, f"improve/{ended.number}-mended")
+    stages = [notice.stage for notice in heard if isinstance(notice, say.Progress)]
+    assert Stage.REQUESTED not in stages[stages.index(Stage.GATED) :]
+    await desk.close()

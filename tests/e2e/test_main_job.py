@@ -14,7 +14,7 @@ from selfedit import protocol as say
 from selfedit.edits import parse_edits
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.scripted import Script, Turn, Use, serving
-from tests.fakes.world import FAST, World, clone, git
+from tests.fakes.world import FAST, ROOT, World, clone, git
 
 ME = "console:tests"
 ROLL = "bot/live/roll/feature.py"
@@ -204,6 +204,24 @@ async def test_people_who_commit_to_main_are_judged_and_adopted(world: World) ->
     assert selfedit(world, "verify").returncode == 0
 
 
+async def test_a_commit_to_the_kernel_starts_both_anew_and_loses_no_byte(world: World) -> None:
+    """A person's commit beside the live folders is served by fresh processes, which answer the line begun before."""
+    before = await world.ask(say.Status())
+    assert world.process is not None
+    assert world.process.stdin is not None
+    world.process.stdin.write(b"/roll non")
+    world.process.stdin.flush()
+    file = world.root / "bot/feature.py"
+    file.write_text(file.read_text() + "\n\n# A remark.\n")
+    git(world.root, "-c", "user.name=Ann", "-c", "user.email=ann@localhost", "commit", "-qam", "Remark")
+    await world.until(
+        lambda s: s.bot_pid not in (0, before.bot_pid) and s.running == s.main != before.main, 90
+    )
+    await answers(world, "sense", "> /roll nonsense")
+    assert (await world.ask(say.Status())).steward_pid == before.steward_pid
+    assert selfedit(world, "verify").returncode == 0
+
+
 @pytest.fixture(params=["openai", "anthropic"])
 def vendor(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -269,12 +287,14 @@ async def test_code_that_breaks_the_bot_is_taken_back_by_itself(
 ) -> None:
     """Whatever passes the gate and then breaks the bot is reverted without anyone's help, and the bot answers again."""
     guarded = f'    if "boom" in turn.text:\n{BAD[kind].replace("    ", "        ").replace(chr(10) + chr(10), chr(10))}'
-    source = (
-        "async def roll(turn: Turn) -> str:\n"
-        '    """Roll, until somebody says the word."""\n'
-        f"{guarded}"
-        '    return "You rolled nothing."\n'
+    honest = (
+        (ROOT / ROLL)
+        .read_text()
+        .partition("async def roll")[2]
+        .partition("\n\n\n")[0]
+        .splitlines(keepends=True)
     )
+    source = f"async def roll{''.join(honest[:2])}{guarded}{''.join(honest[2:])}\n"
     rules = FAST.replace("window_seconds = 1.5", "window_seconds = 30.0") + '\n[gate]\nchecks = ["tests"]\n'
     parse_only = {"tests/live/test_roll.py": '"""Emptied for this world."""\n'}
     files = {"policies/edits.py": SILENT_POLICY, **parse_only}
@@ -283,7 +303,7 @@ async def test_code_that_breaks_the_bot_is_taken_back_by_itself(
             world, {"op": "replace_function", "path": ROLL, "target": "roll", "source": source}
         )
         await approved(world, number)
-        await answers(world, "/roll 1d6", "rolled nothing")
+        await answers(world, "/roll 1d6", "You rolled ")
         for _ in range(2):
             world.type("/roll boom")
         await world.until(lambda s: s.running == s.main and s.provisional_seconds is None, 60)

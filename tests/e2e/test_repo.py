@@ -118,7 +118,7 @@ def test_reverting_takes_back_one_change_and_keeps_later_ones(repo: Repo) -> Non
 
 def test_only_the_stewards_signature_counts(repo: Repo, tmp_path: Path) -> None:
     """An unsigned commit and one signed with another key are not vouched for."""
-    signer, stranger = (Signer(make(tmp_path / name)) for name in ("ours", "theirs"))
+    signer, stranger = (Signer(make(tmp_path / name), make=True) for name in ("ours", "theirs"))
     tree, main = repo.tree_of(repo.main()), repo.main()
     assert signer.signed(repo, repo.commit(tree, [main], "m", signer.settings))
     assert not signer.signed(repo, repo.commit(tree, [main], "m", stranger.settings))

@@ -1,0 +1,77 @@
+"""Commits that people put on `main`: judged as a whole, and vouched for with a signed commit of the same tree."""
+
+from selfedit.gate import Gate
+from selfedit.ledger import Move
+from selfedit.record import Record
+from selfedit.repo import Repo
+from selfedit.signing import Signer
+from selfedit.words import adopt_message
+
+
+class Adoption:
+    """Makes people's commits our own, or says why `main` is not what runs."""
+
+    def __init__(self, repo: Repo, record: Record, gate: Gate, signer: Signer) -> None:
+        self._repo = repo
+        self._record = record
+        self._gate = gate
+        self._signer = signer
+
+    def hindrance(self) -> str | None:
+        """Why nothing can be built on `main` before a person acts; None where judging can help, or nothing is new."""
+        main, newest, branch = self._repo.main(), self._record.newest, self._repo.branch
+        if main == newest:
+            return None
+        if why := self._record.declined.get(main):
+            return why
+        if self._repo.is_ancestor(newest, main):
+            return None
+        if self._repo.is_ancestor(main, newest):
+            return (
+                f"{branch} was moved back by hand to {main[:12]}, and nothing is built on that; take it to where it was "
+                f"(git reset --keep {newest[:12]}), then undo what is not wanted with /rollback or git revert"
+            )
+        return (
+            f"{branch} was moved to {main[:12]}, which does not contain what ran before ({newest[:12]}); "
+            f"move it back (git reset --keep {newest[:12]}), or start over with an empty THESEUS_HOME"
+        )
+
+    async def adopt(self) -> str | None:
+        """Judge what people committed since our newest commit.
+
+        Returns:
+            None if there is nothing to adopt or it was adopted; else why `main` is not what runs.
+        """
+        main, known = self._repo.main(), self._record.newest
+        if main == known:
+            return None
+        if why := self.hindrance():
+            return why
+        report = await self._gate.judge(known, main, by_person=True)
+        if report.verdict == "unknown":
+            return f"the commits on {self._repo.branch} could not be judged: {report.complaint}"
+        if report.verdict != "passed":
+            why = (
+                f"{main[:12]} on {self._repo.branch} did not pass the gate: {report.complaint}; "
+                "mend it and commit again"
+            )
+            self._record.write("declined", commit=main, why=why)
+            return why
+        tree = self._repo.tree_of(main)
+        count = len(self._repo.between(known, main))
+        message = adopt_message(report, count, self._record.ledger.last_hash)
+        commit = self._repo.commit(tree, [main], message, self._signer.settings)
+        judged = report.tree or tree
+        move = self._record.write("adopting", commit=commit, old=main, tree=judged, policy=report.policy)
+        return self.finish(move)
+
+    def finish(self, move: Move) -> str | None:
+        """Carry out an adoption that was announced; may be called again after a crash."""
+        commit, old = move.data["commit"], move.data["old"]
+        if self._repo.main() == old:
+            self._repo.set_ref(self._repo.ref, commit, old)  # the same tree: no file changes
+        if self._repo.main() == commit or self._repo.is_ancestor(commit, self._repo.main()):
+            self._record.write("adopted", commit=commit, tree=move.data["tree"], policy=move.data["policy"])
+            return None
+        self._record.write("abandoned", why="main moved while it was adopted")
+        return f"{self._repo.branch} moved in the meantime; it is looked at again"

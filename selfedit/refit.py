@@ -1,0 +1,66 @@
+"""A proposal that was approved for another `main`: judged on the present one, or, where texts conflict, applied anew."""
+
+from policies.decision import Decision
+from selfedit.gate import Gate
+from selfedit.pipeline import Pipeline, Tell
+from selfedit.ports import Forge
+from selfedit.record import Record
+from selfedit.repo import Conflict, Repo
+from selfedit.types import Draft, Proposal, Stage
+
+
+class Refit:
+    """Fits approved proposals to what `main` is now."""
+
+    def __init__(
+        self, *, repo: Repo, record: Record, gate: Gate, forge: Forge, pipeline: Pipeline, tell: Tell
+    ) -> None:
+        self._repo = repo
+        self._record = record
+        self._gate = gate
+        self._forge = forge
+        self._pipeline = pipeline
+        self._tell = tell
+
+    async def judge_again(self, proposal: Proposal, base: str) -> Proposal | Decision | None:
+        """Main moved, so judge what would become of it now; None when that passed."""
+        number = proposal.number
+        self._tell(number, Stage.APPROVED, f"{self._repo.branch} moved: merging and judging again")
+        if isinstance(self._repo.merge_tree(base, proposal.head), Conflict):
+            return await self._replay(proposal, base)
+        report = await self._gate.judge(base, proposal.head)
+        if report.verdict == "unknown":
+            why = f"it could not be judged on the present {self._repo.branch}: {report.complaint}"
+            self._record.write("opened", number, why=why)
+            return Decision.no("not_judged", why)
+        self._record.write("rejudged", number, base=base, report=report.model_dump(mode="json"))
+        return None if report.verdict == "passed" else await self._does_not_fit(number, report.complaint)
+
+    async def _replay(self, proposal: Proposal, base: str) -> Proposal | Decision:
+        """The texts conflict, but edits are no text: apply them to the new base, which makes a new head."""
+        number = proposal.number
+        facts = proposal.model_dump(include={"title", "reason", "edits", "author", "model"})
+        draft = Draft.model_validate(facts)
+        fault = await self._pipeline.write_head(number, draft, base)
+        if fault is not None:
+            return await self._does_not_fit(number, f"it conflicts: {fault.message}")
+        return await self.judge_new_head(number)
+
+    async def judge_new_head(self, number: int) -> Proposal | Decision:
+        """Judge a head that nobody approved, and ask for its approval."""
+        fresh = self._record.proposals[number]
+        report = await self._gate.judge(fresh.base, fresh.head)
+        self._record.write("rejudged", number, base=fresh.base, report=report.model_dump(mode="json"))
+        if report.verdict != "passed":
+            return await self._does_not_fit(number, report.complaint)
+        why = f"{self._repo.branch} moved and the edits were applied to it anew; look at the new head and approve again"
+        self._record.write("opened", number, why=why)
+        await self._forge.open(self._record.proposals[number])
+        return Decision.no("head_moved", why)
+
+    async def _does_not_fit(self, number: int, complaint: str) -> Proposal:
+        why = f"together with what {self._repo.branch} is now it does not pass: {complaint}"
+        self._record.write("failed", number, why=why)
+        await self._forge.close(self._record.proposals[number], why)
+        self._tell(number, Stage.FAILED, why)
+        return self._record.proposals[number]

@@ -1,0 +1,75 @@
+"""What `main` becomes when a proposal is taken back: the change undone, or, where that conflicts, the tree before it.
+
+The tree before it is a blunt tool: whatever came later is gone as well. So it is said, by name.
+"""
+
+from dataclasses import dataclass
+
+from policies.decision import Decision
+from policies.load import Rules
+from selfedit.gate import Gate
+from selfedit.record import Record
+from selfedit.repo import Conflict, Repo
+from selfedit.types import Proposal, Stage
+from selfedit.words import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """A tree without a proposal, and what else is not in it."""
+
+    tree: str
+    proposals: tuple[int, ...] = ()
+    """Proposals that were merged later and go with it."""
+    commits: tuple[str, ...] = ()
+    """Commits that people made later and that go with it, each as `hash subject`."""
+
+    @property
+    def words(self) -> str:
+        """What goes with it, as half a sentence; empty when nothing does."""
+        lost = []
+        if self.proposals:
+            lost.append(f"proposal {', '.join(map(str, self.proposals))}")
+        if self.commits:
+            lost.append(f"commits by people: {', '.join(self.commits)} (git cherry-pick brings them back)")
+        return f"what came after it is gone as well: {'; '.join(lost)}" if lost else ""
+
+
+async def without(
+    proposal: Proposal, main: str, *, repo: Repo, record: Record, gate: Gate, rules: Rules, automatic: bool
+) -> Without | Decision:
+    """What `main` would be without a merged proposal.
+
+    Args:
+        proposal: What is to be taken back.
+        main: The commit that it is taken back from.
+        repo: The repository.
+        record: Knows what was judged, and whose commits are whose.
+        gate: Judges a tree that nobody judged yet.
+        rules: The rules.
+        automatic: Nobody is there to ask: what does not pass gives way to what ran before.
+    """
+    tree = repo.revert_tree(proposal.merge, main)
+    found = _before(proposal, main, repo, record) if isinstance(tree, Conflict) else Without(tree)
+    if record.has_passed(found.tree, rules.policy):
+        return found
+    candidate = repo.commit(found.tree, [main], "revert")
+    report = await gate.judge(main, candidate, by_person=True)
+    if report.verdict == "passed":
+        return found
+    if automatic:  # what ran before was judged then; anything is better than what is broken now
+        return _before(proposal, main, repo, record)
+    return Decision.no(
+        "not_judged", f"the code without proposal {proposal.number} does not pass: {report.complaint}"
+    )
+
+
+def _before(proposal: Proposal, main: str, repo: Repo, record: Record) -> Without:
+    since = record.commits[proposal.merge].seq
+    standing = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+    later = [p.number for p in record.proposals.values() if p.stage in standing]
+    later = [n for n in later if record.commits[record.proposals[n].merge].seq > since]
+    theirs = [commit for commit in repo.between(proposal.merge, main) if commit not in record.commits]
+    subjects = [one_line(repo.message(commit).partition("\n")[0], 72) for commit in theirs]
+    named = tuple(f"{commit[:12]} {subject}" for commit, subject in zip(theirs, subjects, strict=True))
+    return Without(repo.tree_of(repo.parents(proposal.merge)[0]), tuple(sorted(later)), named)
