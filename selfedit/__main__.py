@@ -199,9 +199,11 @@ def _verify(argv: Words) -> int:
     from selfedit.record import Record
     from selfedit.repo import Repo
     from selfedit.signing import Signer
-    from selfedit.verify import summary, verify
+    from selfedit.verify import attestations, summary, verify
 
-    _parser("verify").parse_args(argv)
+    parser = _parser("verify")
+    parser.add_argument("--all", action="store_true", help="also show what vouches for each commit")
+    given = parser.parse_args(argv)
     place = Place.here()
     if not (place.home / "ledger.sqlite3").exists():
         print(
@@ -217,7 +219,10 @@ def _verify(argv: Words) -> int:
     for fault in faults:
         print(f"does not hold: {fault}")
     if not faults:
-        print(summary(Record(ledger)))
+        record = Record(ledger)
+        for line in attestations(repo, record) if given.all else ():
+            print(line)
+        print(summary(record))
     return NO if faults else YES
 
 
@@ -234,7 +239,7 @@ COMMANDS: dict[str, tuple[Callable[[Words], int], str]] = {
     "halt": (_halt, "stop all self-editing; chat goes on"),
     "resume": (_resume, "allow it again"),
     "log": (_log, "the ledger, row by row"),
-    "verify": (_verify, "prove the ledger, the signatures, and that what runs is what was judged"),
+    "verify": (_verify, "[--all]: prove the ledger, the signatures, and that what runs is what was judged"),
     "apply": (_apply, "--root DIR EDITS.json [--check]: apply edits to files"),
     "gate": (_gate, "--repo DIR --base REV --head REV [--json] [--rules FILE]: judge head on base"),
     "steward": (_steward, "run the steward and its bot (scripts/run does)"),

@@ -59,7 +59,7 @@ class Adoption:
             return why
         tree = self._repo.tree_of(main)
         count = len(self._repo.between(known, main))
-        message = adopt_message(report, count, self._record.ledger.last_hash)
+        message = adopt_message(report, tree, count, self._record.ledger.last_hash)
         commit = self._repo.commit(tree, [main], message, self._signer.settings)
         judged = report.tree or tree
         move = self._record.write("adopting", commit=commit, old=main, tree=judged, policy=report.policy)

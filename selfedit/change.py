@@ -187,7 +187,11 @@ def change_check(step: Step, asked: Wish, untested: Severity = Severity.NOTE) ->
         last = " ".join((step.err or step.out).split())[-400:]
         message = f"whether the change is tested could not be found out (exit code {step.exit}): {last}"
         return failed(NAME, no("no_report", message), step.seconds)
-    findings = [*_of_new_tests(told), *_uncovered(told, asked, untested), *_survivors(told, asked, untested)]
+    findings = [
+        *_of_new_tests(told, asked),
+        *_uncovered(told, asked, untested),
+        *_survivors(told, asked, untested),
+    ]
     passed = all(finding.severity is not Severity.REFUSE for finding in findings)
     refusing = next((finding.message for finding in findings if finding.severity is Severity.REFUSE), "")
     return Check(
@@ -202,14 +206,16 @@ def change_check(step: Step, asked: Wish, untested: Severity = Severity.NOTE) ->
 # What came of it
 
 
-def _of_new_tests(told: _Told) -> Iterator[Finding]:
+def _of_new_tests(told: _Told, asked: Wish) -> Iterator[Finding]:
+    # Tests that come alone are read as they are; those that come with code vouch for it.
+    weight = Severity.REFUSE if asked.lines else Severity.REVIEW
     for path, verdict in told.fresh.items():
         if verdict == "passes":
             message = (
                 f"the new tests in {path} pass without the change, and notice no fault in what they test; let them "
                 "demand what the change brings, of the code itself"
             )
-            yield no("new_test_must_fail_on_base", message, path)
+            yield Finding(rule="new_test_must_fail_on_base", severity=weight, path=path, message=message)
         elif verdict == "time":
             message = f"there was no time to find out whether the new tests in {path} can fail; look at what they demand"
             yield Finding(rule="new_test_not_tried", severity=Severity.REVIEW, path=path, message=message)

@@ -13,6 +13,7 @@ from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
 from selfedit.adoption import Adoption
+from selfedit.attestation import of_revert
 from selfedit.gate import Gate
 from selfedit.ledger import LedgerProblem, Move
 from selfedit.loader import Loader, NotLoadable
@@ -290,7 +291,8 @@ class Mainline:
             return plan
         if plan.words:
             why = f"{why}; {plan.words}"
-        message = revert_message(proposal, by, why, self._record.ledger.last_hash)
+        vouched = of_revert(proposal, plan.tree, by, self._rules.policy, passed=plan.passed)
+        message = revert_message(proposal, by, why, self._record.ledger.last_hash, vouched)
         revert = self._repo.commit(plan.tree, [old], message, self._signer.settings)
         if problem := self._repo.in_the_way(old, revert):
             return Decision.no("working_tree", problem)

@@ -3,7 +3,7 @@
 The tree before it is a blunt tool: whatever came later is gone as well. So it is said, by name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.decision import Decision
 from policies.load import Rules
@@ -23,6 +23,8 @@ class Without:
     """Proposals that were merged later and go with it."""
     commits: tuple[str, ...] = ()
     """Commits that people made later and that go with it, each as `hash subject`."""
+    passed: bool = True
+    """Whether the gate vouches for the tree, now or earlier."""
 
     @property
     def words(self) -> str:
@@ -58,7 +60,8 @@ async def without(
     if report.verdict == "passed":
         return found
     if automatic:  # what ran before was judged then; anything is better than what is broken now
-        return _before(proposal, main, repo, record)
+        before = _before(proposal, main, repo, record)
+        return replace(before, passed=record.has_passed(before.tree, rules.policy))
     return Decision.no(
         "not_judged", f"the code without proposal {proposal.number} does not pass: {report.complaint}"
     )

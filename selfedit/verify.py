@@ -2,13 +2,14 @@
 
 import re
 
+from selfedit.attestation import attested
 from selfedit.home import home_for
 from selfedit.ledger import Ledger
 from selfedit.loader import Loader
 from selfedit.record import IllegalMove, Record
 from selfedit.repo import GitFailed, Repo
 from selfedit.signing import Signer
-from selfedit.types import Stage
+from selfedit.types import Proposal, Stage
 
 
 def verify(
@@ -77,6 +78,7 @@ def _facts(repo: Repo, record: Record, commit: str, kind: str, number: int | Non
     if anchor and anchor[1] not in known:
         faults.append(f"commit {commit[:12]} names a ledger row that is not there")
     proposal = record.proposals.get(number or 0)
+    faults += _attested(commit, message, repo, proposal if kind == "merged" else None)
     if kind == "merged":
         report = proposal.report if proposal else None
         if report is None or report.verdict != "passed" or report.tree != tree:
@@ -86,6 +88,35 @@ def _facts(repo: Repo, record: Record, commit: str, kind: str, number: int | Non
         elif proposal and proposal.approvals_missing:
             faults.append(f"commit {commit[:12]} merged without an approval that its findings ask for")
     return faults
+
+
+def _attested(commit: str, message: str, repo: Repo, merged: Proposal | None) -> list[str]:
+    """Whether a commit says of itself what its tree, its parents and the ledger say."""
+    said = attested(message)
+    if said is None:
+        return [f"commit {commit[:12]} has no attestation that can be read"]
+    parents = repo.parents(commit)
+    wrong = {"tree": said.tree != repo.tree_of(commit)}
+    if merged is not None and merged.report is not None:
+        report = merged.report
+        wrong |= {
+            "parents": [said.base, said.head] != list(parents),
+            "requester": said.requested_by != merged.requested_by,
+            "approvals": said.approvals != merged.approvals or said.head != merged.approved_head,
+            "policy": said.policy != report.policy,
+            "image": said.image != (report.sandbox.image if report.sandbox else ""),
+        }
+    return [f"the attestation of {commit[:12]} names another {name}" for name, bad in wrong.items() if bad]
+
+
+def attestations(repo: Repo, record: Record) -> list[str]:
+    """What the history says of itself since the genesis, a line a commit of the steward, oldest first."""
+    found = []
+    for commit in repo.between(record.genesis, repo.main()):
+        if commit in record.commits:
+            said = attested(repo.message(commit))
+            found.append(f"{commit[:12]}  {said.words() if said else 'no attestation that can be read'}")
+    return found
 
 
 def _files(

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from selfedit.attestation import Attestation, of_adoption, of_merge
 from selfedit.edits import Edit
 from selfedit.types import GateReport, Proposal
 
@@ -86,6 +87,7 @@ def merge_message(proposal: Proposal, report: GateReport, ledger: str) -> str:
         ("Model", proposal.model or "none"),
         ("Ledger", ledger),
     )
+    facts += f"\n{of_merge(proposal, report).line()}"
     return f"Merge proposal {proposal.number}: {one_line(proposal.title, 60)}\n\n{_listed(proposal)}\n\n{facts}\n"
 
 
@@ -94,7 +96,7 @@ def own_word(proposal: Proposal, by: str) -> str:
     return " (self-approved)" if by == proposal.requested_by else ""
 
 
-def revert_message(proposal: Proposal, by: str, why: str, ledger: str) -> str:
+def revert_message(proposal: Proposal, by: str, why: str, ledger: str, attestation: Attestation) -> str:
     """The message of the commit that takes a proposal back."""
     facts = _trailers(
         ("Proposal", str(proposal.number)),
@@ -102,14 +104,16 @@ def revert_message(proposal: Proposal, by: str, why: str, ledger: str) -> str:
         ("Reason", why),
         ("Ledger", ledger),
     )
+    facts += f"\n{attestation.line()}"
     title = one_line(proposal.title, 60)
     return f'Revert "{title}"\n\nThis reverts commit {proposal.merge}.\n\n{facts}\n'
 
 
-def adopt_message(report: GateReport, commits: int, ledger: str) -> str:
+def adopt_message(report: GateReport, tree: str, commits: int, ledger: str) -> str:
     """The message of the commit with which the steward vouches for commits that people made."""
     what = "a commit" if commits == 1 else f"{commits} commits"
     facts = _trailers(("Gate", gate_line(report)), ("Ledger", ledger))
+    facts += f"\n{of_adoption(report, tree).line()}"
     return f"Adopt {what} made by people\n\nThe tree is theirs; this commit says that it was judged.\n\n{facts}\n"
 
 

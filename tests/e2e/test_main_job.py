@@ -1,6 +1,7 @@
 """The main job from end to end: real processes, real git, a real sandbox, lines typed as a person would."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -131,6 +132,12 @@ def test_the_lines_of_the_readme_piped_in_do_the_main_job(tmp_path: Path, caches
         "Model: none",
     ):
         assert trailer in messages, done.stdout + done.stderr
+    vouched = selfedit(world, "verify", "--all")
+    assert vouched.returncode == 0, vouched.stdout + vouched.stderr
+    assert re.search(
+        r"merge of proposal 1 .*asked for by console:.*approved by console:.*: passed, policy", vouched.stdout
+    )
+    assert "revert of proposal 1" in vouched.stdout
     revert, merge, genesis = git(world.root, "log", "--first-parent", "--format=%H", "main").split()
     assert git(world.root, "rev-parse", f"{revert}^{{tree}}") == git(
         world.root, "rev-parse", f"{genesis}^{{tree}}"
