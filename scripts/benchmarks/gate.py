@@ -27,6 +27,7 @@ from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit.gate import Gate
 from selfedit.home import home_for, make_home
 from selfedit.repo import Repo
+from tests.fakes.small_repo import FAULTS as PLANTED
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,14 +39,6 @@ FAULTS = {
     "lint": (SET_UP, f"    unused = 1\n{SET_UP}"),
     "types": (SET_UP, f"    registry.nothing()\n{SET_UP}"),
     "tests": ('registry.command("help"', 'registry.command("benched"'),
-}
-SMALL_FAULTS = {
-    "honest": ("Say hello.", "Say hello to somebody."),
-    "format": ("polite(name)", "polite( name)"),
-    "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
-    "types": ("polite(name)", "polite(len(name) and name)"),
-    "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
-    "tests": ("Hello,", "Goodbye,"),
 }
 CLIENT = '''
     """The edge to Discord."""
@@ -75,9 +68,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repo", type=Path, default=ROOT, help="judge this clone of the project instead")
     parser.add_argument("--small", action="store_true", help="only the small bot")
-    parser.add_argument(
-        "--heads", nargs="+", default=list(SMALL_FAULTS), choices=list(SMALL_FAULTS), help="only these"
-    )
+    parser.add_argument("--heads", nargs="+", default=list(PLANTED), choices=list(PLANTED), help="only these")
     given = parser.parse_args()
     if shutil.which("docker") is None:
         print("the naive way needs the docker command; install it to compare", file=sys.stderr)
@@ -172,7 +163,7 @@ def _small(folder: Path) -> Subject:
     (folder / "small").mkdir()
     files = {**FILES, "app/client.py": CLIENT}
     small = SmallRepo(folder / "small", files)
-    heads = {name: small.edit(GREET, old, new) for name, (old, new) in SMALL_FAULTS.items()}
+    heads = {name: small.edit(GREET, old, new) for name, (old, new) in PLANTED.items()}
     return Subject("a small bot", small.repo, small_rules(folder), small.base, heads)
 
 

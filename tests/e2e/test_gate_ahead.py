@@ -8,19 +8,11 @@ from sandbox.types import Command, Limits, Sandbox
 from selfedit.gate import Gate
 from selfedit.types import GateReport
 from tests.e2e.gate_world import GateWorld, failing, opened_sandbox, world
-from tests.fakes.small_repo import FILES, GREET
+from tests.fakes.small_repo import FAULTS, FILES, GREET
 from tests.fakes.small_repo import text as text_of
 
 __all__ = ["opened_sandbox", "world"]
 
-FAULTS = {
-    "honest": ("Say hello.", "Say hello to somebody."),
-    "format": ("polite(name)", "polite( name)"),
-    "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
-    "types": ("polite(name)", "polite(len(name) and name)"),
-    "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
-    "tests": ("Hello,", "Goodbye,"),
-}
 ECHO = "import sys; first = sys.stdin.readline(); print(first.strip(), sys.stdin.read())"
 
 

@@ -119,6 +119,16 @@ FILES = {
     """,
 }
 
+FAULTS = {
+    "honest": ("Say hello.", "Say hello to somebody."),
+    "format": ("polite(name)", "polite( name)"),
+    "lint": ('"""Say hello."""', '"""Say hello."""\n    unused = 1'),
+    "types": ("polite(name)", "polite(len(name) and name)"),
+    "imports": ("polite\n\n", "polite\nfrom app.vault import GOLD\n\nRICH = GOLD\n\n"),
+    "tests": ("Hello,", "Goodbye,"),
+}
+"""An honest edit of GREET, and one with a planted fault for each check that finds it: what stands there, and what then."""
+
 
 def text(source: str) -> str:
     """A dedented file."""
