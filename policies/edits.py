@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from policies import code_rules, file_rules, load_time, weakening
+from policies import code_rules, file_rules, load_time, reach, weakening
 from policies.change import Blob, Change, Pair, Source, read, read_pair
 from policies.decision import Decision, Finding, Severity
 from policies.load import Rules
@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
     Rule(file_rules.no_link, binds_people=True),
     Rule(file_rules.file_mode),
     Rule(file_rules.size, on_draft=True),
-    Rule(file_rules.extension, on_draft=True),
+    Rule(file_rules.extension, on_draft=True, on_deletion=True),
     Rule(file_rules.tool_settings, on_draft=True),
     Rule(file_rules.toplevel_name, on_draft=True),
     Rule(file_rules.plain_text, on_draft=True),
@@ -47,21 +47,33 @@ RULES: tuple[Rule, ...] = (
     Rule(file_rules.secret, on_draft=True),
     Rule(file_rules.parses),
     Rule(code_rules.suppression_added),
-    Rule(code_rules.dynamic_code),
-    Rule(code_rules.forbidden_import),
-    Rule(code_rules.import_not_at_top),
-    Rule(code_rules.senses_tests),
-    Rule(code_rules.lying_value),
     Rule(code_rules.loosened_types),
+    Rule(reach.dynamic_code),
+    Rule(reach.changes_others),
+    Rule(reach.forbidden_import),
+    Rule(reach.import_not_at_top),
+    Rule(code_rules.senses_tests),
+    Rule(code_rules.knows_its_place),
+    Rule(code_rules.ends_process),
+    Rule(code_rules.lying_value),
+    Rule(code_rules.unrepeatable),
+    Rule(code_rules.keeps_state),
     Rule(load_time.module_level_statement),
     Rule(weakening.pytest_machinery),
     Rule(weakening.skipped_test),
     Rule(weakening.asserts_nothing),
+    Rule(weakening.replaces_subject),
 )
 """Every rule about one version of a file, in the order in which findings are shown."""
 
 PAIR_RULES: tuple[Callable[[Pair, Rules], Iterator[Finding]], ...] = (weakening.weakened_test,)
 """Rules that need both versions of a file. They do not bind people."""
+
+TREE_RULES: tuple[Callable[[Sequence[Change], Collection[str], Rules], Iterator[Finding]], ...] = (
+    file_rules.number_of_files,
+    file_rules.case_twins,
+)
+"""Rules about a change as a whole, beside all paths there are. They do not bind people."""
 
 _FATAL = frozenset({"path_syntax", "protected_path", "file_mode", "size", "extension", "binary"})
 """After one of these the content of the file is of no interest."""
@@ -74,10 +86,8 @@ def review_edits(edits: Sequence[Mapping[str, object]], rules: Rules) -> Decisio
         edits: The edits as plain values: `path`, and texts under `source`, `text`, `value` and others.
         rules: The rules in force.
     """
-    findings: dict[Finding, None] = {}
-    paths = {str(edit.get("path", "")) for edit in edits}
-    if finding := _too_many(paths, rules):
-        findings[finding] = None
+    changes = [Change(path, None, None) for path in {str(edit.get("path", "")) for edit in edits}]
+    findings = dict.fromkeys(file_rules.number_of_files(changes, (), rules))
     for edit in edits:
         path = str(edit.get("path", ""))
         texts = [
@@ -102,10 +112,10 @@ def review_changes(
         by_person: A person committed this by hand; only what would harm the judging itself is refused.
         existing: All paths of the tree that the change is made to.
     """
-    findings: list[Finding] = []
-    if not by_person and (finding := _too_many([change.path for change in changes], rules)):
-        return Decision.of([finding])
-    findings += _twins(changes, existing)
+    checks = () if by_person else TREE_RULES
+    findings = [finding for check in checks for finding in check(changes, existing, rules)]
+    if any(finding.rule == "size" for finding in findings):
+        return Decision.of(findings)
     for change in changes:
         pair = read_pair(change, rules.zones.tests)
         findings += _of_pair(pair, rules, by_person=by_person)
@@ -144,19 +154,3 @@ def _fresh(rule: Rule, source: Source, before: Source | None, rules: Rules) -> I
             known[key] -= 1
         else:
             yield finding
-
-
-def _too_many(paths: Collection[str], rules: Rules) -> Finding | None:
-    if len(paths) <= rules.change.max_files:
-        return None
-    message = f"it changes {len(paths)} files, and {rules.change.max_files} is the limit; make several proposals of it"
-    return Finding(rule="size", message=message)
-
-
-def _twins(changes: Sequence[Change], existing: Collection[str]) -> Iterator[Finding]:
-    names = {path.lower(): path for path in existing}
-    for change in changes:
-        twin = names.setdefault(change.path.lower(), change.path)
-        if change.new is not None and change.old is None and twin != change.path:
-            message = f"{change.path} and {twin} differ only in case, which some systems cannot hold; choose another name"
-            yield Finding(rule="path_syntax", path=change.path, message=message)

@@ -4,9 +4,9 @@ import re
 import sys
 import tokenize
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from policies.change import Source, tokens
+from policies.change import Change, Source, tokens
 from policies.decision import Finding
 from policies.load import Rules
 from policies.zones import Zone, path_problem, zone_of
@@ -27,7 +27,7 @@ def path_syntax(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def protected_path(source: Source, rules: Rules) -> Iterator[Finding]:
     """Only live code changes by itself; every other path is kernel."""
-    if zone_of(source.path, rules.zones.live) is Zone.KERNEL:
+    if not source.path.startswith(rules.zones.live):
         folders = ", ".join(rules.zones.live)
         message = f"{source.path} is kernel, and a proposal may change only {folders}; {BY_HAND}"
         yield Finding(rule="protected_path", path=source.path, message=message)
@@ -68,17 +68,15 @@ def extension(source: Source, rules: Rules) -> Iterator[Finding]:
     if name.startswith(".") or not name.endswith(rules.change.extensions):
         known = ", ".join(rules.change.extensions)
         message = (
-            f"{source.path} is of a kind that proposals may not write (they may write {known}); {BY_HAND}"
+            f"{source.path} is of a kind that proposals may not touch (they may write {known}); {BY_HAND}"
         )
         yield Finding(rule="extension", path=source.path, message=message)
 
 
 def tool_settings(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A settings file beside the code would change how the code is judged."""
-    if _SETTINGS.fullmatch(source.path.rpartition("/")[2].lower()):
-        message = (
-            f"{source.path} is a settings file of a tool, which would change how code is judged; {BY_HAND}"
-        )
+    if any(_SETTINGS.fullmatch(part) for part in source.path.lower().split("/")):
+        message = f"{source.path} would tell a tool how to work, and so change how code is judged; {BY_HAND}"
         yield Finding(rule="tool_settings", path=source.path, message=message)
 
 
@@ -131,6 +129,31 @@ def secret(source: Source, _rules: Rules) -> Iterator[Finding]:
                 yield Finding(rule="secret", path=source.path, line=number, message=message)
 
 
+def number_of_files(changes: Sequence[Change], _existing: Collection[str], rules: Rules) -> Iterator[Finding]:
+    """A change stays small enough to be read."""
+    most = rules.change.max_files
+    if len(changes) > most:
+        message = f"it changes {len(changes)} files, and {most} is the limit; make several proposals of it"
+        yield Finding(rule="size", message=message)
+
+
+def case_twins(changes: Sequence[Change], existing: Collection[str], _rules: Rules) -> Iterator[Finding]:
+    """Two names that differ only in case are one on some systems."""
+    known = {part.lower(): part for path in existing for part in _parts(path)}
+    for change in changes:
+        for part in _parts(change.path) if change.new is not None and change.old is None else ():
+            twin = known.setdefault(part.lower(), part)
+            if twin != part:
+                message = f"{part} and {twin} differ only in case, which some systems cannot hold; choose another name"
+                yield Finding(rule="path_syntax", path=change.path, message=message)
+
+
+def _parts(path: str) -> Iterator[str]:
+    """A path, and every folder on the way to it."""
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
 def _odd(source: Source, line: int, fault: str) -> Finding:
     message = f"{source.path} has {fault}; write what people can see"
     return Finding(rule="unicode", path=source.path, line=line, message=message)
@@ -141,10 +164,29 @@ def _faults(line: str) -> Iterator[str]:
         return
     for at, char in enumerate(line.removesuffix("\r")):
         category = unicodedata.category(char)
-        if char in "\u2028\u2029" or category in ("Cc", "Cf", "Co", "Cs"):
-            joins = char == "\u200d" and at and unicodedata.category(line[at - 1]) in ("So", "Sk", "Mn")
-            if char != "\t" and not joins:  # the joiner inside an emoji is how emoji are written
-                yield f"the hidden character U+{ord(char):04X}"
+        odd = category in ("Cc", "Cf", "Cn", "Co", "Cs") or char in _UNSEEN or _is_selector(char)
+        if odd and char != "\t" and not _joins(line, at):
+            yield f"the hidden character U+{ord(char):04X}"
+
+
+def _is_selector(char: str) -> bool:
+    """Whether it chooses among the shapes of the letter before it, and can hide bytes."""
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+
+
+def _joins(line: str, at: int) -> bool:
+    """Whether a character that is not seen is how people write: in an emoji, or between the letters of some scripts."""
+    before = line[at - 1] if at else " "
+    after = line[at + 1] if at + 1 < len(line) else " "
+    if line[at] in "\ufe0e\ufe0f":
+        return not before.isspace() and not unicodedata.category(before).startswith("C")
+    around = unicodedata.category(before), unicodedata.category(after)
+    if line[at] == "\u200d" and around[0] in ("So", "Sk", "Mn") and around[1] in ("So", "Sk"):
+        return True
+    if line[at] in "\u200c\u200d":
+        return all(category in ("Lo", "Mn", "Mc") for category in around)
+    flag = _FLAG.search(line, max(0, at - 7))
+    return flag is not None and flag.start() < at < flag.end()
 
 
 def _odd_python(source: Source, text: str) -> Iterator[Finding]:
@@ -159,11 +201,15 @@ def _odd_python(source: Source, text: str) -> Iterator[Finding]:
 
 
 _SETTINGS = re.compile(
+    r".*\.dist-info|.*\.egg-info|(?:dev-)?(?:requirements|constraints)[\w-]*\.txt|package(?:-lock)?\.json|"
     r"\.coveragerc|\.flake8|\.importlinter|\.mypy\.ini|\.pylintrc|\.pytest\.ini|\.pytest\.toml|"
     r"\.ruff\.toml|makefile|mypy\.ini|noxfile\.py|pylintrc|pyproject\.toml|pyrightconfig\.json|"
     r"pytest\.ini|pytest\.toml|ruff\.toml|setup\.cfg|setup\.py|sitecustomize\.py|tox\.ini|"
     r"usercustomize\.py|uv\.toml"
 )
+_UNSEEN = frozenset("\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\U000e007f")
+"""The flags of parts of a country, which are spelt out in letters that are not seen."""
 _TAKEN = re.compile(
     r"_pytest|aiohttp|anthropic|coverage|discord|docker|git|grimp|hypothesis|iniconfig|importlinter|"
     r"libcst|mypy|mypyc|openai|packaging|pip|pluggy|pydantic|pytest|pytest_asyncio|rich|ruff|"

@@ -4,10 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from policies.change import Source
-from policies.code_rules import is_type_checking
+from policies.change import Source, parse
 from policies.decision import Finding, Severity
 from policies.load import Rules
+from policies.names import dotted, is_text, is_type_checking, last
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -17,7 +17,7 @@ def module_level_statement(source: Source, rules: Rules) -> Iterator[Finding]:
     if source.tree is not None:
         reading = _Reading(source, rules)
         for position, statement in enumerate(source.tree.body):
-            if position or not _is_text(statement):
+            if position or not is_text(statement):
                 yield from reading.statement(statement)
 
 
@@ -28,7 +28,9 @@ class _Reading:
         self._source = source
         self._trusted = rules.imports.quiet
         self._origins: dict[str, str] = {}
+        self._classes: set[str] = set()
         self._plain_classes: set[str] = set()
+        self._functions: set[str] = set()
         self._own: set[str] = set()
         for node in source.tree.body if source.tree else ():
             self._learn(node)
@@ -45,7 +47,7 @@ class _Reading:
             case ast.Assign(targets=targets, value=value) if all(_is_name(target) for target in targets):
                 yield from self._quiet(value)
             case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=value):
-                yield from self._quiet(annotation)
+                yield from self._annotation(annotation)
                 if value is not None:
                     yield from self._quiet(value)
             case ast.If(test=test) if is_type_checking(test):
@@ -78,14 +80,21 @@ class _Reading:
             arguments.kwarg,
         ]
         notes = [argument.annotation for argument in given if argument is not None]
-        for part in [*arguments.defaults, *arguments.kw_defaults, *notes, node.returns]:
+        for part in [*arguments.defaults, *arguments.kw_defaults]:
             if part is not None:
                 yield from self._quiet(part)
+        for note in [*notes, node.returns]:
+            if note is not None:
+                yield from self._annotation(note)
         if node.name in (
             "__init_subclass__",
             "__set_name__",
             "__class_getitem__",
             "__prepare__",
+            "__mro_entries__",
+            "_generate_next_value_",
+            "__pydantic_init_subclass__",
+            "__get_pydantic_core_schema__",
             "__getattr__",
         ):
             yield self._look(node, f"`{node.name}` may run when files are loaded")
@@ -94,20 +103,42 @@ class _Reading:
         yield from self._decorators(node)
         for part in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             yield from self._quiet(part)
+        makers = [
+            inner for inner in node.body if getattr(inner, "name", "") in ("__new__", "__init__", "__call__")
+        ]
+        if makers and any(last(base) in _MAKES_AT_ONCE for base in node.bases):
+            yield self._look(node, f"making the class {node.name} runs `{getattr(makers[0], 'name', '')}`")
         for position, inner in enumerate(node.body):
-            if position or not _is_text(inner):
+            if position or not is_text(inner):
                 yield from self.statement(inner)
 
     def _decorators(self, node: _Definition) -> Iterator[Finding]:
         for decorator in node.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            dotted = _dotted(called)
+            name = dotted(called)
             if isinstance(decorator, ast.Call):
-                for argument in [*decorator.args, *(keyword.value for keyword in decorator.keywords)]:
+                handed = [*decorator.args, *(keyword.value for keyword in decorator.keywords)]
+                for argument in handed:
                     yield from self._quiet(argument)
-            if not dotted or not (self._known(dotted) or dotted.endswith((".setter", ".getter", ".deleter"))):
+                if any(last(argument) in self._functions for argument in handed):
+                    yield self._look(
+                        node, f"the decorator `{ast.unparse(decorator)[:80]}` may call what it is handed"
+                    )
+            if not name or not (self._known(name) or name.endswith((".setter", ".getter", ".deleter"))):
                 shown = ast.unparse(decorator)[:80]
                 yield self._look(node, f"the decorator `{shown}` runs when the file is loaded")
+
+    def _annotation(self, note: ast.expr) -> Iterator[Finding]:
+        """Annotations are values, too, and libraries evaluate even those that are written as texts."""
+        yield from self._quiet(note)
+        for node in ast.walk(note):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "(" in node.value:
+                inner = parse(node.value)
+                for each in ast.walk(inner) if inner is not None else ():
+                    if isinstance(each, ast.Call):
+                        yield self._no(
+                            node, f"the annotation `{node.value[:80]}` calls something; name a type"
+                        )
 
     def _quiet(self, value: ast.expr) -> Iterator[Finding]:
         """What in an expression does more than make a value."""
@@ -123,25 +154,28 @@ class _Reading:
             todo.extend(ast.iter_child_nodes(node))
 
     def _call(self, node: ast.Call) -> Iterator[Finding]:
-        dotted = _dotted(node.func)
-        name = dotted.partition(".")[0]
+        name = dotted(node.func)
         of_text = isinstance(node.func, ast.Attribute) and isinstance(
             node.func.value, (ast.Constant, ast.JoinedStr)
         )
-        if of_text or self._known(dotted) or dotted in self._plain_classes:
-            return
         shown = ast.unparse(node)[:80]
-        if dotted and dotted == name and name[:1].isupper() and name in self._origins:
+        if of_text or self._known(name) or name in self._plain_classes:
+            handed = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(last(argument) in self._functions for argument in handed):
+                yield self._look(
+                    node, f"`{shown}` is handed a function that it may call while the file is loaded"
+                )
+        elif name in self._classes or (name in self._origins and name[:1].isupper()):
             yield self._look(node, f"`{shown}` runs when the file is loaded")
         else:
             yield self._no(node, f"`{shown}` is called when the file is loaded; call it inside of a function")
 
-    def _known(self, dotted: str) -> bool:
-        name, _, rest = dotted.partition(".")
+    def _known(self, called: str) -> bool:
+        name, _, rest = called.partition(".")
         if name in self._origins:
             origin = f"{self._origins[name]}.{rest}" if rest else self._origins[name]
             return any(origin == module or origin.startswith(f"{module}.") for module in self._trusted)
-        return _BUILTINS.fullmatch(dotted) is not None and name not in self._own
+        return _BUILTINS.fullmatch(called) is not None and name not in self._own
 
     def _learn(self, node: ast.stmt) -> None:
         match node:
@@ -155,14 +189,28 @@ class _Reading:
                     self._origins[alias.asname or alias.name] = f"{'.' * level}{module or ''}.{alias.name}"
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 self._own.add(name)
+                self._functions.add(name)
             case ast.Assign(targets=targets):
                 self._own.update(target.id for target in targets if isinstance(target, ast.Name))
-            case ast.ClassDef(name=name, body=body, keywords=[]):
-                makers = {"__init__", "__new__", "__post_init__", "__init_subclass__"}
-                if not any(isinstance(inner, ast.FunctionDef) and inner.name in makers for inner in body):
+            case ast.ClassDef(name=name):
+                self._own.add(name)
+                self._classes.add(name)
+                self._functions.update(
+                    inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)
+                )
+                if self._is_plain(node):
                     self._plain_classes.add(name)
             case _:
                 pass
+
+    def _is_plain(self, node: ast.ClassDef) -> bool:
+        """Whether making one of these, and working with it, runs nothing that stands in this file."""
+        bases = [dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases]
+        quiet = all(base in self._plain_classes or self._known(base) for base in bases)
+        own = [
+            inner.name for inner in node.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
+        ]
+        return quiet and not node.keywords and not any(name.startswith("__") for name in own)
 
     def _no(self, node: ast.AST, message: str) -> Finding:
         line = getattr(node, "lineno", None)
@@ -175,29 +223,15 @@ class _Reading:
         )
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def _is_name(node: ast.expr) -> bool:
     if isinstance(node, (ast.Tuple, ast.List)):
         return all(_is_name(element) for element in node.elts)
     return isinstance(node, ast.Name)
 
 
-def _dotted(node: ast.expr) -> str:
-    """`re.compile` for such an expression, else the empty text."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
-
-
+_MAKES_AT_ONCE = frozenset(
+    {"type", "ABCMeta", "EnumMeta", "EnumType", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
+)
 _BUILTINS = re.compile(
     r"abs|bool|bytes|chr|classmethod|complex|dict|divmod|enumerate|float|frozenset|int|len|list|max|"
     r"min|object|ord|property|range|repr|reversed|round|set|sorted|staticmethod|str|sum|super|tuple|"

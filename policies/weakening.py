@@ -1,13 +1,15 @@
 """Rules about tests: what stands stays, what is new means something, and the test runner is left alone."""
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Iterator
 
 from policies.change import Pair, Source
-from policies.decision import Finding
+from policies.decision import Finding, Severity
 from policies.file_rules import BY_HAND
 from policies.load import Rules
+from policies.names import at, imports, is_text, last, nodes, root, shown
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,6 +41,36 @@ def pytest_machinery(source: Source, _rules: Rules) -> Iterator[Finding]:
             yield _machinery(
                 source, node.value.lineno, "an `autouse` fixture reaches into tests that did not ask for it"
             )
+        elif source.is_test and (reached := _of_runner(node)):
+            yield _machinery(
+                source, getattr(node, "lineno", None), f"`{reached}` reaches into the test runner"
+            )
+
+
+def replaces_subject(source: Source, rules: Rules) -> Iterator[Finding]:
+    """A test that puts something else in the place of what it tests proves nothing; one that leaves it there lies."""
+    if not source.is_test or source.tree is None:
+        return
+    live = tuple(zone.replace("/", ".") for zone in rules.zones.live)
+    subjects = {
+        each.name
+        for node in nodes(source)
+        for each in imports(node, source.path)
+        if each.module.startswith(live)
+    }
+    mocks = any(
+        each.module.startswith("unittest") for node in nodes(source) for each in imports(node, source.path)
+    )
+    noted = {id(part) for node in nodes(source) for note in _annotations(node) for part in ast.walk(note)}
+    for node in nodes(source):
+        name = last(node)
+        lasting = name == "MonkeyPatch" and id(node) not in noted
+        if lasting or (mocks and isinstance(node, ast.Attribute) and name in ("start", "stopall")):
+            message = f"`{shown(node)}` outlives the test that asked for it; take the `monkeypatch` fixture"
+            yield at(source, "replaces_subject", node, message)
+        elif isinstance(node, ast.Call) and last(node.func) in _PATCHES and _is_subject(node, subjects, live):
+            message = f"`{shown(node)}` puts something else in the place of what is to be tested"
+            yield at(source, "replaces_subject", node, message, Severity.REVIEW)
 
 
 def skipped_test(source: Source, _rules: Rules) -> Iterator[Finding]:
@@ -72,8 +104,9 @@ def asserts_nothing(source: Source, _rules: Rules) -> Iterator[Finding]:
 def _changed(pair: Pair, old: ast.Module, new: ast.Module) -> Iterator[Finding]:
     kept = Counter(ast.dump(statement) for statement in new.body)
     fresh = list(new.body)
+    told: set[str] = set()
     for statement in old.body:
-        if _is_docstring(statement):
+        if is_text(statement):
             continue
         dump = ast.dump(statement)
         if kept[dump]:
@@ -85,7 +118,9 @@ def _changed(pair: Pair, old: ast.Module, new: ast.Module) -> Iterator[Finding]:
             what = getattr(statement, "name", None) or ast.unparse(statement).split("\n")[0][:60]
             message = f"`{what}` in {pair.path} is changed or gone, and tests may only be added; add a new one, or {BY_HAND}"
             yield _weak(pair, message, statement.lineno)
+            told.update(name for _, name in _bound(statement))
     names = {name for statement in old.body for _, name in _bound(statement)}
+    names |= {node.id for node in ast.walk(old) if isinstance(node, ast.Name) and node.id in dir(builtins)}
     asked = {
         argument.arg for node in ast.walk(old) if isinstance(node, _Function) for argument in node.args.args
     }
@@ -93,7 +128,7 @@ def _changed(pair: Pair, old: ast.Module, new: ast.Module) -> Iterator[Finding]:
         if isinstance(statement, (ast.Import, ast.ImportFrom)) and _bound(statement) & _all_bound(old):
             continue  # an import that grew: the names that were there still mean the same
         for _, name in sorted(_bound(statement)):
-            if name in names or name in asked:
+            if name not in told and (name in names or name in asked):
                 message = f"`{name}` in {pair.path} would take the place of what tests there use; choose another name"
                 yield _weak(pair, message, statement.lineno)
 
@@ -118,22 +153,14 @@ def _all_bound(tree: ast.Module) -> frozenset[tuple[str, str]]:
     return frozenset(pair for statement in tree.body for pair in _bound(statement))
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def _demands(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return not _always_true(node.test)
     if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return name in ("raises", "warns", "fail") or str(name).lstrip("_").startswith(
-            ("assert", "check", "expect")
-        )
+        name = last(node.func)
+        if name == "raises":
+            return not any(last(argument) in _WIDE for argument in node.args)
+        return name in ("warns", "fail") or name.lstrip("_").startswith(("assert", "check", "expect"))
     return False
 
 
@@ -141,8 +168,19 @@ def _always_true(test: ast.expr) -> bool:
     match test:
         case ast.Constant(value=value):
             return bool(value)
-        case ast.Tuple(elts=elements):
+        case (
+            ast.Tuple(elts=elements)
+            | ast.List(elts=elements)
+            | ast.Set(elts=elements)
+            | ast.Dict(values=elements)
+        ):
             return bool(elements)
+        case ast.Lambda() | ast.GeneratorExp():
+            return True
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="len")), ops=[ast.GtE()], comparators=[ast.Constant(value=0)]
+        ):
+            return True
         case ast.BoolOp(op=ast.Or(), values=values):
             return any(_always_true(value) for value in values)
         case ast.BoolOp(op=ast.And(), values=values):
@@ -158,21 +196,27 @@ def _always_true(test: ast.expr) -> bool:
 
 
 def _swallows(node: ast.AST) -> bool:
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+        wide = any(
+            last(call.func) == "suppress" and any(last(argument) in _WIDE for argument in call.args)
+            for call in calls
+        )
+        return wide and any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
     if not isinstance(node, ast.Try) or not any(
         isinstance(inner, ast.Assert) for part in node.body for inner in ast.walk(part)
     ):
         return False
-    wide = ("Exception", "BaseException", "AssertionError")
     for clause in node.handlers:
         caught = (
             [each.id for each in ast.walk(clause.type) if isinstance(each, ast.Name)]
             if clause.type
-            else [wide[0]]
+            else [_WIDE[0]]
         )
         raises = any(
             isinstance(inner, (ast.Raise, ast.Assert)) for part in clause.body for inner in ast.walk(part)
         )
-        if not raises and any(name in wide for name in caught):
+        if not raises and any(name in _WIDE for name in caught):
             return True
     return False
 
@@ -190,10 +234,75 @@ def _weak(pair: Pair, message: str, line: int | None = None) -> Finding:
     return Finding(rule="weakened_test", path=pair.path, line=line, message=message)
 
 
+def _of_runner(node: ast.AST) -> str:
+    """What reaches from a test into the runner: its session, its settings, or more of it than tests need."""
+    if isinstance(node, ast.arg) and node.arg in ("pytestconfig", "pytester", "testdir"):
+        return node.arg
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        strange = [each.module for each in imports(node, "") if _is_inner(each.module)]
+        return strange[0] if strange else ""
+    if not isinstance(node, ast.Attribute):
+        return ""
+    of_request = root(node) == "request" and node.attr in ("session", "config")
+    of_pytest = root(node) == "pytest" and isinstance(node.value, ast.Name) and node.attr not in _OF_PYTEST
+    return shown(node) if of_request or of_pytest or node.attr in _STEERS else ""
+
+
+def _is_inner(module: str) -> bool:
+    """Whether a module or name is more of the test libraries than tests need."""
+    first, _, rest = module.partition(".")
+    known = {"pytest": _OF_PYTEST, "hypothesis": _OF_HYPOTHESIS}.get(first)
+    return known is not None and rest.partition(".")[0] not in known | {""}
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.arg(annotation=ast.expr() as note) | ast.AnnAssign(annotation=note):
+            yield note
+        case ast.FunctionDef(returns=ast.expr() as note) | ast.AsyncFunctionDef(returns=ast.expr() as note):
+            yield note
+        case _:
+            return
+
+
+def _is_subject(call: ast.Call, subjects: set[str], live: tuple[str, ...]) -> bool:
+    target = call.args[0] if call.args else None
+    if isinstance(target, ast.Constant):
+        return isinstance(target.value, str) and target.value.startswith(live)
+    return target is not None and root(target) in subjects
+
+
 def _machinery(source: Source, line: int | None, message: str) -> Finding:
     return Finding(rule="pytest_machinery", path=source.path, line=line, message=f"{message}; {BY_HAND}")
 
 
 _RUNNER_NAMES = frozenset(
     {"pytest_plugins", "collect_ignore", "collect_ignore_glob", "__test__", "pytestmark"}
+)
+_WIDE = ("Exception", "BaseException", "AssertionError")
+_PATCHES = frozenset(
+    {"setattr", "setitem", "delattr", "delitem", "patch", "object", "dict", "create_autospec"}
+)
+_STEERS = frozenset({"pluginmanager", "hookimpl", "register_profile", "load_profile"})
+_OF_PYTEST = frozenset(
+    {
+        *("mark", "fixture", "raises", "warns", "approx", "param", "fail", "skip", "xfail", "importorskip"),
+        *("MonkeyPatch", "FixtureRequest", "LogCaptureFixture", "CaptureFixture", "TempPathFactory"),
+        *("ExceptionInfo", "RaisesGroup", "RaisesExc", "WarningsRecorder"),
+    }
+)
+"""What a test may use of pytest; of these, what leaves a test out is another rule's matter."""
+_OF_HYPOTHESIS = frozenset(
+    {
+        "given",
+        "strategies",
+        "settings",
+        "assume",
+        "example",
+        "note",
+        "event",
+        "target",
+        "HealthCheck",
+        "reject",
+    }
 )

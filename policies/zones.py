@@ -42,7 +42,7 @@ def path_problem(path: str) -> str | None:
     if any(not char.isascii() for char in path) or unicodedata.normalize("NFKC", path) != path:
         return "has a character outside of ASCII"
     lowered = [part.lower() for part in parts]
-    if any(part == ".git" or part.startswith(("git~", ".git")) for part in lowered):
+    if any(part == ".git" or part.startswith("git~") for part in lowered):
         return "names something of git's own"
     if any(part.split(".")[0] in _DEVICES for part in lowered):
         return "has a part that is a device's name on some systems"

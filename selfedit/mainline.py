@@ -96,7 +96,9 @@ class Mainline:
         proposal = newest if number is None else self._record.proposals.get(number)
         if proposal is None:
             return (
-                Decision.no("nothing_merged", "nothing was merged yet") if number is None else no_such(number)
+                Decision.no("nothing_merged", "there is nothing to take back")
+                if number is None
+                else no_such(number)
             )
         if proposal.stage not in _STANDING:
             return Decision.no(
@@ -278,6 +280,7 @@ class Mainline:
 
     async def _revert(self, proposal: Proposal, by: str, why: str) -> Decision | None:
         old, number = self._repo.main(), proposal.number
+        self._tell(number, proposal.stage, "working out what main is without it")
         plan = await without(
             proposal,
             old,
@@ -297,7 +300,8 @@ class Mainline:
         if problem := self._repo.in_the_way(old, revert):
             return Decision.no("working_tree", problem)
         lost = {"also": plan.proposals, "dropped": plan.commits}
-        self._record.write("reverting", number, old=old, new=revert, why=why, by=by, **lost)
+        judged = {"tree": plan.tree, "policy": self._rules.policy} if plan.passed else {}
+        self._record.write("reverting", number, old=old, new=revert, why=why, by=by, **lost, judged=judged)
         problem = await self._finish(self._record.pending[number])
         return Decision.no("not_moved", problem) if problem else None
 

@@ -232,6 +232,12 @@ def _kept(record: Record, move: Move) -> None:
         record.change(move, Stage.KEPT)
 
 
+def _reverting(record: Record, move: Move) -> None:
+    _merging(record, move)
+    if judged := move.data.get("judged"):
+        record.passed.add((judged["tree"], judged["policy"]))
+
+
 def _reverted(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
     record.note_ours(move.data["revert"], move)
@@ -284,7 +290,7 @@ _EFFECTS: dict[str, Callable[[Record, Move], None]] = {
     "merged": _merged,
     "live": _live,
     "kept": _kept,
-    "reverting": _merging,
+    "reverting": _reverting,
     "reverted": _reverted,
     "abandoned": _abandoned,
     "refused": _ended(Stage.REFUSED),

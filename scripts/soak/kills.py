@@ -24,6 +24,8 @@ from selfedit.home import socket_path
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.world import FAST, World, clone, git
 
+RULES = FAST.replace("[gate]", '[gate]\nchecks = ["format", "lint", "imports", "tests"]')
+"""What is killed here is the life of a proposal; the checks that take longest have tests of their own."""
 PROMPT = "agent/live/prompts/chat.md"
 ME = "console:soak"
 
@@ -111,7 +113,7 @@ def containers_of(home: Path) -> str:
 
 async def run(count: int, seed: int, folder: Path, caches: Path | None) -> int:
     """Run the kills; how many were survived."""
-    root = clone(folder / "repo", FAST)
+    root = clone(folder / "repo", RULES)
     home = folder / "home"
     home.mkdir()
     if caches is not None:

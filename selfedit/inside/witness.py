@@ -81,6 +81,9 @@ def main(path: Sequence[str], modules: Sequence[str]) -> int:
     for name in modules:
         with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
             importlib.import_module(name)
+    with contextlib.suppress(Exception):  # its table of characters takes a second at the first use of a text
+        if "hypothesis" in sys.modules:
+            importlib.import_module("hypothesis.internal.charmap").charmap()
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]

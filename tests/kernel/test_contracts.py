@@ -107,7 +107,7 @@ def test_nothing_under_test_is_in_the_judge(tmp_path: Path) -> None:
 
 def test_a_finding_can_be_had_again_by_its_seed(tmp_path: Path) -> None:
     """The seed that a finding names draws the same values again; without it they are others each time."""
-    tree = {SUMS: "def add(one, other):\n    return one + other + (one % 7 == 3)\n"}
+    tree = {SUMS: "def add(one, other):\n    return one + other + (one % 2 == 1)\n"}
     first = judge(tmp_path, tree, shifts=[0]).findings[0].message
     seed = first.partition("seed ")[2].split()[0]
     assert judge(tmp_path, tree, seed, shifts=[0]).findings[0].message == first

@@ -184,6 +184,13 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         ("loosened_types", "from typing import Any\n\n\ndef f(x: Any) -> None:\n    print(x)\n"),
         ("sensitive_import", "import pathlib\n\n\ndef f() -> str:\n    return str(pathlib.PurePath())\n"),
         ("dynamic_name", "def f(x: object, name: str) -> object:\n    return getattr(x, f'on_{name}')\n"),
+        ("reads_clock", "import time\n\n\ndef f() -> float:\n    return time.time()\n"),
+        ("draws_chance", "from random import choice as pick\n\n\ndef f() -> int:\n    return pick([1, 2])\n"),
+        ("keeps_state", "SEEN: list[int] = []\n\n\ndef f() -> None:\n    SEEN.append(1)\n"),
+        (
+            "lying_value",
+            "class X(int):\n    def __eq__(self, other: object) -> bool:\n        return self is other\n",
+        ),
         ("runs_at_load", "def twice(f):\n    return f\n\n\n@twice\ndef g() -> None:\n    print(1)\n"),
     ],
 )

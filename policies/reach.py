@@ -1,0 +1,221 @@
+"""Rules about what live code gets hold of: modules, the interpreter's insides, names made at run time.
+
+Purely syntactic: they keep honest code honest and make a cheat visible. The walls that hold are the sandbox and the
+second process.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from policies.change import Source
+from policies.decision import Finding, Severity
+from policies.file_rules import BY_HAND
+from policies.load import Rules
+from policies.names import (
+    MUTATORS,
+    Import,
+    at,
+    imported,
+    imports,
+    is_type_checking,
+    last,
+    nodes,
+    root,
+    shown,
+)
+
+
+def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """Code made at run time, and walks to the interpreter's insides, cannot be judged beforehand."""
+    called = {id(node.func) for node in nodes(source) if isinstance(node, ast.Call)}
+    foreign = imported(source)
+    for node in nodes(source):
+        match node:
+            case ast.Name(id=name) if _MAKES_CODE.fullmatch(name):
+                yield _dynamic(source, node, f"`{name}`")
+            case ast.Name(id=name) if name in _BY_NAME and id(node) not in called:
+                yield _dynamic(source, node, f"`{name}` that is handed on")
+            case ast.Attribute(attr=name) if _INSIDES.fullmatch(name) or _EVALUATES.fullmatch(name):
+                yield _dynamic(source, node, f"`{shown(node)}`")
+            case ast.Attribute(attr="__dict__") if root(node) in foreign:
+                yield _dynamic(source, node, f"`{shown(node)}`")
+            case ast.Constant(value=str(text)) if _NAMED_INSIDES.search(text):
+                yield _dynamic(source, node, f"the text {shown(node)}")
+            case ast.MatchClass(kwd_attrs=names) if any(
+                _is_core(name) or _INSIDES.fullmatch(name) for name in names
+            ):
+                yield _dynamic(source, node, f"a pattern that takes {', '.join(names)} out")
+            case ast.Call():
+                yield from _by_name(source, node, foreign)
+            case _:
+                pass
+
+
+def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """What is imported belongs to others, who rely on it; tests above all rely on the code that they import."""
+    foreign = imported(source)
+    for node in nodes(source):
+        what: ast.expr
+        match node:
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) if root(node) in foreign or _of_class(node):
+                what = node
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) if root(node) in foreign:
+                what = node
+            case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in MUTATORS and _is_table(
+                value, foreign
+            ):
+                what = node
+            case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[target, *_]) if (
+                root(target) in foreign
+            ):
+                what = node
+            case ast.Call(func=ast.Attribute(attr="__setattr__" | "__delattr__"), args=[target, *_]) if (
+                root(target) in foreign
+            ):
+                what = node
+            case _:
+                continue
+        message = f"`{shown(what)}` changes what is imported, and belongs to others; keep the change in your own code"
+        yield at(source, "changes_others", what, message)
+
+
+def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
+    """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
+    subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
+    bound: set[str] = set()
+    for each in (each for node in nodes(source) for each in imports(node, source.path)):
+        if each.module.startswith(subjects) and (source.is_test or each.relative):
+            continue  # among live code the import contracts decide
+        if _is_forbidden(each, rules.imports.forbidden):
+            bound.add(each.name)
+            message = f"live code may not import {each.module}; use what it is handed, or {BY_HAND}"
+            yield at(source, "forbidden_import", each.node, message)
+        elif _below(each.module, rules.imports.review):
+            message = f"it imports {each.module}, by which code may reach files or the net"
+            yield at(source, "sensitive_import", each.node, message, Severity.REVIEW)
+    foreign = imported(source)
+    for node in nodes(source):
+        if isinstance(node, ast.Name) and node.id == "open" and "open" not in foreign:
+            yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
+        elif isinstance(node, ast.Attribute) and _reaches(node, bound, foreign, is_test=source.is_test):
+            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
+            yield at(source, "forbidden_import", node, message)
+
+
+def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """An import inside a function fails when somebody uses it, not when the generation is loaded."""
+    if source.is_test or source.tree is None:
+        return
+    top = {id(node) for node in source.tree.body}
+    for outer in source.tree.body:
+        if isinstance(outer, ast.If) and is_type_checking(outer.test):
+            top.update(id(node) for node in outer.body)
+    for node in nodes(source):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top:
+            message = f"`{shown(node)}` stands inside of a definition; import at the top of the file"
+            yield at(source, "import_not_at_top", node, message)
+
+
+def _dynamic(source: Source, node: ast.AST, what: str) -> Finding:
+    message = f"{what} makes or reaches code in a way nobody can judge beforehand; write it out plainly"
+    return at(source, "dynamic_code", getattr(node, "lineno", None), message)
+
+
+def _by_name(source: Source, call: ast.Call, foreign: frozenset[str]) -> Iterator[Finding]:
+    """Attributes that are reached for by a name which is a value."""
+    if last(call.func) in ("attrgetter", "methodcaller"):
+        names = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
+        if any(not isinstance(name, str) or "." in name or _is_core(name) or "__" in name for name in names):
+            yield _dynamic(source, call, f"`{shown(call)}`")
+    elif isinstance(call.func, ast.Name) and call.func.id in _BY_NAME:
+        name = call.args[1] if len(call.args) > 1 else None
+        if isinstance(name, ast.Constant) and not _is_core(str(name.value)):
+            return
+        if call.args and root(call.args[0]) in foreign:
+            message = f"`{shown(call)}` reaches into what is imported by a name made at run time; write the name out"
+            yield at(source, "dynamic_code", call, message)
+        else:
+            message = f"`{shown(call)}` reaches for a name made at run time"
+            yield at(source, "dynamic_name", call, message, Severity.REVIEW)
+
+
+def _is_table(node: ast.expr, foreign: frozenset[str]) -> bool:
+    """Whether it looks like a table of somebody else's: `words.IRREGULAR`, or such a constant by itself."""
+    return root(node) in foreign and (
+        isinstance(node, (ast.Attribute, ast.Subscript)) or last(node).isupper()
+    )
+
+
+def _of_class(node: ast.Attribute) -> bool:
+    """Whether `type(x).name` or `x.__class__.name` is stored to."""
+    made = isinstance(node.value, ast.Call) and last(node.value.func) == "type"
+    return made or last(node.value) == "__class__" or node.attr == "__class__"
+
+
+def _is_forbidden(each: Import, forbidden: tuple[str, ...]) -> bool:
+    first, name = each.module.partition(".")[0], each.module.rpartition(".")[2]
+    return (
+        (first.startswith("_") and first != "__future__" and not each.relative)
+        or _below(each.module, forbidden)
+        or _is_core(name)
+        or name == "*"
+        or _EVALUATES.fullmatch(name) is not None
+        or _STARTS.fullmatch(name) is not None
+    )
+
+
+def _below(module: str, modules: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in modules)
+
+
+def _reaches(node: ast.Attribute, bound: set[str], foreign: frozenset[str], *, is_test: bool) -> bool:
+    """`os.system` where os is imported, `logging.os` where it is not, `random._os`, and what starts a process."""
+    if _STARTS.fullmatch(node.attr):
+        return True
+    start = root(node)
+    inner = node.attr.startswith("_") and not node.attr.startswith("__")
+    private = inner and start in foreign and not is_test
+    direct = isinstance(node.value, ast.Name) and start in bound
+    return direct or private or (_is_core(node.attr) and start in foreign)
+
+
+def _is_core(name: str) -> bool:
+    return name.strip("_") in _CORE
+
+
+_MAKES_CODE = re.compile(
+    r"exec|eval|compile|__import__|globals|locals|vars|breakpoint|__builtins__|__loader__|__spec__"
+)
+_CORE = frozenset(
+    {
+        *(
+            "os",
+            "posix",
+            "sys",
+            "builtins",
+            "subprocess",
+            "importlib",
+            "ctypes",
+            "socket",
+            "threading",
+            "signal",
+        ),
+        *("gc", "inspect", "pickle", "marshal", "shutil", "runpy", "atexit", "multiprocessing", "traceback"),
+    }
+)
+_BY_NAME = frozenset({"getattr", "setattr", "delattr"})
+_INSIDES = re.compile(
+    r"__subclasses__|__globals__|__builtins__|__code__|__closure__|__mro__|mro|__bases__|__base__|"
+    r"__getattribute__|__loader__|__spec__|__import__|__func__|f_globals|f_locals|f_builtins|f_back|"
+    r"f_code|gi_frame|gi_code|cr_frame|cr_code|ag_frame|tb_frame|tb_next|__reduce__|__reduce_ex__|"
+    r"__setstate__|get_stack|print_stack|get_coro|__self__|findCaller|_getframe|currentframe|_current_frames|__wrapped__"
+)
+_EVALUATES = re.compile(r"get_type_hints|ForwardRef|evaluate_forward_ref|ImportString|PyObject|dictConfig")
+_NAMED_INSIDES = re.compile(
+    r"__(?:subclasses|globals|builtins|code|closure|mro|bases|base|getattribute|loader|import|func)__|\bf_globals\b"
+)
+_STARTS = re.compile(
+    r"create_subprocess_exec|create_subprocess_shell|subprocess_exec|subprocess_shell|_exit|"
+    r"FunctionType|CodeType"
+)
