@@ -57,6 +57,8 @@ class Console:
         self._screen: Screen | None = None
         self._session: PromptSession[str] | None = None
         self._working: Status | None = None
+        self._early: str | None = None
+        """A command that came where edits were to go on."""
 
     async def run(self) -> None:
         """Work through the lines; at their end ask the steward to end everything."""
@@ -113,13 +115,17 @@ class Console:
 
     async def _next(self) -> str | None:
         """The next whole line; pasted edits go on until their brackets close or a line is empty."""
-        line = await self._read("theseus> ")
+        line, self._early = self._early, None
+        line = line or await self._read("theseus> ")
         if line is None or not begins_edits(line):
             return line
         parts, depth, size = [line], brackets(line), len(line)
         while depth > 0 and size < MAX_LINE:
-            more = await self._read("...      ")
+            more = await self._read("(edits go on; an empty line ends them) ...      ")
             if not more or not more.strip():
+                break
+            if more.startswith("/"):  # no line of JSON begins so: these edits stay unfinished
+                self._early = more
                 break
             parts.append(more)
             depth, size = depth + brackets(more), size + len(more)

@@ -133,6 +133,14 @@ async def test_edits_that_never_close_end_at_an_empty_line(world: World) -> None
     assert "ahoy hello" in out
 
 
+async def test_edits_that_never_close_end_at_a_command(world: World) -> None:
+    """A command is never taken for a part of edits, and is carried out after they were turned down."""
+    out = await world.run("/improve [1,\n/why\nhello\n")
+    assert "no edits" in out
+    assert "no answer was prepared for Why" in out
+    assert "ahoy hello" in out
+
+
 async def test_wrong_lines_are_answered_and_work_goes_on(world: World) -> None:
     """A wrong argument, an unknown command and a refusal are a sentence each."""
     out = await world.run("/approve x\n/sya hello\n/why\nstill here\n")
