@@ -79,12 +79,13 @@ class Ahead:
     ) -> None:
         """Start it; it is ended when nothing comes for `wait_seconds`."""
         self._feed = Feed(command, wait_seconds)
+        self._until = asyncio.get_running_loop().time() + wait_seconds
         self._task = asyncio.create_task(run(command, self._feed))
 
     @property
     def alive(self) -> bool:
         """Whether it still waits; what has ended before its time is of no use."""
-        return not self._task.done()
+        return not self._task.done() and asyncio.get_running_loop().time() < self._until
 
     async def finish(self, rest: bytes) -> Outcome:
         """Give it the rest of its input, and wait for its end.

@@ -161,7 +161,7 @@ class Desk:
         """
         async with self._opening:
             if self._sandbox is None:
-                wish = os.environ.get("THESEUS_SANDBOX", "auto")
+                wish = os.environ.get("THESEUS_SANDBOX") or "auto"
                 if wish not in ("auto", "docker", "bubblewrap"):
                     raise SandboxUnavailable(
                         f"THESEUS_SANDBOX is {wish!r}; it can be auto, docker or bubblewrap"

@@ -1,8 +1,9 @@
 """The gate: judges the exact tree that would become `main`, in fresh sandboxes, and says what it found.
 
 In order: policy on the difference of the trees; the merge tree's live files with base's everything else;
-then, side by side, a sandbox that only reads the code (format, lint, types, imports), one that runs its tests
-and one that loads it. The first reads nothing that candidate code could have touched, so its report cannot be
+then, side by side and each in a sandbox of its own: one that only reads the code (format, lint, types, imports), one that
+runs its tests, one that loads it and talks to it, one that asks it what main promises of it, one that tries whether
+its tests would notice a fault. The first reads nothing that candidate code could have touched, so its report cannot be
 forged from within. Whatever cannot be found out is never a pass.
 """
 
@@ -131,7 +132,7 @@ class Gate:
     async def ready(self) -> None:
         """Wait until what `prepare` began is there."""
         if self._getting_ready is not None:
-            await asyncio.gather(self._getting_ready, return_exceptions=True)
+            await asyncio.wait({self._getting_ready})
 
     async def release(self) -> None:
         """End what waits in the sandbox without having been used; may be called twice."""

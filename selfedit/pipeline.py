@@ -7,8 +7,9 @@ What `main` becomes of it stands in `selfedit.mainline`. Every move is in the le
 
 import asyncio
 import functools
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from policies.decision import Decision, Finding, Severity
 from policies.edits import review_edits
@@ -26,6 +27,9 @@ from selfedit.words import head_message, slug
 
 Tell = Callable[[int, Stage, str], None]
 """Hears of a proposal's progress: number, stage, sentence."""
+
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -71,20 +75,24 @@ class Pipeline:
         """After a crash: take up what was under way, or end it and say so."""
         shown = await self._forge.shown()
         for proposal in list(self._record.proposals.values()):
-            number = proposal.number
-            if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
-                self._end(
-                    number, "failed", "the steward ended while this was being drafted; ask for it again"
-                )
-            elif proposal.stage is Stage.DRAFTED:
-                self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
-                await self._guarded(number, self._judge_and_open(number))
-            elif proposal.stage is Stage.GATED:
-                await self._guarded(number, self._after_gate(number))
-            elif proposal.stage is Stage.OPENED:
-                await self._forge.open(proposal)
-            elif proposal.stage is not Stage.APPROVED and proposal.branch in shown:
-                await self._forge.close(proposal, proposal.why)
+            try:
+                await self._take_up(proposal, shown)
+            except Exception:  # one that cannot be taken up must not hold the others up
+                log.exception("proposal %d could not be taken up", proposal.number)
+
+    async def _take_up(self, proposal: Proposal, shown: Collection[str]) -> None:
+        number = proposal.number
+        if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
+            self._end(number, "failed", "the steward ended while this was being drafted; ask for it again")
+        elif proposal.stage is Stage.DRAFTED:
+            self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
+            await self._guarded(number, self._judge_and_open(number))
+        elif proposal.stage is Stage.GATED:
+            await self._guarded(number, self._after_gate(number))
+        elif proposal.stage is Stage.OPENED:
+            await self._forge.open(proposal)
+        elif proposal.stage is not Stage.APPROVED and proposal.branch in shown:
+            await self._forge.close(proposal, proposal.why)
 
     async def reject(self, number: int, by: str, why: str) -> Proposal | Decision:
         """Turn an open proposal down."""

@@ -18,7 +18,7 @@ class Workbench(Protocol):
         """Text of every live file of the base, by path."""
 
     async def trial(self, draft: Draft) -> GateReport | Finding:
-        """Judge a draft as the gate would; a Finding says why its edits do not apply."""
+        """Judge a draft by the gate's quick checks; a Finding says why its edits do not apply."""
 
 
 class Author(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Sequence
 
 from pydantic import BaseModel
 
+from policies.decision import Decision
 from policies.health import Judgement
 from policies.load import RulesProblem
 from sandbox.choose import sweep
@@ -31,6 +32,8 @@ from selfedit.types import Heartbeat, Proposal
 log = logging.getLogger("theseus.steward")
 
 LOOK_EVERY = 2.0
+LAST_SECONDS = 2.0
+"""What was asked for and is under way has so long to end when the steward does."""
 """Seconds between looks at whether people moved the live branch."""
 
 
@@ -43,6 +46,8 @@ class Steward:
         self._bot = BotProcess(bot_argv, place.root, place.home, place.rules.watch, self._hear)
         self._clients: set[say.Peer] = set()
         self._tellings: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[BaseModel | None]] = set()
+        """What was asked for goes on when who asked for it hangs up."""
         self._ending = asyncio.Event()
         self._exit_code = 0
         self._suspects: dict[int, int] = {}
@@ -78,9 +83,14 @@ class Steward:
         finally:
             self._ending.set()
             server.close()
+            if self._work:  # a merge is done in a moment; a draft is taken up, or ended, at the next start
+                await asyncio.wait(self._work, timeout=LAST_SECONDS)
+            work = tuple(self._work)
             for job in jobs:
                 job.cancel()
-            await asyncio.gather(*jobs, sweeping, return_exceptions=True)
+            for asked in work:
+                asked.cancel()
+            await asyncio.gather(*jobs, *work, sweeping, return_exceptions=True)
             await self._bot.stop()
             for client in list(self._clients):
                 await client.close()
@@ -116,7 +126,10 @@ class Steward:
             asyncio.get_running_loop().call_later(0.05, self._end)  # let the answer leave first
             return say.Done()
         try:
-            answer = await self.desk.answer(body)
+            task = asyncio.create_task(self.desk.answer(body))
+            self._work.add(task)
+            task.add_done_callback(self._done)
+            answer = await asyncio.shield(task)
         except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
             answer = say.Refused(why=str(error))
         except Exception as error:
@@ -126,6 +139,11 @@ class Steward:
         if self._tellings:  # what was told before comes first
             await asyncio.wait(self._tellings, timeout=1.0)
         return answer
+
+    def _done(self, task: asyncio.Task[BaseModel | None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.debug("a question ended in an error, which was answered", exc_info=error)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = say.Peer(reader, writer, self._answer)
@@ -165,7 +183,11 @@ class Steward:
             await self._take_back(proposal, why)
 
     async def _take_back(self, proposal: Proposal, why: str) -> None:
-        answer = await self.desk.mainline.take_back(proposal.number, AUTOMATIC, why)
+        answer: Proposal | Decision
+        try:
+            answer = await self.desk.mainline.take_back(proposal.number, AUTOMATIC, why)
+        except (LedgerProblem, GitFailed, RepoProblem, OSError) as error:
+            answer = Decision.no("not_taken_back", str(error))
         if isinstance(answer, Proposal):
             self._news(f"proposal {proposal.number} was taken back: {why}")
         else:
@@ -187,7 +209,8 @@ class Steward:
             if self._ending.is_set():
                 return
             self.desk.restarts += 1
-            self.desk.record.write("bot_ended", why=reason)
+            with contextlib.suppress(LedgerProblem):  # chat goes on where nothing can be written
+                self.desk.record.write("bot_ended", why=reason)
             proposal = self.desk.mainline.provisional()
             if proposal is not None and self._guilty(proposal, self_inflicted=self_inflicted):
                 await self._take_back(proposal, f"with it the bot ended: {reason}")

@@ -49,8 +49,9 @@ class Readiness:
     async def only(self, base: str) -> None:
         """Give up those that wait for heads on another base, or wait no more."""
         for purpose, waiting in list(self._waiting.items()):
-            if waiting.base != base or not waiting.judging.alive:
-                await self._waiting.pop(purpose).judging.drop()
+            useless = waiting.base != base or not waiting.judging.alive
+            if useless and (mine := self._waiting.pop(purpose, None)):  # it may have been taken meanwhile
+                await mine.judging.drop()
 
     def has(self, purpose: str) -> bool:
         """Whether one waits already."""
@@ -60,9 +61,10 @@ class Readiness:
         """Start one with base's tree in it."""
         wait = self._gate.wait_seconds
         judging = await Judging.start(self.sandbox, opening, self._gate, wait_seconds=wait)
-        if before := self._waiting.pop(opening.purpose, None):
-            await before.judging.drop()
+        before = self._waiting.get(opening.purpose)
         self._waiting[opening.purpose] = _Waiting(base, assembly, judging)
+        if before is not None:
+            await before.judging.drop()
 
     async def judge(self, case: Case, opening: Opening, order: Order, what: str) -> Opened | Finding:
         """Use the judge that waits for heads on this base, or start one now; `what` names the run in sentences.
