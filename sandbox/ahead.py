@@ -50,7 +50,7 @@ class Feed:
     @contextlib.asynccontextmanager
     async def timed(self) -> AsyncIterator[None]:
         """Raises TimeoutError where the run waits, or after that works, for too long."""
-        async with asyncio.timeout(self._seconds if self.complete else self.longest) as self._clock:
+        async with asyncio.timeout(self._seconds if self.complete else self._wait) as self._clock:
             yield
 
     async def send(self, write: Callable[[bytes], Awaitable[None]]) -> None:
@@ -93,6 +93,9 @@ class Ahead:
         Raises:
             SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
         """
+        if not self.alive:
+            await self.drop()
+            return Outcome(exit_code=None, timed_out=True)
         self._feed.finish(rest)
         return await self._task
 

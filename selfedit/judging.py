@@ -36,6 +36,10 @@ GRACE_SECONDS = 20.0
 """The sandbox's own time-out strikes so much later than the judge's, which can say more."""
 
 
+HANDED_OVER_SECONDS = 60.0
+"""A candidate that is there already is handed over in a moment, on a busy machine in some more."""
+
+
 def inside(name: str) -> str:
     """Source of a program that runs inside."""
     return (_INSIDE / f"{name}.py").read_text("utf-8")
@@ -106,7 +110,7 @@ class Judging:
 
     @classmethod
     async def start(
-        cls, sandbox: Sandbox, opening: Opening, gate: GateRules, *, wait_seconds: float = 0.0
+        cls, sandbox: Sandbox, opening: Opening, gate: GateRules, *, wait_seconds: float = HANDED_OVER_SECONDS
     ) -> "Judging":
         """Start a judge; it waits so long for its candidate."""
         key = secrets.token_bytes(32)
