@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     Rule(code_rules.suppression_added),
     Rule(code_rules.loosened_types),
     Rule(reach.dynamic_code),
+    Rule(reach.free_template),
     Rule(reach.changes_others),
     Rule(reach.forbidden_import),
     Rule(reach.import_not_at_top),

@@ -40,7 +40,7 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
                 yield _dynamic(source, node, f"`{shown(node)}`")
             case ast.Attribute(attr="__dict__") if root(node) in foreign:
                 yield _dynamic(source, node, f"`{shown(node)}`")
-            case ast.Constant(value=str(text)) if _NAMED_INSIDES.search(text):
+            case ast.Constant(value=str(text)) if _NAMED_INSIDES.search(text) or _is_inside(text):
                 yield _dynamic(source, node, f"the text {shown(node)}")
             case ast.MatchClass(kwd_attrs=names) if any(
                 _is_core(name) or _INSIDES.fullmatch(name) for name in names
@@ -50,6 +50,19 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
                 yield from _by_name(source, node, foreign)
             case _:
                 pass
+
+
+def free_template(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """A template can name attributes; one that is no text of the code itself may be what somebody typed."""
+    for node in nodes(source):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="format" | "format_map", value=template), args=given) if (
+                not _is_own_text(template, plain=not given)
+            ):
+                message = f"`{shown(node)}` fills in a template that is made at run time, by which it may reach anything"
+                yield at(source, "free_template", node, message, Severity.REVIEW)
+            case _:
+                continue
 
 
 def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
@@ -126,11 +139,14 @@ def _by_name(source: Source, call: ast.Call, foreign: frozenset[str]) -> Iterato
     """Attributes that are reached for by a name which is a value."""
     if last(call.func) in ("attrgetter", "methodcaller"):
         names = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
-        if any(not isinstance(name, str) or "." in name or _is_core(name) or "__" in name for name in names):
+        if any(not isinstance(name, str) or "." in name or _is_hidden(name) for name in names):
             yield _dynamic(source, call, f"`{shown(call)}`")
     elif isinstance(call.func, ast.Name) and call.func.id in _BY_NAME:
         name = call.args[1] if len(call.args) > 1 else None
-        if isinstance(name, ast.Constant) and not _is_core(str(name.value)):
+        if isinstance(name, ast.Constant) and not _is_hidden(str(name.value)):
+            return
+        if isinstance(name, ast.Constant):
+            yield _dynamic(source, call, f"`{shown(call)}`")
             return
         if call.args and root(call.args[0]) in foreign:
             message = f"`{shown(call)}` reaches into what is imported by a name made at run time; write the name out"
@@ -180,6 +196,31 @@ def _reaches(node: ast.Attribute, bound: set[str], foreign: frozenset[str], *, i
     return direct or private or (_is_core(node.attr) and start in foreign)
 
 
+def _is_own_text(template: ast.expr, *, plain: bool) -> bool:
+    """Whether a template is a text or a table of the code itself, or at least a name that is filled in by names."""
+    start: ast.expr = template
+    while isinstance(start, (ast.Call, ast.Attribute, ast.Subscript)):
+        start = start.func if isinstance(start, ast.Call) else start.value
+    if isinstance(start, ast.Name):
+        return start.id.isupper() or last(template).isupper() or (plain and start is template)
+    return isinstance(start, (ast.Constant, ast.JoinedStr))
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a text is the name of something inside of the interpreter, to be reached for by that name."""
+    return name != "mro" and _INSIDES.fullmatch(name) is not None
+
+
+def _is_hidden(name: str) -> bool:
+    """What is not to be reached for by its name as a text: insides, what is private, what starts something."""
+    return (
+        name.startswith("_")
+        or "__" in name
+        or _is_core(name)
+        or any(pattern.fullmatch(name) for pattern in (_INSIDES, _EVALUATES, _STARTS, _MAKES_CODE))
+    )
+
+
 def _is_core(name: str) -> bool:
     return name.strip("_") in _CORE
 
@@ -217,5 +258,8 @@ _NAMED_INSIDES = re.compile(
 )
 _STARTS = re.compile(
     r"create_subprocess_exec|create_subprocess_shell|subprocess_exec|subprocess_shell|_exit|"
+    r"open_connection|open_unix_connection|start_server|start_unix_server|create_connection|create_server|"
+    r"create_unix_connection|create_unix_server|create_datagram_endpoint|connect_read_pipe|connect_write_pipe|"
+    r"add_reader|add_writer|sock_connect|add_signal_handler|all_tasks|"
     r"FunctionType|CodeType"
 )

@@ -54,20 +54,28 @@ def read(source: bytes) -> Code:
         code = waiting.pop()
         lines.update(line for _, _, line in code.co_lines() if line)
         waiting += [each for each in code.co_consts if isinstance(each, CodeType)]
-    aside = frozenset(line for node in ast.walk(tree) for line in _aside(node))
+    aside = frozenset(line for node in ast.walk(tree) for lines_ in _aside(node) for line in lines_)
     return Code(frozenset(lines - aside), aside)
 
 
-def _aside(node: ast.AST) -> range:
+def _aside(node: ast.AST) -> list[range]:
     match node:
         case ast.Expr(value=ast.Constant()) | ast.Pass():
-            return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            return [_lines(node)]
         case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), body=body):
-            return range(node.lineno, (body[-1].end_lineno or node.lineno) + 1)
+            return [range(node.lineno, (body[-1].end_lineno or node.lineno) + 1)]
         case ast.FunctionDef(name=name, body=body) if name in ENTRY_POINTS:
-            return range(body[0].lineno, (body[-1].end_lineno or node.lineno) + 1)
+            # What it registers is the trial load's; what is defined in it is code like any other.
+            return [_lines(each) for each in body if not isinstance(each, _DEFINES)]
         case _:
-            return range(0)
+            return []
+
+
+def _lines(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def differing(old: bytes, new: bytes) -> tuple[set[int], list[Gone]]:

@@ -252,6 +252,10 @@ class Gate:
             checks = Checks(self._repo, sandbox, rules, self._cache)
         else:
             rules, checks = self._rules, self._checks_in(sandbox)
+        if not rules.gate.checks:
+            raise NotJudgeable(
+                "the rules ask for no check at all ([gate] checks), and nothing passes without one"
+            )
         base = None if case.by_person else case.base
         assembly = await asyncio.to_thread(assemble, self._repo, base or case.tree, case.tree, rules)
         before = await asyncio.to_thread(assemble, self._repo, case.base, case.base, rules)

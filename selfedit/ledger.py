@@ -72,7 +72,9 @@ class Ledger:
                 self._db.execute("pragma journal_mode=wal")
                 self._db.execute("pragma synchronous=full")
                 self._db.executescript(_SCHEMA)
-            row = self._db.execute("select seq, hash, at from moves order by seq desc limit 1").fetchone()
+            row = self._db.execute(
+                "select seq, hash, (select max(at) from moves) from moves order by seq desc limit 1"
+            ).fetchone()
         except sqlite3.Error as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be opened: {error}") from error
         self._last: tuple[int, str] = (row[0], row[1]) if row else (0, GENESIS_HASH)
@@ -95,7 +97,7 @@ class Ledger:
             )
         except sqlite3.Error as error:
             raise LedgerProblem(f"the ledger {self.path} cannot be written: {error}") from error
-        self._last, self._newest = (seq, digest), at.isoformat()
+        self._last, self._newest = (seq, digest), max(self._newest, at.isoformat())
         with contextlib.suppress(OSError):  # a head that lags behind the rows is still a true one
             fresh = self._head.with_suffix(".new")
             fresh.write_text(f"{seq} {digest}\n")
@@ -149,6 +151,7 @@ class Ledger:
         """What is wrong with the chain, a sentence each; empty when it holds."""
         found, expected, prev = [], 1, GENESIS_HASH
         hashes = {}
+        latest = ""
         try:
             rows = self._db.execute("select * from moves order by seq").fetchall()
         except sqlite3.Error as error:
@@ -160,6 +163,11 @@ class Ledger:
                 found.append(f"ledger row {seq} ({kind}) was changed, or the row before it")
             expected, prev = seq + 1, digest
             hashes[seq] = digest
+            latest = max(latest, at)
+            if _before(at, latest):
+                found.append(
+                    f"ledger row {seq} ({kind}) is dated {at}, long before a row that was written earlier"
+                )
         try:
             seq_text, digest = self._head.read_text().split()
             if hashes.get(int(seq_text)) != digest:
@@ -181,3 +189,11 @@ class Ledger:
 def _digest(*row_without_hash: str | int | None) -> str:
     row = json.dumps(row_without_hash, ensure_ascii=False)
     return hashlib.sha256(row.encode()).hexdigest()
+
+
+def _before(at: str, latest: str) -> bool:
+    """Whether a time is earlier than another by more than adjusting a clock explains; False where it is no time."""
+    try:
+        return datetime.fromisoformat(latest) - datetime.fromisoformat(at) > CLOCK_SLACK
+    except ValueError:
+        return False

@@ -4,7 +4,7 @@ import re
 
 from selfedit.attestation import attested
 from selfedit.home import home_for
-from selfedit.ledger import Ledger
+from selfedit.ledger import Ledger, LedgerProblem
 from selfedit.loader import Loader
 from selfedit.record import IllegalMove, Record
 from selfedit.repo import GitFailed, Repo
@@ -30,7 +30,7 @@ def verify(
     faults = ledger.faults()
     try:
         record = Record(ledger)
-    except (IllegalMove, ValueError, KeyError) as error:
+    except (IllegalMove, LedgerProblem, ValueError, KeyError) as error:
         return [*faults, f"the ledger does not tell a possible story: {error}"]
     if not record.genesis:
         return [*faults, f"nothing has run from this repository yet (state: {home_for(repo.root)})"]
