@@ -31,14 +31,14 @@ from tests.fakes.small_repo import FAULTS as PLANTED
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]
-FEATURE = "bot/live/help/feature.py"
+FEATURE = "bot/live/choose/feature.py"
 SET_UP = "    registry.command("
 FAULTS = {
-    "honest": ("list the commands", "list all commands"),
-    "format": ('registry.command("help"', 'registry.command( "help"'),
+    "honest": ("I choose {picked}.", "My choice is {picked}."),
+    "format": ('registry.command("choose"', 'registry.command( "choose"'),
     "lint": (SET_UP, f"    unused = 1\n{SET_UP}"),
     "types": (SET_UP, f"    registry.nothing()\n{SET_UP}"),
-    "tests": ('registry.command("help"', 'registry.command("benched"'),
+    "tests": ("if option and option not in found:", "if option not in found[1:]:"),
 }
 CLIENT = '''
     """The edge to Discord."""
