@@ -30,6 +30,7 @@ from selfedit.pipeline import Pipeline, no_such
 from selfedit.ports import Author, Tell, Workbench
 from selfedit.record import Record
 from selfedit.repo import Repo, RepoProblem
+from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.trace import trace
 from selfedit.types import Draft, NoDraft, Proposal, Request, Stage
@@ -138,18 +139,24 @@ class Desk:
             authors=authors,
             tell=self._tell,
         )
+        self.serving = Serving(
+            repo=self.repo,
+            record=self.record,
+            loader=self.loader,
+            host=bot,
+            tell=self._tell,
+            went_live=self._watch_from_now,
+        )
         self.mainline = Mainline(
             repo=self.repo,
             record=self.record,
             gate=gate,
             forge=forge,
-            loader=self.loader,
             signer=self.signer,
             rules=place.rules,
             pipeline=self.pipeline,
-            host=bot,
+            serving=self.serving,
             tell=self._tell,
-            went_live=self._watch_from_now,
         )
         self._genesis()
 
@@ -188,6 +195,9 @@ class Desk:
             return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
         if why := self.repo.problem(self.place.rules.zones.live) or self.adoption:
             return why
+        if self.serving.owed:
+            numbers = ", ".join(map(str, self.serving.owed))
+            return f"proposal {numbers} is being taken back; ask again in a moment"
         if not self.record.pending and (hindrance := self.mainline.hindrance()):
             return hindrance
         if self.repo.main() != self.record.newest and not self.record.pending:
@@ -336,7 +346,7 @@ class Desk:
         return path.read_text("utf-8") if path.exists() else ""
 
     def _watch_from_now(self, commit: str) -> None:
-        if self.mainline.provisional() is None:
+        if self.serving.provisional() is None:
             self.watch.end()
         else:
             self.watch.begin(commit)

@@ -1,4 +1,4 @@
-"""Everything that moves `main`: merging, bringing to life, keeping, taking back, adopting people's commits.
+"""Everything that moves `main`: merging, taking back, adopting people's commits.
 
 A move of `main` is announced in the ledger with both ends (`merging`, `reverting`, `adopting`), made by
 compare-and-swap, and then confirmed. `settle` finds announced moves that were never confirmed and
@@ -6,8 +6,6 @@ finishes or abandons them; it is safe to call at any time, any number of times.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable
 
 from policies.decision import Decision, Finding
 from policies.load import Rules
@@ -16,12 +14,13 @@ from selfedit.adoption import Adoption
 from selfedit.attestation import of_revert
 from selfedit.gate import Gate
 from selfedit.ledger import LedgerProblem, Move
-from selfedit.loader import Loader, NotLoadable
+from selfedit.loader import NotLoadable
 from selfedit.pipeline import Pipeline, Tell, no_such
-from selfedit.ports import Forge, Host
+from selfedit.ports import Forge
 from selfedit.record import Record
 from selfedit.refit import Refit
 from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.takeback import without
 from selfedit.types import Proposal, Stage
@@ -42,24 +41,20 @@ class Mainline:
         record: Record,
         gate: Gate,
         forge: Forge,
-        loader: Loader,
         signer: Signer,
         rules: Rules,
         pipeline: Pipeline,
-        host: Host | None,
+        serving: Serving,
         tell: Tell,
-        went_live: Callable[[str], None],
     ) -> None:
         self._repo = repo
         self._record = record
         self._gate = gate
         self._forge = forge
-        self._loader = loader
         self._signer = signer
         self._rules = rules
-        self._host = host
+        self._serving = serving
         self._tell = tell
-        self._went_live = went_live
         self._adoption = Adoption(repo, record, gate, signer)
         self._refit = Refit(repo=repo, record=record, gate=gate, forge=forge, pipeline=pipeline, tell=tell)
         self._moving = asyncio.Lock()
@@ -118,9 +113,14 @@ class Mainline:
 
     async def take_back(self, number: int, by: str, why: str) -> Proposal | Decision:
         """Revert a merged proposal as a new commit, and load what `main` is then."""
+        if self.busy:
+            self._tell(
+                number, self._record.proposals[number].stage, f"waiting until {self._repo.branch} is free"
+            )
         async with self._moving:
             proposal = self._record.proposals[number]
             if proposal.stage not in _STANDING:
+                self._serving.owed.pop(number, None)
                 return proposal
             try:
                 refusal = await self._revert(proposal, by, why)
@@ -128,47 +128,34 @@ class Mainline:
                 refusal = self._call_off(number, error)
         if refusal is not None:
             return refusal
+        self._serving.owed.pop(number, None)
         self._tell(number, Stage.REVERTED, f"taken back: {self._record.proposals[number].why}")
-        await self.load_main()
+        await self._serving.load()
         return self._record.proposals[number]
 
-    async def load_main(self) -> str | None:
-        """Have the bot serve `main`.
+    async def condemn(self, number: int, why: str) -> Proposal | Decision:
+        """The watch found a proposal bad: take it back, or serve what was there before until that can be done."""
+        self._serving.owed[number] = why
+        if self.busy:  # somebody's commits are judged, which may take minutes
+            answer: Proposal | Decision = Decision.no(
+                "main_busy", f"{self._repo.branch} is being worked on; until then what ran before serves"
+            )
+        else:
+            answer = await self._pay(number, why)
+        if number in self._serving.owed:
+            await self._serving.load()
+        return answer
 
-        Returns:
-            None when it does, else why not; a bot that is gone loads when it is started again.
-        """
+    async def pay(self) -> list[int]:
+        """Take back what is owed to be, as far as it is possible now; the numbers."""
+        owed = list(self._serving.owed.items())
+        return [number for number, why in owed if isinstance(await self._pay(number, why), Proposal)]
+
+    async def _pay(self, number: int, why: str) -> Proposal | Decision:
         try:
-            finding = await self._load(self.target())
-        except (NotLoadable, ConnectionError) as error:
-            return str(error)
-        return finding.message if finding else None
-
-    async def load_without(self, proposal: Proposal) -> None:
-        """Serve what ran before a proposal that cannot be reverted just now; `main` still holds it."""
-        if self._host is not None:
-            with contextlib.suppress(ConnectionError, NotLoadable):
-                await self._host.load(self._loader.plan(self._repo.parents(proposal.merge)[0]))
-
-    def target(self) -> str:
-        """The commit that should run: `main` where we vouch for it, else the one that was kept last."""
-        main = self._repo.main()
-        return main if self._loader.vouched(main) else self._record.kept
-
-    def provisional(self) -> Proposal | None:
-        """The newest proposal that is merged but not yet found good."""
-        waiting = [p for p in self._record.proposals.values() if p.stage in (Stage.MERGED, Stage.LIVE)]
-        return max(waiting, key=lambda p: self._record.commits[p.merge].seq, default=None)
-
-    def keep(self, commit: str) -> list[int]:
-        """The watch found a commit good: everything that lives by it is kept."""
-        kept = [p.number for p in self._record.proposals.values() if p.stage is Stage.LIVE]
-        for number in kept:
-            self._record.write("kept", number, commit=commit)
-            self._tell(number, Stage.KEPT, "kept")
-        if not kept and self._record.kept != commit:
-            self._record.write("kept", commit=commit)
-        return kept
+            return await self.take_back(number, AUTOMATIC, why)
+        except (LedgerProblem, *_EFFECT_FAILED) as error:
+            return Decision.no("not_taken_back", str(error))
 
     async def settle(self) -> None:
         """Finish or call off every announced move of `main` that was not confirmed, and approvals not yet acted on.
@@ -194,6 +181,11 @@ class Mainline:
             for proposal in list(self._record.proposals.values()):
                 if proposal.stage is Stage.APPROVED and proposal.number not in self._record.pending:
                     await self._merge(proposal.number)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody moves `main`, or judges what it is to become."""
+        return self._moving.locked()
 
     @property
     def unsettled(self) -> bool:
@@ -256,7 +248,7 @@ class Mainline:
 
     async def _bring_to_life(self, number: int) -> Proposal | Decision:
         try:
-            finding = await self._load(self._repo.main())
+            finding = await self._serving.try_load(self._serving.target())
         except ConnectionError:
             finding = None  # the bot died of it, or just then: whoever starts it again decides
         except NotLoadable as error:
@@ -264,19 +256,6 @@ class Mainline:
         if finding is not None:
             return await self.take_back(number, AUTOMATIC, f"it could not be loaded: {finding.message}")
         return self._record.proposals[number]
-
-    async def _load(self, commit: str) -> Finding | None:
-        """Have the bot serve a commit, and write down which proposals live by it; nothing without a bot."""
-        if self._host is None:
-            return None
-        finding = await self._host.load(self._loader.plan(commit))
-        if finding is None:
-            for proposal in list(self._record.proposals.values()):
-                if proposal.stage is Stage.MERGED and commit == self._repo.main():
-                    self._record.write("live", proposal.number, commit=commit)
-                    self._tell(proposal.number, Stage.LIVE, "live, under watch")
-            self._went_live(commit)
-        return finding
 
     async def _revert(self, proposal: Proposal, by: str, why: str) -> Decision | None:
         old, number = self._repo.main(), proposal.number

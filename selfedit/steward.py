@@ -14,7 +14,6 @@ from collections.abc import Coroutine, Sequence
 
 from pydantic import BaseModel
 
-from policies.decision import Decision
 from policies.health import Judgement
 from policies.load import RulesProblem
 from sandbox.choose import sweep
@@ -23,7 +22,6 @@ from selfedit.bot_process import USELESS, BotProcess
 from selfedit.desk import Desk, Place
 from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
-from selfedit.mainline import AUTOMATIC
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.signing import SigningProblem
 from selfedit.start import python
@@ -32,9 +30,9 @@ from selfedit.types import Heartbeat, Proposal
 log = logging.getLogger("theseus.steward")
 
 LOOK_EVERY = 2.0
+"""Seconds between looks at whether people moved the live branch."""
 LAST_SECONDS = 2.0
 """What was asked for and is under way has so long to end when the steward does."""
-"""Seconds between looks at whether people moved the live branch."""
 
 
 class Steward:
@@ -52,8 +50,6 @@ class Steward:
         self._exit_code = 0
         self._suspects: dict[int, int] = {}
         """Per provisional proposal, how often the bot was killed from outside while it was watched."""
-        self._owed: dict[int, str] = {}
-        """Proposals that could not be taken back yet, and why they must be."""
         self._told_of = ""
         """The state of the live branch that people were last told is being judged."""
         self._to_restart = False
@@ -177,23 +173,17 @@ class Steward:
         self._bot.beat(heartbeat)
         judgement, why = self.desk.watch.beat(heartbeat)
         if judgement is Judgement.KEEP:
-            for number in self.desk.mainline.keep(heartbeat.commit):
+            for number in self.desk.serving.keep(heartbeat.commit):
                 self._news(f"proposal {number} has proved itself and is kept")
-        elif judgement is Judgement.REVERT and (proposal := self.desk.mainline.provisional()):
+        elif judgement is Judgement.REVERT and (proposal := self.desk.serving.provisional()):
             await self._take_back(proposal, why)
 
     async def _take_back(self, proposal: Proposal, why: str) -> None:
-        answer: Proposal | Decision
-        try:
-            answer = await self.desk.mainline.take_back(proposal.number, AUTOMATIC, why)
-        except (LedgerProblem, GitFailed, RepoProblem, OSError) as error:
-            answer = Decision.no("not_taken_back", str(error))
+        answer = await self.desk.mainline.condemn(proposal.number, why)
         if isinstance(answer, Proposal):
             self._news(f"proposal {proposal.number} was taken back: {why}")
         else:
-            self._owed[proposal.number] = why
             self._news(f"proposal {proposal.number} should be taken back ({why}), but: {answer.why}")
-            await self.desk.mainline.load_without(proposal)
 
     # The bot's life
 
@@ -211,7 +201,7 @@ class Steward:
             self.desk.restarts += 1
             with contextlib.suppress(LedgerProblem):  # chat goes on where nothing can be written
                 self.desk.record.write("bot_ended", why=reason)
-            proposal = self.desk.mainline.provisional()
+            proposal = self.desk.serving.provisional()
             if proposal is not None and self._guilty(proposal, self_inflicted=self_inflicted):
                 await self._take_back(proposal, f"with it the bot ended: {reason}")
                 failures = 0
@@ -258,11 +248,11 @@ class Steward:
 
     async def _load_when_up(self) -> None:
         await self._bot.up.wait()
-        mainline = self.desk.mainline
-        problem = await mainline.load_main()
-        while problem and not self._bot.has_ended() and (proposal := mainline.provisional()):
+        serving = self.desk.serving
+        problem = await serving.load()
+        while problem and not self._bot.has_ended() and (proposal := serving.provisional()):
             await self._take_back(proposal, f"it could not be loaded: {problem}")
-            problem = None if self._bot.running else await mainline.load_main()
+            problem = None if self._bot.running else await serving.load()
         if problem and not self._bot.has_ended():
             self._news(f"the live code could not be loaded: {problem}")
 
@@ -275,10 +265,9 @@ class Steward:
             with contextlib.suppress(GitFailed, RepoProblem, LedgerProblem):
                 if self.desk.mainline.unsettled:
                     await self.desk.mainline.settle()
-                for number, why in list(self._owed.items()):
-                    if isinstance(await self.desk.mainline.take_back(number, AUTOMATIC, why), Proposal):
-                        del self._owed[number]
-                        self._news(f"proposal {number} was taken back: {why}")
+                owed = dict(self.desk.serving.owed)
+                for number in await self.desk.mainline.pay():
+                    self._news(f"proposal {number} was taken back: {owed[number]}")
                 if self.desk.mainline.kernel_moved:
                     self._news("with the rollback the kernel changed as well; Theseus starts again")
                     self._restart()
@@ -304,7 +293,7 @@ class Steward:
             if any(not change.path.startswith(live) for change in self.desk.repo.changes(before, main)):
                 self._restart()
             else:
-                await self.desk.mainline.load_main()
+                await self.desk.serving.load()
 
     def _restart(self) -> None:
         self._to_restart = True

@@ -1,11 +1,15 @@
 """What moves `main`: an approval that fails is void, a rollback says what it takes along, a hand on `main` is noticed."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from policies.decision import Decision, Finding
 from selfedit import protocol as say
+from selfedit.bot_process import BotProcess
 from selfedit.client import ask as ask_by_command
 from selfedit.desk import Desk, Place
 from selfedit.ledger import LedgerProblem
@@ -13,7 +17,7 @@ from selfedit.repo import GitFailed
 from selfedit.signing import SigningProblem
 from selfedit.start import python
 from selfedit.steward import Steward
-from selfedit.types import Stage
+from selfedit.types import LoadPlan, Request, Stage
 from tests.e2e.desk_world import (
     ME,
     ROLL,
@@ -84,6 +88,45 @@ async def test_a_rollback_whose_ref_is_locked_is_called_off(desk: Desk) -> None:
     await desk.mainline.settle()
     assert desk.repo.main() == main
     assert (await rolled_back(desk)).stage is Stage.REVERTED
+
+
+async def nobody_asks(body: BaseModel) -> BaseModel | None:
+    """What the bot would ask, which here it does not."""
+    raise AssertionError(body)
+
+
+class Bot(BotProcess):
+    """A bot that serves whatever it is told to."""
+
+    async def load(self, plan: LoadPlan) -> Finding | None:
+        """Serve it."""
+        self.running = plan.commit
+        return None
+
+
+async def test_bad_code_is_off_duty_at_once_though_main_is_being_judged(place: Place) -> None:
+    """While people's commits are judged nothing can be reverted, and what ran before the bad change serves again."""
+    bot = Bot(["true"], place.root, place.home, place.rules.watch, nobody_asks)
+    desk = Desk(place, bot, lambda _: None)
+    await approve(desk, await opened(desk, setting('"one"')))
+    assert bot.running == desk.repo.main()
+    before = desk.repo.parents(bot.running)[0]
+    theirs = commit(desk, {"README.md": "Mine.\n"}, "Say it shorter")
+    judging = asyncio.create_task(desk.mainline.adopt())
+    await asyncio.sleep(0)
+    assert desk.mainline.busy
+    said = await desk.mainline.condemn(1, "it is slow")
+    assert isinstance(said, Decision)
+    assert (said.findings[0].rule, bot.running, judging.done()) == ("main_busy", before, False)
+    refused = await ask(desk, say.Improve(request=Request(requested_by=ME)))
+    assert "1 is being taken back" in str(refused)
+    assert await judging is None
+    assert desk.repo.is_ancestor(theirs, desk.repo.main())
+    assert desk.serving.keep(before) == []
+    assert await desk.mainline.pay() == [1]
+    assert (desk.record.proposals[1].stage, bot.running) == (Stage.REVERTED, desk.repo.main())
+    assert '"one"' not in (desk.repo.root / ROLL).read_text()
+    await desk.close()
 
 
 async def test_a_merge_that_a_crash_cut_short_is_carried_out(desk: Desk) -> None:

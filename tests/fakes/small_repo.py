@@ -23,8 +23,9 @@ max_line_chars = 20000
 tests = ["tests"]
 pytest_plugins = []
 test_processes = 2
-static_seconds = 60
-test_seconds = 60
+static_seconds = 300
+test_seconds = 240
+trial_seconds = 120
 memory_mb = 1024
 """
 FILES = {

@@ -21,11 +21,12 @@ FAST = """
 [gate]
 tests = ["tests/live"]
 tests_of_people = ["tests/live"]
+trial_seconds = 120
 
 [watch]
 window_seconds = 1.5
 heartbeat_seconds = 0.1
-silence_seconds = 3.0
+silence_seconds = 8.0
 
 [restart]
 first_delay_seconds = 0.1

@@ -124,7 +124,7 @@ async def test_the_second_of_two_that_do_not_fit_together_fails_on_the_merge(wor
     assert (await gate.judge(world.victim.base, first, by_person=True)).verdict == "passed"
     assert (await gate.judge(world.victim.base, second)).verdict == "passed"
     found = await gate.judge(first, second)
-    assert (found.verdict, failing(found)) == ("failed", {"types"})
+    assert (found.verdict, failing(found)) == ("failed", {"types"}), found.findings
 
 
 async def test_a_conflict_of_texts_is_said_and_nothing_is_half_merged(world: World) -> None:
