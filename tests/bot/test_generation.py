@@ -6,6 +6,7 @@ import linecache
 import sys
 import traceback
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,15 @@ from selfedit.types import LoadPlan
 from tests.fakes.plans import echo, plan
 
 ASK = Turn(text="", author="console:ann", conversation="test")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old() -> Iterator[None]:
+    """What was there before is no generation of ours: no collection has to go through it again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def traces() -> tuple[list[str], int, list[str]]:
