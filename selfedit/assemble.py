@@ -102,13 +102,39 @@ def read_changes(repo: Repo, differing: Sequence[TreeChange], *, content: bool) 
     return [Change(change.path, blob(change.old), blob(change.new)) for change in differing]
 
 
-def assemble(repo: Repo, base: str, tree: str, rules: Rules) -> Assembly:
-    """Live files of `tree`, everything else of `base`, plain files only.
+class Assembler:
+    """Puts trees together, and reads of each only what the last one on the same base did not have."""
 
-    Raises:
-        GitFailed: An object cannot be read.
-        NotJudgeable: There is no pyproject.toml, or it does not parse.
-    """
+    def __init__(self, repo: Repo, rules: Rules) -> None:
+        self._repo = repo
+        self._rules = rules
+        self._last: tuple[str, Assembly, Mapping[str, bytes]] | None = None
+
+    def assemble(self, base: str, tree: str) -> Assembly:
+        """Live files of `tree`, everything else of `base`, plain files only.
+
+        Raises:
+            GitFailed: An object cannot be read.
+            NotJudgeable: There is no pyproject.toml, or it does not parse.
+        """
+        last = self._last
+        if last is not None and last[0] == base == tree:
+            return last[1]
+        known = last[2] if last is not None and last[0] == base else {}
+        assembly, blobs = _assemble(self._repo, base, tree, self._rules, known)
+        if base == tree:
+            self._last = base, assembly, blobs
+        return assembly
+
+
+def assemble(repo: Repo, base: str, tree: str, rules: Rules) -> Assembly:
+    """The same, once."""
+    return Assembler(repo, rules).assemble(base, tree)
+
+
+def _assemble(
+    repo: Repo, base: str, tree: str, rules: Rules, known: Mapping[str, bytes]
+) -> tuple[Assembly, Mapping[str, bytes]]:
     ours, theirs = repo.entries(base), repo.entries(tree)
     live = rules.zones.live
     chosen = {path: entry for path, entry in ours.items() if zone_of(path, live) is Zone.KERNEL}
@@ -116,10 +142,11 @@ def assemble(repo: Repo, base: str, tree: str, rules: Rules) -> Assembly:
     plain = {
         path: entry.sha for path, entry in chosen.items() if entry.mode.startswith("100") and _goes(path)
     }
-    blobs = repo.blobs(plain.values())
+    blobs = {**known, **repo.blobs(set(plain.values()) - known.keys())}
     files = {path: blobs[sha] for path, sha in sorted(plain.items())}
     names = [name for name in _SETTINGS_FILES if name in files]
-    return Assembly(files, _settings(files, rules), "".join(plain[name][:12] for name in names))
+    settings = "".join(plain[name][:12] for name in names)
+    return Assembly(files, _settings(files, rules), settings), blobs
 
 
 def _goes(path: str) -> bool:

@@ -20,7 +20,7 @@ from policies.load import Rules
 from policies.zones import Zone, zone_of
 from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
 from selfedit import evidence
-from selfedit.assemble import NotJudgeable, assemble, read_changes
+from selfedit.assemble import NotJudgeable, read_changes
 from selfedit.checks.all import Checks
 from selfedit.checks.readiness import Case
 from selfedit.ports import Tell
@@ -257,8 +257,9 @@ class Gate:
                 "the rules ask for no check at all ([gate] checks), and nothing passes without one"
             )
         base = None if case.by_person else case.base
-        assembly = await asyncio.to_thread(assemble, self._repo, base or case.tree, case.tree, rules)
-        before = await asyncio.to_thread(assemble, self._repo, case.base, case.base, rules)
+        assemble = checks.assembler.assemble
+        before = await asyncio.to_thread(assemble, case.base, case.base)
+        assembly = await asyncio.to_thread(assemble, base or case.tree, case.tree)
         changed = await asyncio.to_thread(self._changed_python, case)
         return await checks.run(Case(assembly, base, before, changed, quick=case.quick))
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from policies.load import Rules
 from sandbox.types import Sandbox
-from selfedit.assemble import Assembly, assemble
+from selfedit.assemble import Assembler, Assembly
 from selfedit.cache import Cache
 from selfedit.checks.change import ChangeCheck
 from selfedit.checks.code import CodeChecks
@@ -31,8 +31,7 @@ class Checks:
 
     def __init__(self, repo: Repo, sandbox: Sandbox, rules: Rules, cache: Path) -> None:
         self.sandbox = sandbox
-        self._repo = repo
-        self._rules = rules
+        self.assembler = Assembler(repo, rules)
         kept, wanted = Cache(cache), rules.gate.checks
         self._ready = Readiness(sandbox, rules.gate)
         tests = TestChecks(self._ready, rules, kept)
@@ -55,7 +54,7 @@ class Checks:
             NotJudgeable: The repository lacks what judging it needs.
         """
         await self._ready.only(base)
-        assembly = await asyncio.to_thread(assemble, self._repo, base, base, self._rules)
+        assembly = await asyncio.to_thread(self.assembler.assemble, base, base)
         for part in (*self._quick, *self._slow):
             await part.prepare(base, assembly)
 

@@ -185,11 +185,13 @@ def _is_object(line: bytes) -> bool:
 
 def _calm() -> None:
     """A failing property needs no smallest example here, and no example of another run; a slow machine is no failure."""
-    from hypothesis import Phase, settings
+    from hypothesis import Phase, given, settings, strategies
 
     phases = (Phase.explicit, Phase.generate)
     settings.register_profile("calm", deadline=None, database=None, derandomize=True, phases=phases)
     settings.load_profile("calm")
+    # At the first example it reads every module for its constants, and makes a table of characters.
+    given(strategies.text(), strategies.integers())(lambda _text, _number: None)()
 
 
 def _forked(root: str, ask: dict[str, Any]) -> tuple[bytes, int | None]:

@@ -81,9 +81,8 @@ def main(path: Sequence[str], modules: Sequence[str]) -> int:
     for name in modules:
         with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
             importlib.import_module(name)
-    with contextlib.suppress(Exception):  # its table of characters takes a second at the first use of a text
-        if "hypothesis" in sys.modules:
-            importlib.import_module("hypothesis.internal.charmap").charmap()
+    if "hypothesis" in sys.modules:
+        _warm_up()
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]
@@ -94,6 +93,15 @@ def main(path: Sequence[str], modules: Sequence[str]) -> int:
         teller.tell_modules()
     sys.stdout.flush()
     return code
+
+
+def _warm_up() -> None:
+    """Hypothesis reads every module for its constants, and makes a table of characters, at the first example."""
+    with contextlib.suppress(Exception):
+        from hypothesis import given, settings, strategies  # where the tests need it
+
+        calm = settings(database=None, derandomize=True, deadline=None)
+        calm(given(strategies.text(), strategies.integers())(lambda _text, _number: None))()
 
 
 if __name__ == "__main__":
