@@ -75,7 +75,7 @@ def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> Said:
     archive = pack({".": assemble(repo, base, head, rules).files})
     wrong = []
     for name, tool in tools(rules, cached=False).items():
-        script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {tool}"
+        script = f"mkdir /tmp/repo && cd /tmp/repo && tar -xm && {tool}"
         command = ["docker", "run", "--rm", "-i", "--network", "none", *SETTINGS, image, "sh", "-c", script]
         if subprocess.run(command, input=archive, capture_output=True, check=False).returncode:
             wrong.append(name)
@@ -83,19 +83,22 @@ def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> Said:
 
 
 class Tuned:
-    """One container that stays, with the tree and everybody's caches in it: each head only writes what differs."""
+    """One container that stays, with the tree and everybody's caches in it: each head only writes what differs.
+
+    Files get the time at which they were written (`tar -m`), which is what ruff's cache goes by.
+    """
 
     def __init__(self, repo: Repo, rules: Rules, name: str, base: str) -> None:
         self._repo, self._rules, self._name, self._base = repo, rules, name, base
         self._files = assemble(repo, base, base, rules).files
-        self._execute("mkdir -p /tmp/repo && cd /tmp/repo && tar -x", pack({".": self._files}))
+        self._execute("mkdir -p /tmp/repo && cd /tmp/repo && tar -xm", pack({".": self._files}))
 
     async def judge(self, head: str) -> Said:
         """All tools at once, in the one container."""
         started = time.monotonic()
         files = assemble(self._repo, self._base, head, self._rules).files
         written, removed = difference(self._files, files, ".")
-        self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -x", pack({".": written}))
+        self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -xm", pack({".": written}))
         self._files = files
         running = {name: self._start(tool) for name, tool in tools(self._rules, cached=True).items()}
         codes = await asyncio.gather(*running.values())
