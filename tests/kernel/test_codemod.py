@@ -14,7 +14,7 @@ from selfedit.codemod import Applied, Rejection, apply_edits, edit_text
 from selfedit.edits import Edit, EditList, edits_from
 from selfedit.syntax.document import Document
 from selfedit.syntax.glimpse import edited as glimpsed
-from selfedit.syntax.outline import Definition
+from selfedit.syntax.outline import Definition, named
 from selfedit.syntax.text import No
 from tests.fakes.edited import refused
 
@@ -185,7 +185,6 @@ def some_definitions(count: int) -> Iterator[tuple[str, Definition]]:
 
 def one_definition_edits(definition: Definition) -> Iterator[Edit]:
     """Edits of one definition that apply to it."""
-    target = f"{definition.name}#{definition.position}"
     asked: list[dict[str, str]] = []
     if definition.kind == "constant":
         asked.append({"op": "set_constant", "value": "{\n    1: '''\n'''\n}"})
@@ -197,7 +196,8 @@ def one_definition_edits(definition: Definition) -> Iterator[Edit]:
         asked.append({"op": "add_decorator", "decorator": "new(1)"})
     if definition.kind == "function":
         asked.append({"op": "add_parameter", "parameter": "*, new: int = 1"})
-    return iter(edits_from([{"path": A, "target": target, **one} for one in asked]))
+    targets = (definition.name, f"{definition.name}#{definition.position}")
+    return iter(edits_from([{"path": A, "target": target, **one} for one in asked for target in targets]))
 
 
 def test_the_quick_way_gives_what_the_long_way_gives() -> None:
@@ -223,3 +223,18 @@ def test_the_quick_way_does_not_believe_what_only_looks_like_the_target() -> Non
     assert glimpsed("def f():\n    pass\nif x:\n    def f(): 2\n", "f", change) is None
     assert glimpsed("def f():\n    pass\nbroken(\n", "f", change) is None
     assert glimpsed("class A:\n    def f(self):\n        pass\n", "f", change) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["f = 1", "f: int = 1", "g, f = 1, 2", "(f, g) = 1, 2", "[g, f] = 1, 2", "g = f = 3", "f \\\n= 1"],
+)
+def test_the_quick_way_sees_whatever_else_gives_the_name_a_value(other: str) -> None:
+    """A function and a constant of one name are two definitions, wherever the constant stands."""
+
+    def change(document: Document) -> str | No:
+        return document.text.replace("pass", "1")
+
+    for text in (f"{other}\ndef f():\n    pass\n", f"def f():\n    pass\n{other}\n"):
+        assert len(list(named(ast.parse(text), "f"))) == 2
+        assert glimpsed(text, "f", change) is None
