@@ -25,7 +25,7 @@ from bot.control import commands as control
 from bot.feature import ModelFailed, Turn
 from bot.generation import Generation, LiveError
 from bot.texts import GenerationProblem
-from selfedit.trial import MOST_TURNS, Answered
+from selfedit.gate.trial import MOST_TURNS, Answered
 
 FOLDER = "tests/conversations"
 NOW = 1709208000.0

@@ -1,7 +1,7 @@
 """A trial load in a process of its own: does the live code of a folder come to life, twice, talk, and go again?
 
 The gate runs this on every proposal. Standard input carries one line of JSON, what is wished for, or nothing.
-Standard output carries one line of JSON, `selfedit.trial.Trial`, and nothing else.
+Standard output carries one line of JSON, `selfedit.gate.trial.Trial`, and nothing else.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from bot.conduct import HeldUp, Watch, census, grown, held_to, hold_only_what_bl
 from bot.generation import CANARY_SECONDS, Generation, build, canary
 from bot.rehearsal import PATIENCE, Rehearsal, writable
 from bot.texts import CODE, GenerationProblem
-from selfedit.trial import LONGEST_WHY, Trial
+from selfedit.gate.trial import LONGEST_WHY, Trial
 from selfedit.types import LoadPlan, SourceFile
 
 MOST_NAMED = 3

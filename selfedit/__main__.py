@@ -59,7 +59,7 @@ def _apply(argv: Words) -> int:
 
 
 def _gate(argv: Words) -> int:
-    from selfedit.gate_command import main as run
+    from selfedit.gate.command import main as run
 
     return run(argv)
 

@@ -1,6 +1,6 @@
 """Commits that people put on `main`: judged as a whole, and vouched for with a signed commit of the same tree."""
 
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.ledger import Move
 from selfedit.record import Record
 from selfedit.repo import Repo

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from policies.decision import Finding, Severity
 from sandbox.types import Command, Limits, Sandbox
-from selfedit.judging import pack
+from selfedit.gate.judging import pack
 
 SECONDS = 90.0
 GRACE_SECONDS = 15.0

@@ -19,7 +19,7 @@ from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
 from selfedit.forge.local import LocalForge
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.home import home_for, make_home, socket_path
 from selfedit.ledger import Ledger, LedgerProblem
 from selfedit.loader import Loader

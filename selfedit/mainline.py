@@ -12,7 +12,7 @@ from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
 from selfedit.adoption import Adoption
 from selfedit.attestation import of_revert
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.ledger import LedgerProblem, Move
 from selfedit.loader import NotLoadable
 from selfedit.pipeline import Pipeline, Tell, no_such

@@ -16,7 +16,7 @@ from policies.edits import review_edits
 from policies.load import Rules
 from policies.zones import Zone, zone_of
 from selfedit.codemod import Rejection, apply_edits
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.ledger import LedgerProblem
 from selfedit.loader import Loader
 from selfedit.ports import Author, Forge

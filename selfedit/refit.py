@@ -1,7 +1,7 @@
 """A proposal that was approved for another `main`: judged on the present one, or, where texts conflict, applied anew."""
 
 from policies.decision import Decision
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.pipeline import Pipeline, Tell
 from selfedit.ports import Forge
 from selfedit.record import Record

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from policies.decision import Decision
 from policies.load import Rules
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.record import Record
 from selfedit.repo import Conflict, Repo
 from selfedit.types import Proposal, Stage

@@ -24,7 +24,7 @@ from gate_ways import ahead, late, naive, tuned
 from policies.load import Rules, load_rules
 from sandbox.choose import open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.home import home_for, make_home
 from selfedit.repo import Repo
 from tests.fakes.small_repo import FAULTS as PLANTED

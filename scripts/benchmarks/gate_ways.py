@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.load import Rules
-from selfedit.assemble import assemble
-from selfedit.gate import Gate
-from selfedit.judging import difference, pack
+from selfedit.gate.assemble import assemble
+from selfedit.gate.gate import Gate
+from selfedit.gate.judging import difference, pack
 from selfedit.repo import Repo
 from selfedit.types import GateReport
 

@@ -21,10 +21,10 @@ from gate_ways import ahead, late, naive
 
 from sandbox.choose import open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.assemble import assemble
-from selfedit.gate import Gate
+from selfedit.gate.assemble import assemble
+from selfedit.gate.gate import Gate
+from selfedit.gate.judging import pack
 from selfedit.home import home_for, make_home
-from selfedit.judging import pack
 from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,7 @@
 
 import itertools
 
-from selfedit.inside.contract import Call, Draw, stable
+from selfedit.gate.inside.contract import Call, Draw, stable
 
 LETTERS = "bcdfghjklmnpqstvwxz"
 """No `or`, and hardly a word of an answer, can be made of these."""

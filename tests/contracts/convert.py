@@ -2,7 +2,7 @@
 
 import re
 
-from selfedit.inside.contract import Call, Draw, stable
+from selfedit.gate.inside.contract import Call, Draw, stable
 
 LENGTHS = {
     "mm": 0.001,

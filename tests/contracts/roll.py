@@ -2,7 +2,7 @@
 
 import re
 
-from selfedit.inside.contract import Call, Draw, stable
+from selfedit.gate.inside.contract import Call, Draw, stable
 
 
 def numbers(answer: str) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.types import Command, Outcome, Sandbox, SandboxInfo, Started
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.types import GateReport
 from tests.fakes.small_repo import SmallRepo, small_rules
 

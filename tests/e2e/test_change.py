@@ -4,10 +4,10 @@ import pytest
 
 from policies.load import load_rules
 from sandbox.types import Sandbox
-from selfedit.change import Wish, argv, change_check
-from selfedit.evidence import Opened
-from selfedit.inside.trees import SCRATCH, TREE
-from selfedit.judging import Judging, Opening, Order, difference
+from selfedit.gate.change import Wish, argv, change_check
+from selfedit.gate.evidence import Opened
+from selfedit.gate.inside.trees import SCRATCH, TREE
+from selfedit.gate.judging import Judging, Opening, Order, difference
 from selfedit.types import Check
 from tests.fakes.small_repo import FILES, GREET, GREET_TEST
 from tests.fakes.trying import SMALL, wished

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from policies.load import load_rules
 from sandbox.types import Sandbox
-from selfedit.contracts import argv, contracts_check, line
-from selfedit.evidence import Opened
-from selfedit.inside.trees import TREE
-from selfedit.judging import Judging, Opening, Order
+from selfedit.gate.contracts import argv, contracts_check, line
+from selfedit.gate.evidence import Opened
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import Judging, Opening, Order
 from selfedit.types import Check
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from tests.e2e.gate_world import LENIENT, GateWorld, failing, opened_sandbox, rules_of, world
 from tests.fakes.small_repo import GREET, GREET_TEST, SmallRepo, small_rules
 

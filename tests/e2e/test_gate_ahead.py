@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sandbox.types import Command, Limits, Sandbox
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.types import GateReport
 from tests.e2e.gate_world import GateWorld, failing, opened_sandbox, world
 from tests.fakes.small_repo import FAULTS, FILES, GREET

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def gate(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command from another folder."""
-    program = "import sys; from selfedit.gate_command import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from selfedit.gate.command import main; sys.exit(main(sys.argv[1:]))"
     own = {**os.environ, "PYTHONPATH": str(ROOT), "THESEUS_HOME": str(home), **environment}
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],

@@ -6,15 +6,15 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from selfedit.contracts import argv, contracts_check, line
-from selfedit.evidence import Step
+from selfedit.gate.contracts import argv, contracts_check, line
+from selfedit.gate.evidence import Step
 from selfedit.types import Check
 
 SUMS = "app/sums.py"
 """The code under test."""
 CONTRACTS = {
     "tests/contracts/sums.py": """
-        from selfedit.inside.contract import Call, Draw, stable
+        from selfedit.gate.inside.contract import Call, Draw, stable
 
 
         @stable

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from policies.load import ZoneRules
-from selfedit import change
-from selfedit.evidence import Step
+from selfedit.gate import change
+from selfedit.gate.evidence import Step
 from tests.fakes.small_repo import FILES, text
 
 ZONES = ZoneRules(live=("app/live/", "tests/live/"), tests=("tests/live/",))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from policies.load import Rules
 from sandbox.types import Sandbox
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.types import Check, GateReport
 from tests.gate.suite import Case, Outcome, Victim, rules_of, verdict
 

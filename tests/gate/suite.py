@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from policies.decision import Severity
 from policies.edits import Change
 from policies.load import Rules, load_rules
-from selfedit.assemble import read_changes
+from selfedit.gate.assemble import read_changes
 from selfedit.repo import Repo
 from selfedit.types import GateReport
 from tests.fakes.small_repo import SmallRepo

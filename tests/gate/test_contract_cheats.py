@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfedit.contracts import argv, line
+from selfedit.gate.contracts import argv, line
 from tests.fakes.contracts import HONEST, SUMS, after, judge, rules, run
 
 ROOT = Path(__file__).parents[2]

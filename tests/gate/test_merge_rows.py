@@ -11,7 +11,7 @@ from policies.merge import Candidate, may_approve
 from sandbox.types import Sandbox
 from selfedit.desk import Desk
 from selfedit.edits import parse_edits
-from selfedit.gate import Gate
+from selfedit.gate.gate import Gate
 from selfedit.types import Check, GateReport, Proposal, Stage
 from selfedit.words import head_message, merge_message, one_line, slug
 from tests.e2e.conftest import bubblewrap_sandbox, caches, docker_sandbox, sandbox_home

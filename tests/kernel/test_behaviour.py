@@ -5,9 +5,9 @@ import json
 import pytest
 
 from policies.decision import Finding, Severity
-from selfedit.behaviour import compare, difference
-from selfedit.evidence import Step
-from selfedit.trial import Answered, Trial, read_trial
+from selfedit.gate.behaviour import compare, difference
+from selfedit.gate.evidence import Step
+from selfedit.gate.trial import Answered, Trial, read_trial
 
 
 def turn(

@@ -7,8 +7,8 @@ import pytest
 
 from policies.decision import Severity
 from policies.load import load_rules
-from selfedit.change import Wish, change_check
-from selfedit.evidence import Step
+from selfedit.gate.change import Wish, change_check
+from selfedit.gate.evidence import Step
 from selfedit.types import Check
 from tests.fakes.small_repo import FILES, GREET, GREET_TEST, text
 from tests.fakes.trying import SETTINGS, SMALL, tried, wished

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfedit.contracts import YEAR, argv, contracts_check, line, wanted
-from selfedit.evidence import Step
-from selfedit.inside.contract import Draw
+from selfedit.gate.contracts import YEAR, argv, contracts_check, line, wanted
+from selfedit.gate.evidence import Step
+from selfedit.gate.inside.contract import Draw
 from tests.fakes.contracts import CONTRACTS, HONEST, SUMS, after, judge, rules, run
 
 
@@ -34,7 +34,7 @@ def test_honest_code_passes(tmp_path: Path, source: str) -> None:
 def test_a_stable_answer_may_not_change(tmp_path: Path) -> None:
     """What is called stable is answered in the very same way each time, even where every answer is allowed."""
     contract = """
-        from selfedit.inside.contract import stable
+        from selfedit.gate.inside.contract import stable
 
         @stable
         def contract_a_word(call, draw):

@@ -8,7 +8,7 @@ import pytest
 
 from policies.decision import Finding
 from sandbox.types import Outcome
-from selfedit.evidence import (
+from selfedit.gate.evidence import (
     Opened,
     Step,
     Told,
@@ -19,9 +19,9 @@ from selfedit.evidence import (
     trial_check,
     types_check,
 )
-from selfedit.inside.report import MARK
-from selfedit.inside.trees import TREE
-from selfedit.manifest import judge_tests, listed, together
+from selfedit.gate.inside.report import MARK
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.manifest import judge_tests, listed, together
 
 KEY = b"k" * 32
 REPORT = json.dumps({"steps": {}}).encode()

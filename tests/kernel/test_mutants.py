@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfedit.mutants import mutants, pick
+from selfedit.gate.mutants import mutants, pick
 
 PATH = "app/live/x.py"
 ROOT = Path(__file__).parents[2]

@@ -92,7 +92,7 @@ KERNEL = {
     "the workflows": ".github/workflows/ci.yml",
     "the settings": "pyproject.toml",
     "attributes": ".gitattributes",
-    "the gate": "selfedit/gate.py",
+    "the gate": "selfedit/gate/gate.py",
     "the root's conftest": "conftest.py",
     "kernel tests": "tests/kernel/test_policies.py",
     "the lock file": "requirements.lock",

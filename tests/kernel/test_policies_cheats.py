@@ -40,7 +40,7 @@ CHEATS: dict[str, tuple[str, str, str, str | None]] = {
     "an import of os": ("forbidden_import", FEATURE, "import os\n" + BASE, BASE),
     "a new use of an allowed os": ("forbidden_import", FEATURE, "import os\n" + BASE + "\n\ndef f() -> None:\n    os.abort()\n", "import os\n" + BASE),
     "an import below": ("forbidden_import", FEATURE, "import importlib.util\n" + BASE, BASE),
-    "the steward": ("forbidden_import", FEATURE, "from selfedit.gate import Gate\n" + BASE, BASE),
+    "the steward": ("forbidden_import", FEATURE, "from selfedit.gate.gate import Gate\n" + BASE, BASE),
     "live code by its name": ("forbidden_import", FEATURE, "from bot.live.chat import feature\n" + BASE, BASE),
     "the kernel by a relative path": (
         "forbidden_import",

@@ -11,7 +11,7 @@ import pytest
 
 from bot.__main__ import ROOT
 from bot.rehearsal import FOLDER
-from selfedit.trial import Answered, Trial
+from selfedit.gate.trial import Answered, Trial
 
 PROGRAM = "import sys; sys.path.append({!r}); from bot.trial import main; sys.exit(main({!r}))"
 # Importing costs more than trying, so the made-up trees are tried by forks of one process.

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from policies.decision import Finding
-from selfedit.evidence import MOST_FINDINGS, Told, no
+from selfedit.gate.evidence import MOST_FINDINGS, Told, no
 from selfedit.types import Check
 
 LEFT_OUT = frozenset({"skipped", "xfailed"})

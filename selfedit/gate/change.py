@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from policies.decision import Finding, Severity
 from policies.load import ZoneRules
 from policies.zones import Zone, zone_of
-from selfedit.changed import differing, imported, mentions, put_back
-from selfedit.changed import read as code_of
-from selfedit.evidence import MOST_FINDINGS, Step, failed, no
-from selfedit.judging import START, bundle
-from selfedit.mutants import Mutant, mutants, pick
+from selfedit.gate.changed import differing, imported, mentions, put_back
+from selfedit.gate.changed import read as code_of
+from selfedit.gate.evidence import MOST_FINDINGS, Step, failed, no
+from selfedit.gate.judging import START, bundle
+from selfedit.gate.mutants import Mutant, mutants, pick
 from selfedit.types import Check
 
 NAME = "change"

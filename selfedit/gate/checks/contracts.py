@@ -2,11 +2,11 @@
 
 from policies.decision import Finding
 from policies.load import GateRules
-from selfedit import contracts, evidence
-from selfedit.assemble import Assembly
-from selfedit.checks.alone import Alone, Program
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.inside.trees import TREE
+from selfedit.gate import contracts, evidence
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.checks.alone import Alone, Program
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.inside.trees import TREE
 from selfedit.types import Check
 
 PROGRAM = Program(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from policies.decision import Finding
 from policies.load import GateRules
 from sandbox.types import Sandbox
-from selfedit import evidence
-from selfedit.assemble import Assembly
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.evidence import Step
-from selfedit.inside.trees import TREE
-from selfedit.judging import Opening, Order
+from selfedit.gate import evidence
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.evidence import Step
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import Opening, Order
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfedit.inside.contract import Raised
-from selfedit.inside.programs import Reader, children
+from selfedit.gate.inside.contract import Raised
+from selfedit.gate.inside.programs import Reader, children
 
 LONGEST_ANSWER = 4_000_000
 """Bytes of one answer."""

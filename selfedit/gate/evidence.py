@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from policies.decision import Finding, Severity
 from sandbox.types import Outcome
-from selfedit.inside.report import MARK
-from selfedit.inside.trees import TREE
+from selfedit.gate.inside.report import MARK
+from selfedit.gate.inside.trees import TREE
 from selfedit.types import Check
 
 MOST_FINDINGS = 200

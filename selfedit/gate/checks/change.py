@@ -4,12 +4,12 @@ import asyncio
 
 from policies.decision import Finding, Severity
 from policies.load import Rules
-from selfedit import change, evidence
-from selfedit.assemble import Assembly
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.checks.tests import Listed, TestChecks, pytest_arguments
-from selfedit.inside.trees import SCRATCH, TREE
-from selfedit.judging import Opening, Order
+from selfedit.gate import change, evidence
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.checks.tests import Listed, TestChecks, pytest_arguments
+from selfedit.gate.inside.trees import SCRATCH, TREE
+from selfedit.gate.judging import Opening, Order
 from selfedit.types import Check
 
 BASE = SCRATCH / "base"

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfedit.inside import tracing
-from selfedit.inside.programs import end_strays
-from selfedit.inside.report import hide
-from selfedit.inside.tracing import Lines
+from selfedit.gate.inside import tracing
+from selfedit.gate.inside.programs import end_strays
+from selfedit.gate.inside.report import hide
+from selfedit.gate.inside.tracing import Lines
 
 MOST_TOLD = 64_000_000
 """Bytes that one run may tell."""

@@ -6,7 +6,7 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from selfedit.inside.trees import SCRATCH
+from selfedit.gate.inside.trees import SCRATCH
 
 TYPES = SCRATCH / "types"
 MOST_TYPES = 40_000_000

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from selfedit.inside.lanes import Lane, Ran
-from selfedit.inside.report import hide
+from selfedit.gate.inside.lanes import Lane, Ran
+from selfedit.gate.inside.report import hide
 
 LOOKING = 0.6
 """Share of the time that is left in which has to be seen what tests run; the rest belongs to planted faults."""

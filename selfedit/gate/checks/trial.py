@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from policies.decision import Finding
 from policies.load import Rules
 from sandbox.types import Sandbox
-from selfedit import evidence
-from selfedit.assemble import Assembly
-from selfedit.behaviour import compare
-from selfedit.cache import Cache, digest
-from selfedit.checks.alone import Alone, Program
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.evidence import Step
-from selfedit.inside.trees import TREE
-from selfedit.judging import JUDGE
-from selfedit.trial import read_trial
+from selfedit.gate import evidence
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.behaviour import compare
+from selfedit.gate.cache import Cache, digest
+from selfedit.gate.checks.alone import Alone, Program
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.evidence import Step
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import JUDGE
+from selfedit.gate.trial import read_trial
 from selfedit.types import Check
 
 FILE = "bot/trial.py"

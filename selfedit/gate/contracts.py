@@ -4,7 +4,7 @@
 fresh seed; another holds the code under test, and answers over a socket with plain values. What lives in the second
 can neither see the comparison nor take part in it. They are tried a second and third time with the clock ahead.
 
-`python -m selfedit.contracts --seed SEED` tries those of the folder at hand, without a sandbox.
+`python -m selfedit.gate.contracts --seed SEED` tries those of the folder at hand, without a sandbox.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from policies.decision import Finding
-from selfedit import evidence
-from selfedit.inside.contracts import FOLDER, HELPERS
-from selfedit.judging import START, bundle, inside
+from selfedit.gate import evidence
+from selfedit.gate.inside.contracts import FOLDER, HELPERS
+from selfedit.gate.judging import START, bundle, inside
 from selfedit.types import Check
 
 NAME = "contracts"
@@ -136,7 +136,7 @@ def contracts_check(step: evidence.Step) -> Check:
 
 def main(arguments: Sequence[str]) -> int:
     """Try the contracts of the folder at hand."""
-    parser = argparse.ArgumentParser(prog="python -m selfedit.contracts", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m selfedit.gate.contracts", description=main.__doc__)
     parser.add_argument("--seed", default="", help="the seed that a finding names, its clock included")
     parser.add_argument("only", nargs="*", help="names of contracts; all where none is given")
     asked = parser.parse_args(arguments)

@@ -19,10 +19,10 @@ from policies.edits import review_changes
 from policies.load import Rules
 from policies.zones import Zone, zone_of
 from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
-from selfedit import evidence
-from selfedit.assemble import NotJudgeable, read_changes
-from selfedit.checks.all import Checks
-from selfedit.checks.readiness import Case
+from selfedit.gate import evidence
+from selfedit.gate.assemble import NotJudgeable, read_changes
+from selfedit.gate.checks.all import Checks
+from selfedit.gate.checks.readiness import Case
 from selfedit.ports import Tell
 from selfedit.repo import Conflict, GitFailed, Repo
 from selfedit.types import Check, GateReport, Verdict

@@ -4,7 +4,7 @@ A contract is a function `contract_...(call, draw)` in a file below `tests/contr
 sentence as docstring. It draws values, asks the code under test, which runs in another process, and asserts on
 the plain values that come back. It never imports the code that it speaks of.
 
-    from selfedit.inside.contract import Call, Draw
+    from selfedit.gate.inside.contract import Call, Draw
 
     def contract_two_numbers_are_added(call: Call, draw: Draw) -> None:
         \"\"\"A sum is what one number and the other make.\"\"\"

@@ -13,7 +13,7 @@ from policies.change import PARSED_BYTES
 from policies.edits import Blob, Change
 from policies.load import Rules
 from policies.zones import Zone, zone_of
-from selfedit.inside.trees import TREE
+from selfedit.gate.inside.trees import TREE
 from selfedit.repo import Entry, Repo, TreeChange
 
 

@@ -6,14 +6,14 @@ from typing import Protocol
 
 from policies.load import Rules
 from sandbox.types import Sandbox
-from selfedit.assemble import Assembler, Assembly
-from selfedit.cache import Cache
-from selfedit.checks.change import ChangeCheck
-from selfedit.checks.code import CodeChecks
-from selfedit.checks.contracts import ContractCheck
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.checks.tests import TestChecks
-from selfedit.checks.trial import TrialCheck
+from selfedit.gate.assemble import Assembler, Assembly
+from selfedit.gate.cache import Cache
+from selfedit.gate.checks.change import ChangeCheck
+from selfedit.gate.checks.code import CodeChecks
+from selfedit.gate.checks.contracts import ContractCheck
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.checks.tests import TestChecks
+from selfedit.gate.checks.trial import TrialCheck
 from selfedit.repo import Repo
 from selfedit.types import Check
 

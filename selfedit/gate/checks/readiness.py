@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from policies.decision import Finding
 from policies.load import GateRules
 from sandbox.types import Sandbox
-from selfedit.assemble import Assembly
-from selfedit.evidence import Opened
-from selfedit.inside.trees import TREE
-from selfedit.judging import Judging, Opening, Order, difference
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.evidence import Opened
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import Judging, Opening, Order, difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from policies.decision import Finding
 from policies.load import GateRules
 from sandbox.types import Sandbox
-from selfedit import evidence
-from selfedit.assemble import Assembly, Settings
-from selfedit.cache import Cache, digest
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.inside.trees import TREE
-from selfedit.judging import JUDGE, Opening, Order, inside
+from selfedit.gate import evidence
+from selfedit.gate.assemble import Assembly, Settings
+from selfedit.gate.cache import Cache, digest
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import JUDGE, Opening, Order, inside
 from selfedit.types import Check
 
 NAMES = ("format", "lint", "types", "imports")

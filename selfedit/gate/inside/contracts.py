@@ -19,9 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from selfedit.inside.asking import Fault, Subject, shown, stamps
-from selfedit.inside.contract import Contract, Draw, Raised
-from selfedit.inside.report import hide
+from selfedit.gate.inside.asking import Fault, Subject, shown, stamps
+from selfedit.gate.inside.contract import Contract, Draw, Raised
+from selfedit.gate.inside.report import hide
 
 FOLDER = "tests/contracts"
 HELPERS = "subject.py"
@@ -47,7 +47,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to judge; see `selfedit.contracts.argv`."""
+    """How to judge; see `selfedit.gate.contracts.argv`."""
 
     tree: str
     path: Sequence[str]

@@ -18,8 +18,8 @@ import time
 import zlib
 from typing import Any
 
-from selfedit.inside import report, trees, typecache
-from selfedit.inside.programs import Program, Result, Witness, end_strays
+from selfedit.gate.inside import report, trees, typecache
+from selfedit.gate.inside.programs import Program, Result, Witness, end_strays
 
 Job = dict[str, Any]
 

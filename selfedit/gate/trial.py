@@ -6,7 +6,7 @@ It comes out of a process in which the code on trial ran, and is data: checked f
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policies.decision import Finding
-from selfedit.evidence import Step, no, trial_check
+from selfedit.gate.evidence import Step, no, trial_check
 
 MOST_TURNS = 300
 """Turns of all conversations together."""

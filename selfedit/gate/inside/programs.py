@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from selfedit.inside.trees import SCRATCH, TREE
+from selfedit.gate.inside.trees import SCRATCH, TREE
 
 KEPT_OUTPUT = 2_000_000
 """Bytes of a program's output that are kept; the rest is read and dropped."""

@@ -20,14 +20,14 @@ from policies.decision import Severity
 from policies.load import Rules, RulesProblem, load_rules
 from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.evidence import failed, no
-from selfedit.gate import Gate
+from selfedit.gate.evidence import failed, no
+from selfedit.gate.gate import Gate
 from selfedit.home import HomeProblem, home_for, make_home
 from selfedit.ports import Tell
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.types import Check, GateReport
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 """Theseus itself: what the sandbox is made from, whatever repository is judged."""
 CHOICES: tuple[str, ...] = get_args(Choice)
 EXITS = {"passed": 0, "refused": 1, "failed": 1, "unknown": 2}

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from policies.decision import Finding, Severity
-from selfedit.evidence import MOST_FINDINGS, failed, no
-from selfedit.trial import Answered, Trial
+from selfedit.gate.evidence import MOST_FINDINGS, failed, no
+from selfedit.gate.trial import Answered, Trial
 from selfedit.types import Check
 
 NAME = "behaviour"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from policies.decision import Finding
 from policies.load import Rules
 from policies.zones import Zone, zone_of
-from selfedit import evidence, manifest
-from selfedit.assemble import Assembly
-from selfedit.cache import Cache, digest
-from selfedit.checks.readiness import Case, Readiness
-from selfedit.inside.trees import TREE
-from selfedit.judging import JUDGE, Opening, Order, inside
+from selfedit.gate import evidence, manifest
+from selfedit.gate.assemble import Assembly
+from selfedit.gate.cache import Cache, digest
+from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.inside.trees import TREE
+from selfedit.gate.judging import JUDGE, Opening, Order, inside
 from selfedit.types import Check
 
 NAME = "tests"

@@ -13,7 +13,7 @@ from pathlib import Path
 from policies.decision import Finding
 from policies.load import GateRules
 from sandbox.types import Command, Limits, Sandbox, Started
-from selfedit.evidence import Opened, open_report
+from selfedit.gate.evidence import Opened, open_report
 
 Files = Mapping[str, bytes]
 """Content by path."""
@@ -47,8 +47,8 @@ def inside(name: str) -> str:
 
 def bundle(*names: str) -> str:
     """Programs that run inside as modules that may import each other, in order; for `START`."""
-    parts = [["selfedit", ""], ["selfedit.inside", ""]]
-    return json.dumps([*parts, *([f"selfedit.inside.{name}", inside(name)] for name in names)])
+    parts = [["selfedit", ""], ["selfedit.gate", ""], ["selfedit.gate.inside", ""]]
+    return json.dumps([*parts, *([f"selfedit.gate.inside.{name}", inside(name)] for name in names)])
 
 
 _JUDGE = bundle(*_PARTS)
