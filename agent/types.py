@@ -20,6 +20,13 @@ class ToolCall(_Value):
     arguments: str
 
 
+class Image(_Value):
+    """A picture that a model is shown."""
+
+    kind: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+    data: bytes
+
+
 class Message(_Value):
     """One message of a conversation.
 
@@ -32,6 +39,8 @@ class Message(_Value):
     call_id: str | None = None
     native: str = ""
     """For `assistant` messages: the `native` of the completion that it was."""
+    images: tuple[Image, ...] = ()
+    """For `user` messages, beside their text."""
 
 
 class ToolSpec(_Value):
@@ -40,6 +49,48 @@ class ToolSpec(_Value):
     name: str
     description: str
     parameters: dict[str, Any]
+
+
+class Ask(_Value):
+    """One request to a model.
+
+    Attributes:
+        messages: The conversation; `system` messages first.
+        tools: What the model may call.
+        max_tokens: The longest answer.
+        choice: `auto`, `none` (answer without tools), `required` (call some tool), or the name of the tool to call.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = Field(default=4096, gt=0)
+    choice: str = "auto"
+
+
+class Needs(_Value):
+    """What a question needs of the model that answers it."""
+
+    complex: bool = False
+    code: bool = False
+    vision: bool = False
+    safety: bool = False
+    private: bool = False
+    """It must not leave this machine."""
+    moderation: bool = False
+    cheap: bool = False
+    tools: bool = False
+    context: int = 0
+    """Tokens that it comes to, rather too many."""
+    model: str = ""
+    """A model that was asked for by name, as `vendor/model` or `model`; empty: any."""
+
+
+class Routed(_Value):
+    """Which model is asked now, and why."""
+
+    vendor: str
+    model: str
+    why: str
 
 
 class Usage(_Value):
