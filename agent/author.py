@@ -239,10 +239,7 @@ def _remarks(talk: Talk, report: GateReport) -> str:
 
 
 def _line(finding: Finding) -> str:
-    place = (
-        f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
-    )
-    return f"{place}{finding.rule}: {finding.message}"
+    return f"{finding.place}{finding.rule}: {finding.message}"
 
 
 @functools.cache

@@ -37,6 +37,13 @@ class Finding(BaseModel):
     line: int | None = None
     message: str
 
+    @property
+    def place(self) -> str:
+        """Where it is, in front of a sentence: `path:line: `, `path: `, or nothing."""
+        if not self.path:
+            return ""
+        return f"{self.path}:{self.line}: " if self.line else f"{self.path}: "
+
 
 class Decision(BaseModel):
     """The answer of a policy: allowed unless a finding refuses."""

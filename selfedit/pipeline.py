@@ -274,7 +274,4 @@ def _refusing(report: GateReport | None) -> tuple[Finding, ...]:
 
 
 def _place(finding: Finding) -> str:
-    where = (
-        f"{finding.path}:{finding.line}: " if finding.line else f"{finding.path}: " if finding.path else ""
-    )
-    return f"{where}{finding.message} [{finding.rule}]"
+    return f"{finding.place}{finding.message} [{finding.rule}]"

@@ -177,15 +177,8 @@ def findings(found: Sequence[Finding]) -> Text:
     """Findings as a list: place, message, rule."""
     lines = []
     for finding in found:
-        where = (
-            f"{finding.path}:{finding.line}: "
-            if finding.line
-            else f"{finding.path}: "
-            if finding.path
-            else ""
-        )
         weight = "" if finding.severity is Severity.REFUSE else f"{finding.severity.value}: "
-        line = shown(f"- {where}{weight}{finding.message} [{finding.rule}]")
+        line = shown(f"- {finding.place}{weight}{finding.message} [{finding.rule}]")
         lines.append(Text(line, _STYLES.get(finding.severity, "")))
     return Text("\n").join(lines)
 

@@ -71,9 +71,8 @@ def show(report: GateReport, console: Console) -> None:
         for finding in check.findings:
             if finding.message == check.summary and not finding.path:
                 continue  # it stands in the table
-            place = f"{finding.path}:{finding.line}" if finding.line else finding.path
             weight = "" if finding.severity is Severity.REFUSE else f"({finding.severity.value}) "
-            line = f"{place}{': ' if place else ''}{weight}{finding.message} [{finding.rule}]"
+            line = f"{finding.place}{weight}{finding.message} [{finding.rule}]"
             console.print(Text(line), soft_wrap=True)
     where = "no sandbox was started"
     if report.sandbox is not None:
