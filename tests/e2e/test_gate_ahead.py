@@ -88,7 +88,7 @@ async def test_a_run_that_nobody_finishes_is_ended(opened_sandbox: Sandbox) -> N
     """What waits for longer than it may is ended, and cannot be used any more."""
     command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO), limits=Limits(seconds=0.5))
     started = opened_sandbox.start_ahead(command, wait_seconds=0.1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while started.alive:  # noqa: ASYNC110 - a run that ends by itself tells nobody
             await asyncio.sleep(0.05)
     assert (await started.finish(b"late")).timed_out

@@ -31,7 +31,7 @@ async def test_a_branch_of_an_ended_proposal_goes_at_the_next_start(tmp_path: Pa
         await world.end()
         git(world.root, "branch", proposal.branch, proposal.head)
         await world.start()
-        await world.until(lambda status: bool(status.running), 30)
+        await world.until(lambda status: bool(status.running))
         assert git(world.root, "branch", "--list", "improve/*") == ""
 
 
@@ -51,12 +51,12 @@ async def test_what_was_asked_for_goes_on_when_the_asker_hangs_up(tmp_path: Path
             peer.call(say.Improve(request=Request(requested_by=ME, edits=parse_edits(EDITS))))
         )
         stages: list[Stage] = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not stages:
                 stages = await stages_of(world)
         await peer.close()
         await asyncio.gather(asking, listening, return_exceptions=True)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while stages != [Stage.OPENED]:
                 await asyncio.sleep(0.1)
                 stages = await stages_of(world)

@@ -37,7 +37,7 @@ def alive(marker: str) -> list[str]:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that other processes do."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             if holds():
                 return

@@ -52,7 +52,7 @@ class Process:
 
     async def ended(self) -> int:
         """Its exit code; it has to come soon."""
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 120)
 
 
 @asynccontextmanager

@@ -119,7 +119,7 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         await self.end()
 
-    async def start(self, patience: float = 60.0) -> None:
+    async def start(self, patience: float = 180.0) -> None:
         """Start `python -m bot` and wait until live code serves."""
         self.home.mkdir(parents=True, exist_ok=True)
         with self.output.open("ab") as out:
@@ -134,7 +134,7 @@ class World:
             )
         await self.until(lambda status: bool(status.running), patience)
 
-    async def ask(self, question: BaseModel, patience: float = 120.0) -> Any:
+    async def ask(self, question: BaseModel, patience: float = 300.0) -> Any:
         """Put a question to the steward over its operator socket."""
 
         async def hear(notice: BaseModel) -> None:
@@ -150,7 +150,7 @@ class World:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def until(self, condition: Any, patience: float = 60.0) -> say.StatusIs:
+    async def until(self, condition: Any, patience: float = 180.0) -> say.StatusIs:
         """Wait until the status fulfils a condition; fails with what was printed."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
@@ -174,7 +174,7 @@ class World:
         """Everything printed so far."""
         return self.output.read_text(errors="replace") if self.output.exists() else ""
 
-    async def read(self, text: str, patience: float = 60.0, since: int = 0) -> str:
+    async def read(self, text: str, patience: float = 180.0, since: int = 0) -> str:
         """Wait until a text was printed after position `since`; what was printed from there on."""
         end = time.monotonic() + patience
         while text not in (printed := self.printed()[since:]):
@@ -189,7 +189,7 @@ class World:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    async def ended(self, patience: float = 30.0) -> int:
+    async def ended(self, patience: float = 180.0) -> int:
         """Wait for the end of the process; its exit code."""
         if self.process is None:
             raise AssertionError("it was not started")
