@@ -1,7 +1,7 @@
 """A trial load in a process of its own: does the live code of a folder come to life, twice, talk, and go again?
 
-The gate runs this on every proposal. Standard input carries one line of JSON, what is wished for, or nothing.
-Standard output carries one line of JSON, `selfedit.gate.trial.Trial`, and nothing else.
+The gate runs this on every proposal: it imports this file while it waits for a candidate, and calls `main` when that is
+there. Standard output carries one line of JSON, `selfedit.gate.trial.Trial`, and nothing else.
 """
 
 import asyncio
@@ -49,13 +49,17 @@ class _Refused(GenerationProblem):
         self.rule = rule
 
 
-def main(root: str) -> int:
-    """Try what stands below `root` and print how it went; the exit code is 0 if it is good."""
-    line = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.readline()
+def main(root: str, wish: str = "") -> int:
+    """Try what stands below `root` and print how it went; the exit code is 0 if it is good.
+
+    Args:
+        root: The folder.
+        wish: A `Wish` as JSON; empty for the plainest.
+    """
     sys.dont_write_bytecode = True  # what a load writes is what live code writes
     with _stdout_kept_apart() as out:
         try:
-            trial = _try(Path(root), Wish.model_validate_json(line) if line.strip() else Wish())
+            trial = _try(Path(root), Wish.model_validate_json(wish) if wish.strip() else Wish())
         except ValidationError as error:
             trial = _no("trial", f"it was wished for what a trial cannot do: {error.errors()[0]['msg']}")
         except (GenerationProblem, HeldUp, OSError, UnicodeDecodeError) as error:

@@ -102,3 +102,18 @@ async def test_a_run_that_was_dropped_leaves_nothing(opened_sandbox: Sandbox) ->
     await started.drop()
     await started.drop()
     assert not started.alive
+
+
+async def test_what_was_started_ahead_tries_the_candidate(world: GateWorld) -> None:
+    """However long the trial load has waited with base's code at hand, it loads the candidate's."""
+    head = world.small.edit(
+        GREET, 'return f"Hello, {polite(name)}!"', "return str(1 // len(name.strip(name)))"
+    )
+    gate = world.gate(gate={"checks": ["trial"]})
+    gate.prepare(world.small.base)
+    await gate.ready()
+    assert "gate-trial" in world.sandbox.purposes
+    await asyncio.sleep(2)  # a program that does not wait has ended by then
+    found = await gate.judge(world.small.base, head)
+    assert failing(found) == {"trial"}
+    assert "ZeroDivisionError" in found.complaint

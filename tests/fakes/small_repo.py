@@ -90,7 +90,7 @@ FILES = {
         import json
 
 
-        def main(root: str) -> int:
+        def main(root: str, wish: str) -> int:
             """Say whether it loads."""
             try:
                 said = importlib.import_module("app.live.greet").greet("ann")

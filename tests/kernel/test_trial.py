@@ -13,7 +13,7 @@ from bot.__main__ import ROOT
 from bot.rehearsal import FOLDER
 from selfedit.gate.trial import Answered, Trial
 
-PROGRAM = "import sys; sys.path.append({!r}); from bot.trial import main; sys.exit(main({!r}))"
+PROGRAM = "import sys; sys.path.append({!r}); from bot.trial import main; sys.exit(main({!r}, sys.stdin.readline()))"
 # Importing costs more than trying, so the made-up trees are tried by forks of one process.
 FORKS = """
 import json, os, sys
@@ -21,11 +21,9 @@ sys.path.append({!r})
 from bot.trial import main
 for root, wish in json.load(sys.stdin):
     if (child := os.fork()) == 0:
-        with open(root + "/wish", "w+") as sys.stdin, open(root + "/said", "w") as said:
-            sys.stdin.write(wish)
-            sys.stdin.seek(0)
+        with open(root + "/said", "w") as said:
             os.dup2(said.fileno(), 1)
-            sys.exit(main(root))
+            sys.exit(main(root, wish))
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 WISH = '{"seed": "s", "conversations": true}\n'

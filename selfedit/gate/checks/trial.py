@@ -88,6 +88,8 @@ def _talks(files: Mapping[str, bytes]) -> bool:
 
 def _argv(sandbox: Sandbox) -> list[str]:
     root = str(TREE)
-    program = f"import sys\nsys.path.append({root!r})\nfrom bot.trial import main\nsys.exit(main({root!r}))\n"
+    # The wish comes with the candidate: a program that did not wait for it would try base's code.
+    wait = f"wish = sys.stdin.readline()\nsys.exit(main({root!r}, wish))\n"
+    program = f"import sys\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
     # Not quite isolated: the judge's own environment fixes the order of sets, which answers may follow.
     return [sandbox.python, "-P", "-s", "-B", "-c", program]

@@ -19,6 +19,10 @@ from selfedit.gate.inside.trees import SCRATCH, TREE
 KEPT_OUTPUT = 2_000_000
 """Bytes of a program's output that are kept; the rest is read and dropped."""
 
+LAST_WORDS = 20
+"""Seconds in which what an ended program said has been read, on a machine that stands still too. Only a stray that left
+the session, and still holds the other end, makes anybody wait so long."""
+
 Result = dict[str, Any]
 
 
@@ -99,7 +103,7 @@ class Program:
         if alone:
             end_strays()
         for reader in (self._out, self._err):
-            reader.thread.join(1)  # a stray that left the session may still hold the other end
+            reader.thread.join(LAST_WORDS)
         seconds = (self._out.ended or time.monotonic()) - self._started
         return {
             "exit": code,
@@ -180,7 +184,7 @@ class Witness:
     def result(self, until: float, *, last: bool) -> Result:
         """Wait for its end; what it told, the sentinel's fate apart."""
         result = self._program.result(until, alone=last)
-        self._told.thread.join(5)
+        self._told.thread.join(LAST_WORDS)
         said, garbled = _lines(bytes(self._told.kept))
         own = [line for line in said if self._word not in str(line.get("id", ""))]
         result["told"] = [_without(line, self._word) for line in own]
