@@ -81,6 +81,10 @@ class BotProcess:
         self._reading = asyncio.create_task(self._peer.run())
         self._last_sign = time.monotonic()
 
+    def pardon(self) -> None:
+        """Count its silence anew: it had no chance to give a sign."""
+        self._last_sign = time.monotonic()
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """Take note of a sign of life."""
         self.heartbeat = heartbeat

@@ -31,6 +31,10 @@ log = logging.getLogger("theseus.steward")
 
 LOOK_EVERY = 2.0
 """Seconds between looks at whether people moved the live branch."""
+STANDSTILL = 1.0
+"""Seconds without a turn of our own after which the machine stood still (it slept, or was moved), not the bot alone."""
+PARDON = 5.0
+"""For so many seconds after a standstill nobody is blamed for having been silent or slow."""
 LAST_SECONDS = 2.0
 """What was asked for and is under way has so long to end when the steward does."""
 
@@ -53,6 +57,8 @@ class Steward:
         self._told_of = ""
         """The state of the live branch that people were last told is being judged."""
         self._to_restart = False
+        self._turn = time.monotonic()
+        self._pardoned_until = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = Desk(place, self._bot, self._spread)
 
@@ -171,12 +177,22 @@ class Steward:
 
     async def _beat(self, heartbeat: Heartbeat) -> None:
         self._bot.beat(heartbeat)
+        if self._stood_still():
+            heartbeat = heartbeat.model_copy(update={"lag_ms": 0.0})
         judgement, why = self.desk.watch.beat(heartbeat)
         if judgement is Judgement.KEEP:
             for number in self.desk.serving.keep(heartbeat.commit):
                 self._news(f"proposal {number} has proved itself and is kept")
         elif judgement is Judgement.REVERT and (proposal := self.desk.serving.provisional()):
             await self._take_back(proposal, why)
+
+    def _stood_still(self) -> bool:
+        """Whether this process had no turn for long, just now: then what the bot missed is not its fault."""
+        now = time.monotonic()
+        if now - self._turn > STANDSTILL:
+            self._pardoned_until = now + PARDON
+        self._turn = now
+        return now < self._pardoned_until
 
     async def _take_back(self, proposal: Proposal, why: str) -> None:
         answer = await self.desk.mainline.condemn(proposal.number, why)
@@ -225,8 +241,11 @@ class Steward:
     async def _one_life(self) -> tuple[str, bool]:
         """From start to end of one bot process: why it ended, and whether that was its own doing."""
         loading = asyncio.create_task(self._load_when_up())
+        self._turn = time.monotonic()
         try:
             while not self._bot.has_ended():
+                if self._stood_still():
+                    self._bot.pardon()
                 patience = (
                     self._rules.watch.silence_seconds
                     if self._bot.heartbeat

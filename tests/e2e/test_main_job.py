@@ -1,7 +1,10 @@
 """The main job from end to end: real processes, real git, a real sandbox, lines typed as a person would."""
 
+import asyncio
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
 from selfedit.types import Proposal, Request, Stage
@@ -176,6 +180,23 @@ async def test_what_proves_itself_is_kept(world: World) -> None:
     assert await stage(world, number) is Stage.KEPT
     await world.ask(say.Rollback(number=number, by=ME))
     await answers(world, "/roll nonsense", "Say it like")
+
+
+async def test_a_machine_that_stood_still_blames_nobody(world: World) -> None:
+    """When steward and bot alike had no turn for longer than silence is borne, no process is killed, no change reverted."""
+    number = await opened(world, USAGE)
+    await approved(world, number)
+    before = await world.ask(say.Status())
+    both = (before.steward_pid, before.bot_pid)
+    for pid in both:
+        os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(load_rules(world.root / "policies/rules.toml").watch.silence_seconds + 1)
+    for pid in both:
+        os.kill(pid, signal.SIGCONT)
+    await world.until(lambda s: s.provisional_seconds is None and s.running == s.main)
+    after = await world.ask(say.Status())
+    assert (after.bot_pid, after.restarts) == (before.bot_pid, 0)
+    assert await stage(world, number) is Stage.KEPT
 
 
 async def test_verify_finds_tampering(world: World) -> None:
