@@ -127,7 +127,10 @@ class Desk:
             "maintenance": Maintenance(self.sandbox, self.record.unwanted, self._pyproject),
             "model": self._model,
         }
-        self._gate = gate = Gate(self.repo, self.sandbox, place.rules, place.home / "caches", self._unfit)
+        caches, known = place.home / "caches", self.record.failed_before
+        self._gate = gate = Gate(
+            self.repo, self.sandbox, place.rules, caches, self._unfit, failed_before=known
+        )
         forge = LocalForge(self.repo)
         self.pipeline = Pipeline(
             repo=self.repo,

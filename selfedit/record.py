@@ -11,7 +11,7 @@ from typing import Any
 
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
-from selfedit.types import LEGAL, Draft, GateReport, Proposal, Request, Stage, StageTime
+from selfedit.types import LEGAL, Check, Draft, GateReport, Proposal, Request, Stage, StageTime
 
 
 class IllegalMove(Exception):
@@ -43,6 +43,7 @@ class Record:
         self.declined: dict[str, str] = {}
         """Commits by people that did not pass, and why."""
         self.passed: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str, str], tuple[Check, ...]] = {}
         self.reverts: dict[str, int] = {}
         for move in ledger.moves():
             self._apply(move)
@@ -74,6 +75,18 @@ class Record:
     def has_passed(self, tree: str, policy: str) -> bool:
         """Whether this tree needs no judging any more: it passed under this policy, or the operator installed it."""
         return (tree, policy) in self.passed or (tree, "genesis") in self.passed
+
+    def failed_before(self, tree: str, policy: str, image: str) -> tuple[Check, ...]:
+        """What was found when this tree failed under this policy in this image; nothing where it did not."""
+        return self._failed.get((tree, policy, image), ())
+
+    def note_verdict(self, report: GateReport) -> None:
+        """The gate judged a tree: it need not do so again."""
+        if report.verdict == "passed":
+            self.passed.add((report.tree, report.policy))
+        elif report.verdict == "failed" and report.tree and report.sandbox is not None:
+            checks = tuple(check for check in report.checks if check.name != "policy")
+            self._failed[report.tree, report.policy, report.sandbox.image] = checks
 
     def reverts_of(self, edits: Iterable[Edit]) -> int:
         """How often this very change was merged and taken back."""
@@ -174,15 +187,13 @@ def _headed(record: Record, move: Move) -> None:
 def _gated(record: Record, move: Move) -> None:
     report = GateReport.model_validate(move.data["report"])
     record.change(move, Stage.GATED, report=report)
-    if report.verdict == "passed":
-        record.passed.add((report.tree, report.policy))
+    record.note_verdict(report)
 
 
 def _rejudged(record: Record, move: Move) -> None:
     report = GateReport.model_validate(move.data["report"])
     record.change(move, base=move.data["base"], report=report)
-    if report.verdict == "passed":
-        record.passed.add((report.tree, report.policy))
+    record.note_verdict(report)
 
 
 def _opened(record: Record, move: Move) -> None:

@@ -150,8 +150,10 @@ def _assemble(
 
 
 def _goes(path: str) -> bool:
+    """Bytecode stays outside: an import would take it for what the source beside it says."""
     parts = path.split("/")
-    return ".." not in parts and ".git" not in parts and not path.startswith("/")
+    odd = {"..", ".git", "__pycache__"} & set(parts) or path.startswith("/")
+    return not odd and not path.endswith((".pyc", ".pyo"))
 
 
 def _settings(files: Mapping[str, bytes], rules: Rules) -> Settings:

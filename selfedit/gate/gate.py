@@ -65,6 +65,8 @@ class Gate:
         rules: Rules,
         cache: Path,
         unfit: Callable[[], str] = lambda: "",
+        *,
+        failed_before: Callable[[str, str, str], tuple[Check, ...]] = lambda *_: (),
     ) -> None:
         """Set the gate up; nothing is started yet.
 
@@ -74,12 +76,15 @@ class Gate:
             rules: What is allowed, and which checks there are.
             cache: Folder for what can be worked out again: lists of tests, types.
             unfit: Looks at what a verdict relies on beside the code, and says why none may be given now.
+            failed_before: What was found when this tree failed under this policy in this image; nothing where it is
+                not known to have failed. What this gate found itself it remembers without being told.
         """
         self._repo = repo
         self._open = sandbox
         self._rules = rules
         self._cache = cache
         self._unfit = unfit
+        self._failed_before = failed_before
         self._passed: dict[tuple[str, ...], tuple[Check, ...]] = {}
         self._failed: dict[tuple[str, ...], tuple[Check, ...]] = {}
         self._checks: Checks | None = None
@@ -182,19 +187,14 @@ class Gate:
         case.tree = merged
         sandbox = await self._open()
         case.sandbox = sandbox.info
-        # What failed is not tried again until chance lets it pass; only one that ran out of time is.
-        known = self._passed_before(case) or self._failed.get(self._identity(case, by_person=case.by_person))
+        known = self._passed_before(case) or self._known_to_fail(case)
         if known is None:
             await self.ready()
             tell(f"checking in {sandbox.info.backend}")
             known = await self._run(case, sandbox)
         case.checks += known
         if not all(check.passed for check in case.checks):
-            if (
-                not case.by_person
-                and not case.quick
-                and not _HURRIED & {f.rule for c in known for f in c.findings}
-            ):
+            if not case.by_person and not case.quick and not _hurried(known):
                 self._failed[self._identity(case, by_person=False)] = known
             return "failed"
         if not case.quick:
@@ -238,6 +238,14 @@ class Gate:
             if known := self._passed.get(self._identity(case, by_person=by_person)):
                 return known
         return None
+
+    def _known_to_fail(self, case: _Judgement) -> tuple[Check, ...] | None:
+        """What failed is not tried again until chance lets it pass, nor after a restart; only what had no time is."""
+        if case.by_person:
+            return None
+        identity = self._identity(case, by_person=False)
+        told = self._failed.get(identity) or self._failed_before(*identity[:3])
+        return told if told and not _hurried(told) else None
 
     def _identity(self, case: _Judgement, *, by_person: bool) -> tuple[str, ...]:
         return (case.tree, self._rules.policy, case.sandbox.image if case.sandbox else "", str(by_person))
@@ -284,6 +292,10 @@ class Gate:
 
 _HURRIED = frozenset({"timed_out", "contract_timeout", "out_of_memory", "new_test_not_tried"})
 """Findings that a busy machine alone can bring about."""
+
+
+def _hurried(checks: Sequence[Check]) -> bool:
+    return bool(_HURRIED & {finding.rule for check in checks for finding in check.findings})
 
 
 def _rules_of_people(rules: Rules) -> Rules:

@@ -6,14 +6,16 @@ expected failure) counts as passed only for a test of base that is skipped on ba
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from policies.decision import Finding
+from policies.decision import Finding, Severity
 from selfedit.gate.evidence import MOST_FINDINGS, Told, no
 from selfedit.types import Check
 
 LEFT_OUT = frozenset({"skipped", "xfailed"})
+_OF_BEHAVIOUR = frozenset({"test_failed", "test_not_loaded"})
+"""What main's own version of a test says when the behaviour that it tests is another one now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,75 @@ def judge_tests(
         left_out_on_base: Ids that are skipped or expected to fail on base.
     """
     ran = read(told)
-    findings = [ran] if isinstance(ran, Finding) else list(_faults(told, ran, expected, left_out_on_base))
-    summary = _summary(ran, expected) if not findings and isinstance(ran, Ran) else _count(len(findings))
-    shown = tuple(findings[:MOST_FINDINGS])
-    return Check(name="tests", passed=not findings, seconds=told.seconds, summary=summary, findings=shown)
+    findings = _found(told, ran, expected, left_out_on_base)
+    outcomes = {} if isinstance(ran, Finding) else ran.outcomes
+    return _check(findings, outcomes, expected, told.seconds)
+
+
+def judge_apart(
+    mains: Told,
+    own: Told,
+    *,
+    expected: Collection[str],
+    rewritten: Collection[str],
+    own_expected: Collection[str],
+    left_out_on_base: Collection[str] = (),
+) -> Check:
+    """The same where main's tests ran as they stand on main, and those of the change by themselves.
+
+    A test of main that fails, and that the change rewrites so that it passes, is for a person to look at: only they
+    can tell whether another behaviour was asked for.
+
+    Args:
+        mains: What was told of main's version of all tests.
+        own: What was told of the tests that the change adds or rewrites.
+        expected: Ids that main has.
+        rewritten: Files of tests that the change rewrites or takes away.
+        own_expected: Ids of main that still have to be among the change's own.
+        left_out_on_base: Ids that are skipped or expected to fail on base.
+    """
+    ran, beside = read(mains), read(own)
+    findings = [
+        _of_mains(each, rewritten) if each.rule in _OF_BEHAVIOUR else each
+        for each in _found(mains, ran, expected, left_out_on_base)
+    ]
+    findings += [each for each in _found(own, beside, own_expected, left_out_on_base) if each not in findings]
+    outcomes: dict[str, str] = {}
+    for each in (ran, beside):
+        outcomes |= {} if isinstance(each, Finding) else each.outcomes
+    return _check(findings, outcomes, expected, max(mains.seconds, own.seconds))
+
+
+def _found(
+    told: Told, ran: Ran | Finding, expected: Collection[str] | None, left_out_on_base: Collection[str]
+) -> list[Finding]:
+    return [ran] if isinstance(ran, Finding) else _faults(told, ran, expected, left_out_on_base)
+
+
+def _of_mains(finding: Finding, rewritten: Collection[str]) -> Finding:
+    if finding.path not in rewritten:
+        message = f"{finding.message} (every file of tests as it is on main)"
+        return finding.model_copy(update={"message": message})
+    message = f"on this change, main's own version fails: {finding.message}; look whether that is what was asked for"
+    return finding.model_copy(
+        update={"rule": "main_test_fails", "severity": Severity.REVIEW, "message": message}
+    )
+
+
+def _check(
+    findings: Sequence[Finding],
+    outcomes: Mapping[str, str],
+    expected: Collection[str] | None,
+    seconds: float,
+) -> Check:
+    # First what stops the change, so that it is shown however much there is to look at.
+    order = sorted(findings, key=lambda finding: finding.severity is not Severity.REFUSE)
+    wrong = sum(finding.severity is Severity.REFUSE for finding in order)
+    looks = len(order) - wrong
+    summary = _count(wrong) if wrong else _summary(outcomes, expected)
+    summary += f", {looks} of main's own to look at" if looks else ""
+    shown = tuple(order[:MOST_FINDINGS])
+    return Check(name="tests", passed=not wrong, seconds=seconds, summary=summary, findings=shown)
 
 
 def _faults(
@@ -168,23 +235,27 @@ def _faults(
             *found,
             no("exit_mismatch", f"the tests ended with exit code {told.exit}, which does not fit the report"),
         ]
-    if not ran.broken:
-        missing = (set(expected or ()) | set(ran.collected)) - ran.outcomes.keys()
-        order = [*(expected or ()), *ran.collected]
-        found += [
-            no("manifest_missing", f"{name} did not run, and it is one of main's tests", _path(name))
-            for name in dict.fromkeys(order)
-            if name in missing
-        ]
+    missing = (set(expected or ()) | set(ran.collected)) - ran.outcomes.keys()
+    order = [*(expected or ()), *ran.collected]
+    found += [
+        no("manifest_missing", f"{name} did not run, and it is one of main's tests", _path(name))
+        for name in dict.fromkeys(order)
+        if name in missing and not _is_broken(_path(name), ran.broken)
+    ]
     return found
 
 
-def _summary(ran: Ran, expected: Collection[str] | None) -> str:
-    if not ran.outcomes:
+def _is_broken(path: str, broken: Collection[str]) -> bool:
+    """Whether a file was not loaded, or a folder above it, which is said already."""
+    return any(not each or path == each or path.startswith(f"{each}/") for each in broken)
+
+
+def _summary(outcomes: Mapping[str, str], expected: Collection[str] | None) -> str:
+    if not outcomes:
         return "no tests"
-    passed = sum(outcome == "passed" for outcome in ran.outcomes.values())
-    left = len(ran.outcomes) - passed
-    fresh = 0 if expected is None else len(ran.outcomes.keys() - set(expected))
+    passed = sum(outcome == "passed" for outcome in outcomes.values())
+    left = sum(outcome in LEFT_OUT for outcome in outcomes.values())
+    fresh = 0 if expected is None else len(outcomes.keys() - set(expected))
     more = [f"{fresh} of them new"] * bool(fresh) + [f"{left} left out as on main"] * bool(left)
     return ", ".join([f"{passed} passed", *more])
 

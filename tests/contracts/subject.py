@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from bot import __main__ as start
 from bot.control import commands as control
 from bot.feature import Turn
 from bot.generation import Generation, build
@@ -38,7 +39,9 @@ class Model:
 
 
 def begin() -> None:
-    """Bring the live code to life, as the bot does."""
+    """Bring the live code to life, as the bot does and with the bot's own main module as the main one."""
+    start.__name__ = "__main__"
+    sys.modules["__main__"] = start
     _loaded.append(build(plan_of(ROOT)))
 
 

@@ -136,7 +136,7 @@ async def test_the_key_is_nowhere_to_be_found(world: GateWorld) -> None:
 
 async def test_a_loop_ends_in_time(world: GateWorld) -> None:
     """What never ends is ended, and the test that hung is named."""
-    report = await cheated(world, "while True: pass", gate={"test_seconds": 3.0})
+    report = await cheated(world, "while True: pass", gate={"test_seconds": 10.0, "trial_seconds": 10.0})
     found = [finding for finding in report.findings if finding.rule == "timed_out"]
     assert "test_it_greets_by_name" in found[0].message
 

@@ -25,7 +25,7 @@ pytest_plugins = []
 test_processes = 2
 static_seconds = 300
 test_seconds = 240
-trial_seconds = 120
+trial_seconds = 60
 memory_mb = 1024
 """
 FILES = {

@@ -15,7 +15,7 @@ from selfedit.gate.gate import Gate
 from selfedit.types import Check, GateReport, Proposal, Stage
 from selfedit.words import head_message, merge_message, one_line, slug
 from tests.e2e.conftest import bubblewrap_sandbox, caches, docker_sandbox, sandbox_home
-from tests.e2e.desk_world import approve, clean, desk, merged, opened, place, setting
+from tests.e2e.desk_world import approve, clean, desk, improve, merged, opened, place, reopened, setting
 from tests.e2e.gate_world import Counting, failing, opened_sandbox, rules_of
 from tests.fakes.world import git
 from tests.gate.suite import Victim
@@ -193,6 +193,22 @@ async def test_the_same_cheat_fails_fifty_times(world: World) -> None:
     gate = world.gate()
     assert {(await gate.judge(world.victim.base, refused)).verdict for _ in range(50)} == {"refused"}
     assert {(await gate.judge(world.victim.base, failed)).verdict for _ in range(3)} == {"failed"}
+
+
+async def test_what_failed_has_failed_after_a_restart_too(desk: Desk) -> None:
+    """Who waits for the steward to be started again gets no second chance: the same findings, word for word."""
+    bad = setting("1  +  1", "MOST_DICE")
+    first = await improve(desk, bad)
+    assert first.stage is Stage.FAILED
+    again = await reopened(desk)
+    try:
+        second = await improve(again, bad)
+    finally:
+        await again.close()
+    assert second.stage is Stage.FAILED
+    assert first.report is not None
+    assert second.report is not None
+    assert second.report.checks[1:] == first.report.checks[1:]  # their seconds among it: nothing ran
 
 
 # Words are words

@@ -5,16 +5,18 @@ Beside it, once for each base, one lists the tests that base has, and the kernel
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from policies.decision import Finding
 from policies.load import Rules
 from policies.zones import Zone, zone_of
 from selfedit.gate import evidence, manifest
+from selfedit.gate.apart import apart
 from selfedit.gate.assemble import Assembly
 from selfedit.gate.cache import Cache, digest
 from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.evidence import Opened, Told
 from selfedit.gate.inside.trees import TREE
 from selfedit.gate.judging import JUDGE, Opening, Order, inside
 from selfedit.types import Check
@@ -52,37 +54,69 @@ class TestChecks:
         places = case.assembly.settings.tests or (".",)
         if case.quick:
             places = tuple(place for place in self._gate.quick_tests if place in places) or places
-        order = Order(shares=self._shares(case.assembly, places))
-        listing = asyncio.create_task(self.listed(case.base, case.base_assembly))
+        both = None
+        if case.base and not case.quick:
+            both = await asyncio.to_thread(apart, case.assembly, case.base_assembly, self._rules.zones.tests)
+        judged = case if both is None else replace(case, assembly=both.mains)
+        runs: list[Awaitable[Opened | Finding]] = [self._waiting(judged, places)]
+        if both is not None:
+            runs.append(self._fresh(case.assembly, both.own))
+        tasks = [asyncio.ensure_future(each) for each in runs]
+        listing = asyncio.ensure_future(self.listed(case.base, case.base_assembly))
         try:
-            opening = self._opening(case.assembly, ())
-            opened = await self._ready.judge(case, opening, order, "running the tests")
+            found = await asyncio.gather(*tasks)
             expected = await listing
         finally:
-            listing.cancel()  # where the first failed, the second must not run on alone
-            await asyncio.gather(listing, return_exceptions=True)
-        if isinstance(opened, Finding):
-            return [evidence.failed(NAME, opened)]
+            for task in (*tasks, listing):  # where one failed, the others must not run on alone
+                task.cancel()
+            await asyncio.gather(*tasks, listing, return_exceptions=True)
+        told: list[Told] = []
+        for each in found:
+            if isinstance(each, Finding):
+                return [evidence.failed(NAME, each)]
+            if not each.report.tests:
+                missing = evidence.no("no_report", "the tests are missing from the report")
+                return [evidence.failed(NAME, missing)]
+            told.append(manifest.together(each.report.tests))
         if isinstance(expected, Finding):
             return [evidence.failed(NAME, expected)]
-        if not opened.report.tests:
-            missing = evidence.no("no_report", "the tests are missing from the report")
-            return [evidence.failed(NAME, missing)]
-        told = manifest.together(opened.report.tests)
         ids = None if expected is None else _within(expected.tests, places)
         left_out: Sequence[str] = ()
-        if case.base and ids and (names := manifest.doubtful(told, ids)):
+        names = tuple(dict.fromkeys(name for each in told for name in manifest.doubtful(each, ids or ())))
+        if case.base and names:
             left_out = await self._left_out(case.base, case.base_assembly, names)
-        return [manifest.judge_tests(told, ids, left_out)]
+        if both is None or ids is None:
+            return [manifest.judge_tests(told[0], ids, left_out)]
+        own = _within(ids, [*both.own, *both.rewritten])
+        check = manifest.judge_apart(
+            told[0],
+            told[1],
+            expected=ids,
+            rewritten=both.rewritten,
+            own_expected=own,
+            left_out_on_base=left_out,
+        )
+        return [check]
 
-    def _opening(self, assembly: Assembly, modules: Sequence[str]) -> Opening:
+    async def _waiting(self, case: Case, places: Sequence[str]) -> Opened | Finding:
+        """Run tests of a candidate in the sandbox that waits for it."""
+        order = Order(shares=self._shares(case.assembly, places))
+        return await self._ready.judge(case, self._opening(case.assembly, ()), order, "running the tests")
+
+    async def _fresh(self, assembly: Assembly, places: Sequence[str]) -> Opened | Finding:
+        """Run tests in a sandbox of their own."""
+        order = Order(shares=self._shares(assembly, places))
+        opening = self._opening(assembly, (), len(order.shares))
+        return await self._ready.fresh(opening, order, "running the change's own tests")
+
+    def _opening(self, assembly: Assembly, modules: Sequence[str], many: int | None = None) -> Opening:
         named = [json.dumps(assembly.settings.inside()), json.dumps(list(modules))]
         argv = [self._ready.sandbox.python, "-I", "-B", "-c", inside("witness"), *named]
         return Opening(
             purpose=NAME,
             seconds=self._gate.test_seconds,
             folders={TREE.name: assembly.files},
-            witnesses=[argv] * max(1, self._gate.test_processes),
+            witnesses=[argv] * (many or max(1, self._gate.test_processes)),
         )
 
     async def listed(self, base: str | None, assembly: Assembly) -> Listed | Finding | None:
@@ -96,7 +130,7 @@ class TestChecks:
         places = assembly.settings.tests or (".",)
         share = self._share(assembly, ["--collect-only", *places], collect=True)
         opened = await self._ready.fresh(
-            self._opening(assembly, ()), Order(shares=[share]), "listing the tests that main has"
+            self._opening(assembly, (), 1), Order(shares=[share]), "listing the tests that main has"
         )
         if isinstance(opened, Finding):
             return opened
@@ -116,7 +150,7 @@ class TestChecks:
             return tuple(json.loads(known))
         share = self._share(assembly, assembly.settings.tests or (".",), wanted=names)
         opened = await self._ready.fresh(
-            self._opening(assembly, ()), Order(shares=[share]), "running tests on main"
+            self._opening(assembly, (), 1), Order(shares=[share]), "running tests on main"
         )
         if isinstance(opened, Finding) or not opened.report.tests:
             return ()

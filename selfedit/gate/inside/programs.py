@@ -54,6 +54,8 @@ class Program:
         self._started = time.monotonic()
         self._process: subprocess.Popen[bytes] | None = None
         self._fault = ""
+        self._ended, self._timed_out = False, False
+        self._code: int | None = None
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         try:
@@ -90,24 +92,27 @@ class Program:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def result(self, until: float, *, alone: bool = False) -> Result:
-        """Wait for its end, or make one when the time is up; `alone`: nothing else of ours runs meanwhile."""
-        timed_out = False
-        code: int | None = None
-        if self._process is not None:
+    def wait(self, until: float) -> None:
+        """Wait for its end, or make one when the time is up."""
+        if self._process is not None and not self._ended:
             try:
-                code = self._process.wait(max(0.1, until - time.monotonic()))
+                self._code = self._process.wait(max(0.1, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                timed_out = True
+                self._timed_out = True
             self.kill()
+        self._ended = True
+
+    def result(self, until: float, *, alone: bool = False) -> Result:
+        """Wait for its end, and say what became of it; `alone`: nothing else of ours runs meanwhile."""
+        self.wait(until)
         if alone:
             end_strays()
         for reader in (self._out, self._err):
             reader.thread.join(LAST_WORDS)
         seconds = (self._out.ended or time.monotonic()) - self._started
         return {
-            "exit": code,
-            "timed_out": timed_out,
+            "exit": self._code,
+            "timed_out": self._timed_out,
             "seconds": round(seconds, 3),
             "out": bytes(self._out.kept).decode(errors="replace"),
             "err": (self._fault or bytes(self._err.kept[-20_000:]).decode(errors="replace")),
@@ -181,9 +186,13 @@ class Witness:
         self._program.kill()
         os.close(self._writing)
 
-    def result(self, until: float, *, last: bool) -> Result:
+    def wait(self, until: float) -> None:
+        """Wait for its end, or make one when the time is up."""
+        self._program.wait(until)
+
+    def result(self, until: float) -> Result:
         """Wait for its end; what it told, the sentinel's fate apart."""
-        result = self._program.result(until, alone=last)
+        result = self._program.result(until)
         self._told.thread.join(LAST_WORDS)
         said, garbled = _lines(bytes(self._told.kept))
         own = [line for line in said if self._word not in str(line.get("id", ""))]

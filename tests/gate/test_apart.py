@@ -1,0 +1,122 @@
+"""What is made of main's tests and of a proposal's own, when they ran apart from each other."""
+
+from policies.decision import Severity
+from selfedit.gate.apart import apart
+from selfedit.gate.assemble import Assembly, Settings
+from selfedit.gate.evidence import Told
+from selfedit.gate.manifest import judge_apart
+from selfedit.types import Check
+
+OLD, NEW = "tests/live/test_old.py", "tests/live/test_new.py"
+SETTINGS = Settings(
+    ruff="",
+    mypy="",
+    imports="",
+    pytest="pyproject.toml",
+    types_on=(),
+    tests=("tests",),
+    path=(".",),
+    plain_names=True,
+)
+
+
+def assembled(**files: bytes) -> Assembly:
+    """Files of tests by their bare names, beside one of live code."""
+    paths = {f"tests/live/{name.replace('__', '.')}": data for name, data in files.items()}
+    return Assembly({"app/live/x.py": b"", **paths}, SETTINGS, "")
+
+
+def told(broken: str = "", **outcomes: str) -> Told:
+    """What a witness tells of tests: `old_a` stands for the test `a` in the old file."""
+    events: list[dict[str, object]] = [{"broken": broken, "why": "E   no"}] if broken else []
+    for name, outcome in outcomes.items():
+        kind, _, test = name.partition("_")
+        events.append({"id": f"tests/live/test_{kind}.py::{test}", "outcome": outcome, "why": "E   no"})
+    return Told.model_validate(
+        {
+            "exit": 1,
+            "timed_out": False,
+            "seconds": 1.0,
+            "out": "",
+            "err": "",
+            "dropped": False,
+            "told": events,
+            "sentinel": ["failed"],
+            "garbled": False,
+        }
+    )
+
+
+def judged(mains: Told, own: Told, *, rewritten: frozenset[str] = frozenset()) -> Check:
+    """The check, where main has two tests in its one file."""
+    expected = (f"{OLD}::a", f"{OLD}::b")
+    return judge_apart(
+        mains,
+        own,
+        expected=expected,
+        rewritten=rewritten,
+        own_expected=expected if rewritten else (),
+    )
+
+
+def test_a_change_without_tests_is_not_split() -> None:
+    """Where no file of tests differs, nothing runs twice."""
+    live = Assembly({"app/live/x.py": b"1", f"{OLD}": b"a"}, SETTINGS, "")
+    base = Assembly({"app/live/x.py": b"0", f"{OLD}": b"a"}, SETTINGS, "")
+    assert apart(live, base, ("tests/live/",)) is None
+
+
+def test_main_keeps_its_files_of_tests() -> None:
+    """What a proposal adds is not there, what it rewrites or takes away is as it was; its own are run by name."""
+    head = assembled(test_old__py=b"weaker", test_new__py=b"new", words__json=b"1")
+    base = assembled(test_old__py=b"old", test_gone__py=b"gone", words__json=b"1")
+    both = apart(head, base, ("tests/live/",))
+    assert both is not None
+    assert dict(both.mains.files) == dict(base.files)
+    assert both.own == (NEW, OLD)
+    assert both.rewritten == {OLD, "tests/live/test_gone.py"}
+
+
+def test_a_file_that_tests_may_read_concerns_them_all() -> None:
+    """Where a helper or a file of data differs, every test of the proposal runs beside main's."""
+    both = apart(assembled(words__json=b"2"), assembled(words__json=b"1"), ("tests/live/",))
+    assert both is not None
+    assert both.own == ("tests/live",)
+
+
+def test_a_test_of_main_that_fails_stops_the_change() -> None:
+    """However well the proposal's own tests do."""
+    check = judged(told(old_a="passed", old_b="failed"), told(new_c="passed"))
+    assert [(finding.rule, finding.severity) for finding in check.findings] == [
+        ("test_failed", Severity.REFUSE)
+    ]
+    assert not check.passed
+
+
+def test_a_rewritten_test_that_fails_on_main_is_for_a_person() -> None:
+    """The change passes, and says which of main's tests it does not fulfil any more."""
+    mains, own = told(old_a="passed", old_b="failed"), told(old_a="passed", old_b="passed", new_c="passed")
+    check = judged(mains, own, rewritten=frozenset({OLD}))
+    assert [(finding.rule, finding.severity) for finding in check.findings] == [
+        ("main_test_fails", Severity.REVIEW)
+    ]
+    assert check.passed
+    assert check.summary == "3 passed, 1 of them new, 1 of main's own to look at"
+
+
+def test_a_test_that_the_proposal_takes_away_is_missed() -> None:
+    """It passes among main's and is not among the proposal's."""
+    check = judged(told(old_a="passed", old_b="passed"), told(old_a="passed"), rewritten=frozenset({OLD}))
+    assert [finding.rule for finding in check.findings] == ["manifest_missing"]
+    assert not check.passed
+
+
+def test_a_file_that_does_not_load_hides_no_other() -> None:
+    """A rewritten file whose old version cannot be loaded is to be looked at; a test missing elsewhere still counts."""
+    check = judged(
+        told("tests/live/test_other.py"),
+        told(new_c="passed"),
+        rewritten=frozenset({"tests/live/test_other.py"}),
+    )
+    assert {finding.rule for finding in check.findings} == {"main_test_fails", "manifest_missing"}
+    assert not check.passed
