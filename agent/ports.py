@@ -1,9 +1,9 @@
 """The seams of the agent: what it needs of the world."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
-from agent.types import Completion, Message, Prices, ToolSpec
+from agent.types import Ask, Completion, Needs, Prices, Routed
 
 
 class ProviderFailed(Exception):
@@ -11,15 +11,26 @@ class ProviderFailed(Exception):
 
     Attributes:
         retryable: Whether the same request may work a little later (rate limit, 5xx, time-out).
+        retry_after: Seconds after which the provider said to come back; None where it did not say.
+        refused: What the model does not take, where that was the reason: another request may leave it out.
     """
 
-    def __init__(self, text: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        refused: Literal["", "tools", "images"] = "",
+    ) -> None:
         super().__init__(text)
         self.retryable = retryable
+        self.retry_after = retry_after
+        self.refused = refused
 
 
 class ModelProvider(Protocol):
-    """A language model behind some vendor's interface."""
+    """A language model behind some vendor's interface. It asks once: retries are the router's."""
 
     @property
     def model(self) -> str:
@@ -29,21 +40,61 @@ class ModelProvider(Protocol):
     def prices(self) -> Prices:
         """What its tokens cost; zeros where unknown."""
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), max_tokens: int = 4096
-    ) -> Completion:
+    def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
+        """The answer's text, piece by piece, and last the whole answer with its calls and its bill.
+
+        The pieces, joined, are the completion's text. An answer that breaks off has no completion.
+
+        Raises:
+            ProviderFailed: The provider could not be reached, refused the request, broke off, or made no sense.
+        """
+
+    async def complete(self, ask: Ask) -> Completion:
         """One whole answer.
 
         Raises:
-            ProviderFailed: The provider could not be reached, refused the request, or made no sense.
-        """
-
-    def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
-        """The answer's text, piece by piece, without tools.
-
-        Raises:
-            ProviderFailed: As for `complete`, also midway.
+            ProviderFailed: As for `stream`.
         """
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Models(Protocol):
+    """Every model that can be asked; who answers what is decided inside."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why no model can answer, as a sentence that says what to set; None when one can."""
+
+    @property
+    def catalogue(self) -> Sequence["Offer"]:
+        """What models there are, the one asked first in front."""
+
+    def stream(self, ask: Ask, needs: Needs) -> AsyncGenerator[str | Routed | Completion, None]:
+        """Who is asked, then the answer's pieces, and last the whole answer.
+
+        A `Routed` comes each time a model is asked: the first choice, and each that stands in for it. Once a piece
+        of text is out, a failure is final.
+
+        Raises:
+            ProviderFailed: Nobody answered, or the one who had begun broke off.
+        """
+
+    def why(self, most: int = 10) -> Sequence[Routed]:
+        """The newest routes with their reasons, newest first."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Offer(Protocol):
+    """A model as people choose it."""
+
+    @property
+    def name(self) -> str:
+        """`vendor/model`, as it is asked for by name."""
+
+    @property
+    def about(self) -> str:
+        """What it is good at, what it takes and what it costs, in one line."""

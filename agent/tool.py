@@ -6,7 +6,7 @@
 
 
     @tool(examples=["shout(text='hi')"])
-    async def shout(context: Context, text: Annotated[str, "what to say louder"]) -> str:
+    async def shout(_context: Context, text: Annotated[str, "what to say louder"]) -> str:
         \"\"\"Say a text in capital letters.\"\"\"
         return text.upper()
 
@@ -89,8 +89,8 @@ class Vision(Protocol):
 class Agents(Protocol):
     """Other agents that may be asked."""
 
-    async def ask(self, agent: str, question: str) -> str:
-        """Another agent's answer. Raises `ToolRefused` when it is too deep, or a circle."""
+    async def ask(self, agent: str, question: str) -> "Result":
+        """Another agent's answer, which may come from outside. Raises `ToolRefused` when it is too deep, or a circle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class ToolCall(_Value):
 class Image(_Value):
     """A picture that a model is shown."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     kind: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
     data: bytes
 
@@ -59,12 +61,17 @@ class Ask(_Value):
         tools: What the model may call.
         max_tokens: The longest answer.
         choice: `auto`, `none` (answer without tools), `required` (call some tool), or the name of the tool to call.
+            Where calls stand in the conversation, `none` is the way to end it: vendors want to see the tools again.
+        format: A JSON schema that the answer's text has to satisfy; empty: any text.
+        seconds: How long the whole answer may take; 0: as its length suggests.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = Field(default=4096, gt=0)
     choice: str = "auto"
+    format: dict[str, Any] = {}
+    seconds: float = Field(default=0.0, ge=0)
 
 
 class Needs(_Value):
@@ -81,6 +88,8 @@ class Needs(_Value):
     tools: bool = False
     context: int = 0
     """Tokens that it comes to, rather too many."""
+    combine: bool = False
+    """Two models answer side by side, without tools, and what they say is put together."""
     model: str = ""
     """A model that was asked for by name, as `vendor/model` or `model`; empty: any."""
 

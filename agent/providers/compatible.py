@@ -5,19 +5,33 @@ lists what it has.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
 from agent.providers.openai import limits, sdk
-from agent.providers.wire import ANSWER_SECONDS, RETRIES, Vendor, answering, faults, numbered, patience
-from agent.types import Completion, Message, Prices, ToolCall, ToolSpec, Usage
+from agent.providers.wire import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    Measure,
+    Until,
+    Vendor,
+    broke_off,
+    data_url,
+    due,
+    faults,
+    numbered,
+    patience,
+    whole,
+)
+from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion
+    from openai.types.chat import ChatCompletionChunk
+    from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
 
 _STOPS = {"length": "length", "content_filter": "refused"}
 
@@ -52,43 +66,53 @@ class Compatible:
         )
         self._client: AsyncOpenAI | None = None
         self._limit = "max_tokens"
+        self._counts = True
+        """It may be asked to count tokens at the end of a stream."""
 
     @property
     def model(self) -> str:
         """The model's name; `local` until the server has been asked for it."""
         return self._named or "local"
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), max_tokens: int = 4096
-    ) -> Completion:
-        """One whole answer; see `ModelProvider.complete`."""
-        seconds = patience(max_tokens)
-        async with answering(self._vendor, self.model, self._key, seconds):
-            client = await self._connected()
-            request = self._request(messages, tools)
-            return self._completion(await self._create(client, request, max_tokens, seconds))
-
-    async def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces; see `ModelProvider.stream`."""
-        clock = asyncio.get_running_loop()
-        deadline = clock.time() + patience(max_tokens)
-        with faults(self._vendor, self.model, self._key):
-            client = await self._connected()
-            request = self._request(messages, ()) | {"stream": True}
-            chunks = await self._create(client, request, max_tokens, patience(max_tokens))
-            ended = False
+    async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
+        """The answer in pieces, then whole; see `ModelProvider.stream`."""
+        deadline = due(ask)
+        with faults(self._vendor, self.model, self._key, ask):
+            measure = Measure(self._vendor)
+            async with asyncio.timeout_at(deadline):
+                client = await self._connected()
+                chunks = await self._create(client, ask)
+            answer = _Answer()
             async with chunks:
-                async for chunk in chunks:
-                    for choice in chunk.choices or ():
-                        ended = ended or choice.finish_reason is not None
-                        if choice.delta.content:
-                            yield choice.delta.content
-                    if clock.time() > deadline:
-                        raise TimeoutError
-            if not ended:
-                raise ProviderFailed(
-                    f"{self._vendor.name} broke off in the middle of its answer.", retryable=True
-                )
+                async for chunk in Until(aiter(chunks), deadline):
+                    if piece := answer.take(chunk, measure):
+                        yield piece
+            if not answer.begun:
+                raise ProviderFailed(f"{self._vendor.name} gave an empty answer; ask again.", retryable=True)
+            if not answer.finish:
+                raise broke_off(self._vendor)
+            yield self._completion(answer)
+
+    async def complete(self, ask: Ask) -> Completion:
+        """One whole answer; see `ModelProvider.complete`."""
+        return await whole(self.stream(ask))
+
+    def other(self, model: str) -> "Compatible":
+        """Another model behind the same address."""
+        return Compatible(self._address, model=model, key=self._key, vendor=self._vendor)
+
+    async def described(self) -> dict[str, Any]:
+        """What the server's list says of this model, as it says it; empty where it is not listed.
+
+        Raises:
+            ProviderFailed: The list cannot be had.
+        """
+        ask = Ask(messages=(), seconds=CONNECT_SECONDS)
+        with faults(self._vendor, self.model, self._key, ask):
+            async with asyncio.timeout(patience(ask)):
+                client = await self._connected()
+                listed = await client.models.list(timeout=limits(CONNECT_SECONDS))
+            return next((dict(one.model_dump()) for one in listed.data if one.id == self._named), {})
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -99,7 +123,7 @@ class Compatible:
         make = await asyncio.to_thread(sdk)
         if self._client is None:
             key = self._key.get_secret_value() if self._key else "none"
-            self._client = make(api_key=key, base_url=self._address, max_retries=RETRIES)
+            self._client = make(key, self._address)
         if not self._named:
             offered = (await self._client.models.list(timeout=limits(ANSWER_SECONDS))).data
             if not offered:
@@ -107,57 +131,125 @@ class Compatible:
             self._named = offered[0].id
         return self._client
 
-    async def _create(
-        self, client: "AsyncOpenAI", request: dict[str, Any], max_tokens: int, seconds: float
-    ) -> Any:
-        """Ask, in the server's own word for the limit: old servers know only one, new models only the other."""
-        from openai import BadRequestError
+    async def _create(self, client: "AsyncOpenAI", ask: Ask) -> Any:
+        """Ask, in the server's own words: what it says it does not know is left out, from then on."""
+        from openai import BadRequestError, UnprocessableEntityError
 
         # Which overload of the SDK's method is meant is decided by data here.
-        ask: Any = client.chat.completions.create
-        try:
-            return await ask(**request, **{self._limit: max_tokens}, timeout=limits(seconds))
-        except BadRequestError as error:
-            if self._limit != "max_tokens" or "max_completion_tokens" not in str(error):
-                raise
-            self._limit = "max_completion_tokens"
-        return await ask(**request, **{self._limit: max_tokens}, timeout=limits(seconds))
+        create: Any = client.chat.completions.create
+        for _ in range(3):
+            request = self._request(ask)
+            try:
+                return await create(**request, timeout=limits(patience(ask)))
+            except (BadRequestError, UnprocessableEntityError) as error:
+                if self._limit == "max_tokens" and "max_completion_tokens" in str(error):
+                    self._limit = "max_completion_tokens"
+                elif self._counts and "stream_options" in str(error):
+                    self._counts = False
+                else:
+                    raise
+        raise ProviderFailed(f"{self._vendor.name} does not take our requests; check {self._vendor.url}.")
 
-    def _request(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self.model, "messages": [_plain(message) for message in messages]}
-        if tools:
-            request["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in tools]
+    def _request(self, ask: Ask) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self.model,
+            "messages": [_plain(message) for message in ask.messages],
+            "stream": True,
+            self._limit: ask.max_tokens,
+        }
+        if self._counts:
+            request["stream_options"] = {"include_usage": True}
+        if ask.tools:
+            request["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in ask.tools]
+            if ask.choice != "auto":
+                named = {"type": "function", "function": {"name": ask.choice}}
+                request["tool_choice"] = ask.choice if ask.choice in ("none", "required") else named
+        if ask.format:
+            shape = {"name": "answer", "schema": ask.format}
+            request["response_format"] = {"type": "json_schema", "json_schema": shape}
         return request
 
-    def _completion(self, answer: "ChatCompletion") -> Completion:
-        choice = answer.choices[0]
-        calls = numbered(
-            [
-                ToolCall(id=call.id or "", name=call.function.name, arguments=call.function.arguments or "{}")
-                for call in choice.message.tool_calls or ()
-                if call.type == "function"
-            ]
-        )
-        usage = Usage()
-        if answer.usage is not None:
-            usage = Usage(input=answer.usage.prompt_tokens, output=answer.usage.completion_tokens)
-        stop = _STOPS.get(choice.finish_reason, "tools" if calls else "end")
+    def _completion(self, answer: "_Answer") -> Completion:
+        calls = numbered(answer.calls)
+        stop = _STOPS.get(answer.finish, "tools" if calls else "end")
         return Completion.model_validate(
             {
-                "text": choice.message.content or choice.message.refusal or "",
+                "text": answer.text,
                 "calls": calls,
-                "usage": usage,
-                "stop": "refused" if choice.message.refusal else stop,
+                "usage": answer.usage,
+                "stop": "refused" if answer.refused else stop,
                 "model": answer.model or self.model,
-                "cost": self.prices.cost(usage),
+                "cost": self.prices.cost(answer.usage),
             }
         )
+
+
+class _Answer:
+    """An answer as its chunks put it together."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.finish = ""
+        self.refused = False
+        self.model = ""
+        self.usage = Usage()
+        self._text: list[str] = []
+        self._calls: list[tuple[int | None, str, str, list[str]]] = []
+
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return "".join(self._text)
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The calls so far."""
+        return [
+            ToolCall(id=identity, name=name, arguments="".join(pieces) or "{}")
+            for _, identity, name, pieces in self._calls
+        ]
+
+    def take(self, chunk: "ChatCompletionChunk", measure: Measure) -> str:
+        """Take one chunk; the text that it brought."""
+        self.model = chunk.model or self.model
+        if chunk.usage is not None:
+            self.usage = Usage(
+                input=chunk.usage.prompt_tokens or 0, output=chunk.usage.completion_tokens or 0
+            )
+        said = ""
+        for choice in (chunk.choices or ())[:1]:
+            self.begun = True
+            self.finish = choice.finish_reason or self.finish
+            delta = cast("ChoiceDelta | None", choice.delta)
+            if delta is None:  # some servers end so
+                continue
+            self.refused = self.refused or bool(delta.refusal)
+            said = measure.take(delta.content or delta.refusal or "")
+            self._text.append(said)
+            for part in delta.tool_calls or ():
+                self._grow(part, measure)
+        return said
+
+    def _grow(self, part: "ChoiceDeltaToolCall", measure: Measure) -> None:
+        """Some servers send each call whole and all under one index; a new name under it begins a new call."""
+        name = (part.function.name if part.function else "") or ""
+        arguments = measure.take((part.function.arguments if part.function else "") or "")
+        known = [call for call in self._calls if call[0] == part.index]
+        if known and not (name and part.id and known[-1][1] != part.id):
+            known[-1][3].append(arguments)
+        else:
+            self._calls.append((part.index, part.id or "", name, [arguments]))
 
 
 def _plain(message: Message) -> dict[str, Any]:
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.call_id or "", "content": message.text}
     plain: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.images:
+        plain["content"] = [{"type": "text", "text": message.text}] if message.text else []
+        plain["content"] += [
+            {"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images
+        ]
     if message.calls:
         plain["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -7,14 +7,27 @@ reasoning that belongs to tool calls travels back in `native`.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
-from agent.providers.wire import CONNECT_SECONDS, RETRIES, Vendor, answering, faults, numbered, patience
-from agent.types import Completion, Message, Prices, ToolCall, ToolSpec, Usage
+from agent.providers.wire import (
+    CONNECT_SECONDS,
+    Measure,
+    Until,
+    Vendor,
+    broke_off,
+    data_url,
+    due,
+    faults,
+    numbered,
+    patience,
+    tls,
+    whole,
+)
+from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -34,37 +47,36 @@ class OpenAI:
         self._vendor = Vendor("OpenAI", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
         self._client: AsyncOpenAI | None = None
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), max_tokens: int = 4096
-    ) -> Completion:
-        """One whole answer; see `ModelProvider.complete`."""
-        seconds = patience(max_tokens)
-        request = self._request(messages, tools, max_tokens)
-        async with answering(self._vendor, self.model, self._key, seconds):
-            client = await self._connected()
-            return self._completion(await client.responses.create(**request, timeout=limits(seconds)))
-
-    async def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces; see `ModelProvider.stream`."""
-        clock = asyncio.get_running_loop()
-        deadline = clock.time() + patience(max_tokens)
-        request = self._request(messages, (), max_tokens)
-        with faults(self._vendor, self.model, self._key):
-            client = await self._connected()
-            events = await client.responses.create(
-                **request, stream=True, timeout=limits(patience(max_tokens))
-            )
+    async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
+        """The answer in pieces, then whole; see `ModelProvider.stream`."""
+        deadline = due(ask)
+        with faults(self._vendor, self.model, self._key, ask):
+            measure = Measure(self._vendor)
+            request = self._request(ask)
+            async with asyncio.timeout_at(deadline):
+                client = await self._connected()
+                events = await client.responses.create(**request, stream=True, timeout=limits(patience(ask)))
+            said = False
             async with events:
-                async for event in events:
+                async for event in Until(aiter(events), deadline):
                     if event.type in ("response.output_text.delta", "response.refusal.delta"):
-                        yield event.delta
-                    if event.type in ("response.completed", "response.incomplete"):
+                        said = True
+                        yield measure.take(event.delta)
+                    elif event.type == "response.function_call_arguments.delta":
+                        measure.take(event.delta)
+                    elif event.type in ("response.completed", "response.incomplete", "response.failed"):
+                        completion = self._completion(event.response)
+                        if completion.text and not said:
+                            yield completion.text
+                        yield completion
                         return
-                    if event.type in ("response.failed", "error"):
+                    elif event.type == "error":
                         raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
-                    if clock.time() > deadline:
-                        raise TimeoutError
-            raise ProviderFailed("OpenAI broke off in the middle of its answer.", retryable=True)
+            raise broke_off(self._vendor)
+
+    async def complete(self, ask: Ask) -> Completion:
+        """One whole answer; see `ModelProvider.complete`."""
+        return await whole(self.stream(ask))
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -74,32 +86,43 @@ class OpenAI:
     async def _connected(self) -> "AsyncOpenAI":
         make = await asyncio.to_thread(sdk)
         if self._client is None:
-            self._client = make(
-                api_key=self._key.get_secret_value(), base_url=self._address, max_retries=RETRIES
-            )
+            self._client = make(self._key.get_secret_value(), self._address)
         return self._client
 
-    def _request(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], max_tokens: int
-    ) -> dict[str, Any]:
+    def _request(self, ask: Ask) -> dict[str, Any]:
         request: dict[str, Any] = {
             "model": self.model,
-            "input": [item for message in messages for item in self._items(message)],
-            "max_output_tokens": max_tokens,
+            "input": [item for message in ask.messages for item in self._items(message)],
+            "max_output_tokens": ask.max_tokens,
             "store": False,
         }
-        if system := "\n\n".join(message.text for message in messages if message.role == "system"):
+        if system := "\n\n".join(message.text for message in ask.messages if message.role == "system"):
             request["instructions"] = system
-        if tools:
+        if ask.tools:
             # Strict schemas know no optional fields; what comes back is validated here anyway.
-            request["tools"] = [{"type": "function", **tool.model_dump(), "strict": False} for tool in tools]
+            request["tools"] = [
+                {"type": "function", **tool.model_dump(), "strict": False} for tool in ask.tools
+            ]
+            if ask.choice != "auto":
+                named = {"type": "function", "name": ask.choice}
+                request["tool_choice"] = ask.choice if ask.choice in ("none", "required") else named
+        if ask.format:
+            shape = {"type": "json_schema", "name": "answer", "schema": ask.format, "strict": False}
+            request["text"] = {"format": shape}
         return request
 
     def _items(self, message: Message) -> list[dict[str, Any]]:
         if message.role == "system":
             return []
         if message.role == "user":
-            return [{"role": "user", "content": message.text}]
+            if not message.images:
+                return [{"role": "user", "content": message.text}]
+            parts = [{"type": "input_text", "text": message.text}] if message.text else []
+            parts += [
+                {"type": "input_image", "image_url": data_url(image), "detail": "auto"}
+                for image in message.images
+            ]
+            return [{"role": "user", "content": parts}]
         if message.role == "tool":
             return [
                 {"type": "function_call_output", "call_id": message.call_id or "", "output": message.text}
@@ -154,11 +177,14 @@ class OpenAI:
         return f"openai {self.model}"
 
 
-def sdk() -> "type[AsyncOpenAI]":
-    """The SDK's client class; the first call loads the SDK, which takes a second."""
-    from openai import AsyncOpenAI  # not before the first question
+def sdk() -> "Callable[[str, str], AsyncOpenAI]":
+    """Makes a client of a key and an address. The first call loads the SDK, which takes a second."""
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # not before the first question
 
-    return AsyncOpenAI
+    verify = tls()
+    return lambda key, address: AsyncOpenAI(
+        api_key=key, base_url=address, max_retries=0, http_client=DefaultAsyncHttpxClient(verify=verify)
+    )
 
 
 def limits(seconds: float) -> Any:

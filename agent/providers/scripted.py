@@ -9,7 +9,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from agent.ports import ProviderFailed
-from agent.types import Completion, Message, Prices, ToolCall, ToolSpec, Usage
+from agent.providers.wire import numbered, whole
+from agent.types import Ask, Completion, Prices, ToolCall, Usage
+
+
+def _cut(text: str) -> list[str]:
+    """A text in a few pieces."""
+    size = max(7, len(text) // 100)
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 class Use(BaseModel):
@@ -26,6 +33,11 @@ class Use(BaseModel):
         """The arguments as they go over the wire."""
         return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
 
+    @property
+    def pieces(self) -> list[str]:
+        """The arguments as a stream brings them."""
+        return _cut(self.text)
+
 
 class Turn(BaseModel):
     """What the model answers once."""
@@ -41,14 +53,20 @@ class Turn(BaseModel):
     status: int = 200
     """Another HTTP status makes the answer an error."""
     message: str = "scripted trouble"
-    retry_after: float = 0.01
+    retry_after: float | None = 0.01
     stop: Literal["end", "tools", "length", "refused"] | None = None
     thinks: bool = False
     """Send signed reasoning, which must come back unchanged as long as the conversation goes on."""
     seconds: float = 0.0
     """Silence before the answer."""
     break_after: int | None = None
-    """In a stream: close the connection after so many pieces."""
+    """Close the connection after so many pieces of text and arguments."""
+    stall_after: int | None = None
+    """Say nothing more after so many pieces, and keep the connection."""
+    one_index: bool = False
+    """All calls under the same index, each whole, as some servers do."""
+    hollow: bool = False
+    """An answer without any choice in it."""
     input_tokens: int = 100
     output_tokens: int = 20
 
@@ -60,7 +78,7 @@ class Turn(BaseModel):
     @property
     def pieces(self) -> list[str]:
         """The text as a stream brings it."""
-        return [self.text[at : at + 7] for at in range(0, len(self.text), 7)]
+        return _cut(self.text)
 
 
 OVER = Turn(status=400, message="the script has no turn left for this request")
@@ -80,6 +98,9 @@ class Script:
         """What answered each request, in the same order."""
         self.faults: list[str] = []
         """What was ill-formed."""
+        self.listed: list[dict[str, Any]] | None = [{"id": "scripted-1"}]
+        """The models that the server lists; None: its list fails."""
+        self.lookups = 0
         self._issued = 0
 
     def next(self, request: dict[str, Any], key: str = "") -> Turn:
@@ -119,20 +140,38 @@ class ScriptedModel:
         """Its name."""
         return "scripted"
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), max_tokens: int = 4096
-    ) -> Completion:
+    async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """Answer as the script says."""
-        turn = await self._turn(messages, tools, max_tokens)
+        turn = self.script.next(ask.model_dump(mode="json"))
+        await asyncio.sleep(turn.seconds)
+        if turn.status != HTTPStatus.OK:
+            raise ProviderFailed(
+                f"The scripted model failed: {turn.message}.",
+                retryable=turn.status == HTTPStatus.TOO_MANY_REQUESTS
+                or turn.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+                retry_after=turn.retry_after,
+            )
+        if turn.hollow:
+            raise ProviderFailed("The scripted model gave an empty answer; ask again.", retryable=True)
+        for at, piece in enumerate([*turn.pieces, *(piece for use in turn.calls for piece in use.pieces)]):
+            if at == turn.break_after:
+                raise ProviderFailed(
+                    "The scripted model broke off in the middle of its answer.", retryable=True
+                )
+            if at == turn.stall_after:
+                await asyncio.sleep(ask.seconds)
+                raise ProviderFailed("The scripted model did not answer in time.", retryable=True)
+            if at < len(turn.pieces):
+                yield piece
         calls = tuple(
             ToolCall(id=use.id or self.script.identity("call"), name=use.name, arguments=use.text)
             for use in turn.calls
         )
         usage = Usage(input=turn.input_tokens, output=turn.output_tokens)
-        return Completion.model_validate(
+        yield Completion.model_validate(
             {
                 "text": turn.text,
-                "calls": calls,
+                "calls": numbered(calls),
                 "usage": usage,
                 "stop": turn.stopped,
                 "model": self.model,
@@ -140,30 +179,10 @@ class ScriptedModel:
             }
         )
 
-    async def stream(self, messages: Sequence[Message], max_tokens: int = 4096) -> AsyncGenerator[str, None]:
-        """Answer in pieces as the script says."""
-        turn = await self._turn(messages, (), max_tokens)
-        for at, piece in enumerate(turn.pieces):
-            if at == turn.break_after:
-                raise ProviderFailed(
-                    "The scripted model broke off in the middle of its answer.", retryable=True
-                )
-            yield piece
+    async def complete(self, ask: Ask) -> Completion:
+        """Answer as the script says, at once."""
+        return await whole(self.stream(ask))
 
     async def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
-
-    async def _turn(self, messages: Sequence[Message], tools: Sequence[ToolSpec], max_tokens: int) -> Turn:
-        request = {
-            "messages": [message.model_dump() for message in messages],
-            "tools": [tool.model_dump() for tool in tools],
-            "max_tokens": max_tokens,
-        }
-        turn = self.script.next(request)
-        await asyncio.sleep(turn.seconds)
-        if turn.status != HTTPStatus.OK:
-            raise ProviderFailed(
-                f"The scripted model failed: {turn.message}.", retryable=turn.status in (429, 500)
-            )
-        return turn

@@ -1,22 +1,41 @@
 """What the providers share: how long an answer may take, and a vendor's faults as sentences for people."""
 
 import asyncio
+import base64
+import functools
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
-from agent.types import ToolCall
+from agent.types import Ask, Completion, Image, ToolCall
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0
-RETRIES = 2
+MAX_ANSWER_CHARS = 2_000_000
+"""Beyond this, text and arguments together are no answer any more: ten times what the longest output limit gives."""
 _TOKENS_A_SECOND = 40
 _DETAIL = 240
+_NO_TOOLS = re.compile(
+    r"support\w*\W+(?:\w+\W+){0,2}(?:tools?|functions?)\b|\b(?:tools?|function)(?: use| calling| calls)?"
+    r" (?:is|are) not (?:supported|available)|tool choice requires",
+    re.IGNORECASE,
+)
+_NO_IMAGES = re.compile(
+    r"support\w*\W+(?:\w+\W+){0,2}(?:images?|vision)\b|\bimages? (?:input )?(?:is|are) not supported"
+    r"|not a (?:vision|multimodal) model",
+    re.IGNORECASE,
+)
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +52,72 @@ class Vendor:
     """Setting that holds the model's name."""
 
 
-def patience(max_tokens: int) -> float:
-    """Seconds that a whole answer may take, retries included: longer ones get longer."""
-    return max(ANSWER_SECONDS, max_tokens / _TOKENS_A_SECOND)
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """What is trusted over HTTPS, for all clients: reading the certificates takes long enough to do it once."""
+    from httpx2 import create_ssl_context  # loaded with the first SDK
+
+    return create_ssl_context()
+
+
+def patience(ask: Ask) -> float:
+    """Seconds that a whole answer may take: longer ones get longer."""
+    return ask.seconds or max(ANSWER_SECONDS, ask.max_tokens / _TOKENS_A_SECOND)
+
+
+def due(ask: Ask) -> float:
+    """When the answer has to be there, on the running loop's clock."""
+    return asyncio.get_running_loop().time() + patience(ask)
+
+
+class Until(Generic[_Item]):
+    """Iterates over what comes in until a moment on the loop's clock; then it raises `TimeoutError`.
+
+    Waiting is bounded item by item, because a time-out around a generator's body would go off in its reader.
+    """
+
+    def __init__(self, items: AsyncIterator[_Item], deadline: float) -> None:
+        self._items = items
+        self._deadline = deadline
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _Item:
+        async with asyncio.timeout_at(self._deadline):
+            return await anext(self._items)
+
+
+async def whole(pieces: AsyncGenerator[str | Completion, None]) -> Completion:
+    """The completion at the end of a stream."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, Completion):
+                return piece
+    raise ProviderFailed("The model's answer did not come to an end.", retryable=True)
+
+
+class Measure:
+    """How much of an answer has come in."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+        self._chars = 0
+
+    def take(self, text: str) -> str:
+        """Count a piece and hand it on.
+
+        Raises:
+            ProviderFailed: The answer is beyond all measure.
+        """
+        self._chars += len(text)
+        if self._chars > MAX_ANSWER_CHARS:
+            raise ProviderFailed(f"{self._vendor.name} sent far more than was asked for; check the model.")
+        return text
 
 
 @contextmanager
-def faults(vendor: Vendor, model: str, key: SecretStr | None) -> Iterator[None]:
+def faults(vendor: Vendor, model: str, key: SecretStr | None, ask: Ask) -> Iterator[None]:
     """Turn whatever an SDK raises inside into `ProviderFailed`.
 
     The cause is cut off on purpose: an SDK's exception carries the request with its key.
@@ -49,15 +127,12 @@ def faults(vendor: Vendor, model: str, key: SecretStr | None) -> Iterator[None]:
     except ProviderFailed:
         raise
     except Exception as error:  # noqa: BLE001 - two SDKs, their HTTP library and odd answers: all mean "no answer"
-        raise _translated(error, vendor, model, key) from None
+        raise _translated(error, vendor, model, key, ask) from None
 
 
-@asynccontextmanager
-async def answering(vendor: Vendor, model: str, key: SecretStr | None, seconds: float) -> AsyncIterator[None]:
-    """As `faults`, and no longer than `seconds`."""
-    with faults(vendor, model, key):
-        async with asyncio.timeout(seconds):
-            yield
+def broke_off(vendor: Vendor) -> ProviderFailed:
+    """The stream ended before the answer did."""
+    return ProviderFailed(f"{vendor.name} broke off in the middle of its answer.", retryable=True)
 
 
 def numbered(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
@@ -66,34 +141,64 @@ def numbered(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
     fixed = []
     for position, call in enumerate(calls):
         identity = call.id if call.id and call.id not in taken else f"{call.id or 'call'}_{position}"
+        while identity in taken:
+            identity += "_"
         taken.add(identity)
         fixed.append(call.model_copy(update={"id": identity}))
     return tuple(fixed)
 
 
-def _translated(error: Exception, vendor: Vendor, model: str, key: SecretStr | None) -> ProviderFailed:
+def base64_of(image: Image) -> str:
+    """A picture as it goes into JSON."""
+    return base64.b64encode(image.data).decode()
+
+
+def data_url(image: Image) -> str:
+    """A picture as an address that holds it."""
+    return f"data:{image.kind};base64,{base64_of(image)}"
+
+
+def _translated(
+    error: Exception, vendor: Vendor, model: str, key: SecretStr | None, ask: Ask
+) -> ProviderFailed:
     name = vendor.name
     status = getattr(error, "status_code", None)
     kind = type(error).__name__
     if isinstance(error, TimeoutError) or "Timeout" in kind:
         return ProviderFailed(f"{name} did not answer in time; try again in a minute.", retryable=True)
     if not isinstance(status, int):
-        if "Connect" in kind or "Protocol" in kind or isinstance(error, OSError):
+        if isinstance(error, OSError) or any(
+            word in kind for word in ("Connect", "Protocol", "Read", "Write")
+        ):
             return ProviderFailed(
                 f"{name} cannot be reached, or broke off; check the network and {vendor.url}.", retryable=True
             )
+        if kind == "APIError":
+            return _unfinished(vendor)
         return ProviderFailed(f"{name} gave an answer that makes no sense ({kind}); check {vendor.url}.")
+    if status < HTTPStatus.BAD_REQUEST:
+        # A fault that came within a stream which had begun well.
+        return _unfinished(vendor)
     detail = _detail(error, key)
+    after = _retry_after(error)
     if status == HTTPStatus.TOO_MANY_REQUESTS and "insufficient_quota" not in detail:
         return ProviderFailed(
-            f"{name} takes no more requests for now; try again in a minute.", retryable=True
+            f"{name} takes no more requests for now; try again in a minute.",
+            retryable=True,
+            retry_after=after,
         )
+    if ask.tools and _NO_TOOLS.search(detail):
+        return ProviderFailed(f'{name} says that "{model}" knows no tools: {detail}', refused="tools")
+    if any(message.images for message in ask.messages) and _NO_IMAGES.search(detail):
+        return ProviderFailed(f'{name} says that "{model}" sees no pictures: {detail}', refused="images")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in (
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.CONFLICT,
     ):
         return ProviderFailed(
-            f"{name} has trouble of its own (HTTP {status}); try again later.", retryable=True
+            f"{name} has trouble of its own (HTTP {status}); try again later.",
+            retryable=True,
+            retry_after=after,
         )
     sentences = {
         401: f"{name} does not accept the key; check {vendor.key}.",
@@ -106,8 +211,26 @@ def _translated(error: Exception, vendor: Vendor, model: str, key: SecretStr | N
     return ProviderFailed(sentences.get(status, f"{name} refused the request (HTTP {status}): {detail}"))
 
 
+def _unfinished(vendor: Vendor) -> ProviderFailed:
+    return ProviderFailed(f"{vendor.name} could not finish its answer; try again.", retryable=True)
+
+
+def _retry_after(error: Exception) -> float | None:
+    """What the `retry-after` header says, in seconds; it holds a number or a date."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    said = str(headers.get("retry-after", "")).strip()
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
 def _detail(error: Exception, key: SecretStr | None) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(str(error)[: 8 * _DETAIL].split())
     if key is not None and (secret := key.get_secret_value()):
         text = text.replace(secret, "[key]")
     return re.sub(r"\bsk-[\w*.-]{6,}", "[key]", text)[:_DETAIL]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.author import ModelAuthor
-from agent.author_tools import SPECS, edit_schema
+from agent.author.author import ModelAuthor
+from agent.author.tools import SPECS, edit_schema
 from agent.ports import ModelProvider
 from agent.types import Prices
 from policies.decision import Finding

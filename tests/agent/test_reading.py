@@ -1,6 +1,6 @@
 """How a model looks at live code."""
 
-from agent.reading import MAX_HITS, MAX_LINES, list_files, outline, read_file, search
+from agent.author.reading import MAX_HITS, MAX_LINES, list_files, outline, read_file, search
 
 FILES = {
     "bot/live/a/feature.py": '"""A."""\n\nfrom x import y\n\nLIMIT = 3\n\n\nclass Dice:\n    """D."""\n\n    @property\n'

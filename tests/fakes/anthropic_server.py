@@ -1,14 +1,14 @@
 """A stand-in for Anthropic's Messages interface on loopback."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.scripted import Script, Turn, Use
+from tests.fakes.openai_server import later, stream
+from tests.fakes.scripted import Script, Turn
 
 _STOP = {"end": "end_turn", "tools": "tool_use", "length": "max_tokens", "refused": "refusal"}
 _KINDS = {
@@ -17,7 +17,9 @@ _KINDS = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
-_FIELDS = frozenset({"model", "max_tokens", "messages", "system", "tools", "stream"})
+_FIELDS = frozenset(
+    {"model", "max_tokens", "messages", "system", "tools", "tool_choice", "output_config", "stream"}
+)
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
@@ -65,8 +67,8 @@ class _Server:
             "usage": usage,
         }
         if not body.get("stream"):
-            return web.json_response(answer)
-        return await _stream(request, turn, list(_events(answer, turn)))
+            return _error(400, "this stand-in only streams")
+        return await stream(request, turn, list(_events(answer, turn)), named=True)
 
     def _content(self, turn: Turn) -> list[dict[str, Any]]:
         content: list[dict[str, Any]] = []
@@ -78,8 +80,8 @@ class _Server:
         if turn.text:
             content.append({"type": "text", "text": turn.text})
         for use in turn.calls:
-            identity = use.id or self._script.identity("toolu")
-            content.append({"type": "tool_use", "id": identity, "name": use.name, "input": _input(use)})
+            identity = self._script.identity("toolu") if use.id is None else use.id
+            content.append({"type": "tool_use", "id": identity, "name": use.name, "input": {}})
             if turn.thinks:
                 self._thought_before[identity] = signature
         return content
@@ -105,6 +107,11 @@ class _Server:
             yield from self._block_faults(block)
         for tool in body.get("tools", ()):
             yield from _tool_faults(tool)
+        choice = body.get("tool_choice", {"type": "auto"})
+        if choice.get("type") not in ("auto", "any", "none", "tool") or ("name" in choice) != (
+            choice["type"] == "tool"
+        ):
+            yield f"tool_choice is {choice}"
 
     def _block_faults(self, block: dict[str, Any]) -> Iterator[str]:
         kind = block["type"]
@@ -114,7 +121,7 @@ class _Server:
             yield "the input of a call is no object"
         if kind == "thinking" and self._signed.get(block["signature"]) != block["thinking"]:
             yield "thinking was changed"
-        if kind not in ("text", "tool_use", "tool_result", "thinking"):
+        if kind not in ("text", "tool_use", "tool_result", "thinking", "image"):
             yield f"a block is of the unknown kind {kind!r}"
 
 
@@ -145,43 +152,36 @@ def _tool_faults(tool: dict[str, Any]) -> Iterator[str]:
         yield f"the schema of {tool.get('name')} is no plain object"
 
 
-def _input(use: Use) -> Any:
-    """Arguments as an object: this interface brings malformed ones wrapped."""
-    try:
-        value = json.loads(use.text)
-    except ValueError:
-        return {"INVALID_JSON": use.text}
-    return value
-
-
 def _events(answer: dict[str, Any], turn: Turn) -> Iterator[dict[str, Any]]:
     start = {**answer, "content": [], "stop_reason": None, "usage": {**answer["usage"], "output_tokens": 1}}
     yield {"type": "message_start", "message": start}
-    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    for piece in turn.pieces:
-        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
-    yield {"type": "content_block_stop", "index": 0}
-    delta = {"stop_reason": answer["stop_reason"], "stop_sequence": None}
-    yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": turn.output_tokens}}
+    uses = iter(turn.calls)
+    for at, block in enumerate(answer["content"]):
+        match block["type"]:
+            case "text":
+                empty = {"text": ""}
+                deltas = [{"type": "text_delta", "text": piece} for piece in turn.pieces]
+            case "thinking":
+                empty = {"thinking": "", "signature": ""}
+                deltas = [
+                    {"type": "thinking_delta", "thinking": block["thinking"]},
+                    {"type": "signature_delta", "signature": block["signature"]},
+                ]
+            case _:
+                empty = {}
+                deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in next(uses).pieces]
+        yield {"type": "content_block_start", "index": at, "content_block": block | empty}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": at, "delta": delta}
+        yield {"type": "content_block_stop", "index": at}
+    if turn.hollow:
+        return
+    why = {"stop_reason": answer["stop_reason"], "stop_sequence": None}
+    yield {"type": "message_delta", "delta": why, "usage": {"output_tokens": turn.output_tokens}}
     yield {"type": "message_stop"}
 
 
-async def _stream(request: web.Request, turn: Turn, events: list[dict[str, Any]]) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    sent = 0
-    for event in events:
-        if event["type"] == "content_block_delta":
-            if sent == turn.break_after and request.transport is not None:
-                request.transport.close()
-                return response
-            sent += 1
-        await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
-    await response.write_eof()
-    return response
-
-
-def _error(status: int, message: str, retry_after: float = 0.01) -> web.Response:
+def _error(status: int, message: str, retry_after: float | None = None) -> web.Response:
     kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "api_error")
     body = {"type": "error", "error": {"type": kind, "message": message}}
-    return web.json_response(body, status=status, headers={"retry-after": str(retry_after)})
+    return web.json_response(body, status=status, headers=later(retry_after))

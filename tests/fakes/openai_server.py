@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.fakes.scripted import Script, Turn
 
 _FINISH = {"end": "stop", "tools": "tool_calls", "length": "length", "refused": "content_filter"}
+_PARTS = frozenset({"input_text", "input_image"})
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -32,8 +33,12 @@ class _Server:
         """Id of the reasoning that led to a call, by the call's id."""
 
     async def models(self, _request: web.Request) -> web.Response:
-        """The one model that there is."""
-        return web.json_response({"object": "list", "data": [{"id": "scripted-1", "object": "model"}]})
+        """The models that there are."""
+        self._script.lookups += 1
+        if self._script.listed is None:
+            return _error(500, "the list is lost")
+        data = [{"object": "model", **one} for one in self._script.listed]
+        return web.json_response({"object": "list", "data": data})
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """Chat Completions."""
@@ -42,26 +47,38 @@ class _Server:
         if isinstance(turn, web.Response):
             return turn
         base = {"id": self._script.identity("chatcmpl"), "created": 1, "model": body["model"]}
-        calls = [
-            {
-                "id": use.id or self._script.identity("call"),
-                "type": "function",
-                "function": {"name": use.name, "arguments": use.text},
+        if not body.get("stream"):
+            return _error(400, "this stand-in only streams")
+        chunks = list(self._chunks(base, turn))
+        if (body.get("stream_options") or {}).get("include_usage"):
+            usage = {
+                "prompt_tokens": turn.input_tokens,
+                "completion_tokens": turn.output_tokens,
+                "total_tokens": turn.input_tokens + turn.output_tokens,
             }
-            for use in turn.calls
-        ]
-        if body.get("stream"):
-            return await _stream(request, turn, list(_chunks(base, turn)), end="data: [DONE]\n\n")
-        message: dict[str, Any] = {"role": "assistant", "content": turn.text or None, "refusal": None}
-        if calls:
-            message["tool_calls"] = calls
-        choice = {"index": 0, "message": message, "finish_reason": _FINISH[turn.stopped], "logprobs": None}
-        usage = {
-            "prompt_tokens": turn.input_tokens,
-            "completion_tokens": turn.output_tokens,
-            "total_tokens": turn.input_tokens + turn.output_tokens,
-        }
-        return web.json_response({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+            chunks.append({**base, "object": "chat.completion.chunk", "choices": [], "usage": usage})
+        return await stream(request, turn, chunks, end="data: [DONE]\n\n")
+
+    def _chunks(self, base: dict[str, Any], turn: Turn) -> Iterator[dict[str, Any]]:
+        def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+            choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+            return {**base, "object": "chat.completion.chunk", "choices": [choice]}
+
+        if turn.hollow:
+            return
+        for piece in turn.pieces:
+            yield chunk({"role": "assistant", "content": piece})
+        for at, use in enumerate(turn.calls):
+            identity = self._script.identity("call") if use.id is None else use.id
+            begun = {"index": 0 if turn.one_index else at, "id": identity, "type": "function"}
+            if turn.one_index:
+                whole = {**begun, "function": {"name": use.name, "arguments": use.text}}
+                yield chunk({"tool_calls": [whole]})
+                continue
+            yield chunk({"tool_calls": [{**begun, "function": {"name": use.name, "arguments": ""}}]})
+            for piece in use.pieces:
+                yield chunk({"tool_calls": [{"index": at, "function": {"arguments": piece}}]})
+        yield chunk({}, _FINISH[turn.stopped])
 
     async def responses(self, request: web.Request) -> web.StreamResponse:
         """Responses."""
@@ -84,7 +101,7 @@ class _Server:
             message: dict[str, Any] = {"role": "assistant", "status": "completed", "content": [part]}
             output.append({"type": "message", "id": identity, **message})
         for use in turn.calls:
-            call_id = use.id or self._script.identity("call")
+            call_id = self._script.identity("call") if use.id is None else use.id
             call = {"call_id": call_id, "name": use.name, "arguments": use.text, "status": "completed"}
             output.append({"type": "function_call", "id": self._script.identity("fc"), **call})
             if turn.thinks:
@@ -110,23 +127,25 @@ class _Server:
                 "total_tokens": turn.input_tokens + turn.output_tokens,
             },
         }
-        if body.get("stream"):
-            last: dict[str, Any] = {
-                "type": "response.incomplete" if short else "response.completed",
-                "response": answer,
-            }
-            where: dict[str, Any] = {
-                "item_id": "msg_1",
-                "output_index": 0,
-                "content_index": 0,
-                "logprobs": [],
-            }
-            deltas = [
-                {"type": "response.output_text.delta", "delta": piece, **where} for piece in turn.pieces
+        if not body.get("stream"):
+            return _error(400, "this stand-in only streams")
+        where: dict[str, Any] = {"item_id": "msg_1", "output_index": 0}
+        spoken = "refusal" if turn.stopped == "refused" else "output_text"
+        events = [
+            {"type": f"response.{spoken}.delta", "delta": piece, "content_index": 0, "logprobs": [], **where}
+            for piece in turn.pieces
+        ]
+        for use in turn.calls:
+            events += [
+                {"type": "response.function_call_arguments.delta", "delta": piece, **where}
+                for piece in use.pieces
             ]
-            numbered = [{**event, "sequence_number": at} for at, event in enumerate([*deltas, last])]
-            return await _stream(request, turn, numbered, named=True)
-        return web.json_response(answer)
+        if not turn.hollow:
+            events.append(
+                {"type": "response.incomplete" if short else "response.completed", "response": answer}
+            )
+        numbered = [{**event, "sequence_number": at} for at, event in enumerate(events)]
+        return await stream(request, turn, numbered, named=True)
 
     async def _turn(
         self, request: web.Request, body: dict[str, Any], faults: list[str]
@@ -160,6 +179,7 @@ class _Server:
         called = {item["call_id"] for item in items if item.get("type") == "function_call"}
         if any(self._reasoned_before.get(identity) not in (None, *reasoning) for identity in called):
             yield "the reasoning before a call is missing from the conversation"
+        yield from _choice_faults(body.get("tool_choice", "auto"), nested=False)
         for tool in body.get("tools", []):
             yield from _tool_faults(tool)
             if tool.get("strict") is not False:
@@ -179,6 +199,9 @@ def _order_faults(items: list[dict[str, Any]]) -> Iterator[str]:
             case "message":
                 if item.get("role") not in ("user", "assistant"):
                     yield f"unknown role {item.get('role')!r}"
+                parts = item.get("content")
+                if isinstance(parts, list) and any(part["type"] not in _PARTS for part in parts):
+                    yield "a message has a part of an unknown kind"
                 if waiting and item["role"] == "user":
                     yield f"no output for calls {sorted(waiting)}"
             case "reasoning":
@@ -197,6 +220,7 @@ def _chat_faults(body: dict[str, Any]) -> Iterator[str]:
         yield "messages is no list of messages"
         return
     yield from _message_faults(messages)
+    yield from _choice_faults(body.get("tool_choice", "auto"), nested=True)
     for tool in body.get("tools", []):
         if tool.get("type") != "function":
             yield "a tool is no function"
@@ -217,13 +241,22 @@ def _message_faults(messages: list[dict[str, Any]]) -> Iterator[str]:
             yield f"calls without an answer before message {at}: {waiting}"
         if role not in ("system", "user", "assistant"):
             yield f"message {at} has the unknown role {role!r}"
-        if not isinstance(message.get("content"), str) and not message.get("tool_calls"):
+        if not message.get("content") and not message.get("tool_calls"):
             yield f"message {at} has no content"
         waiting = [call["id"] for call in message.get("tool_calls", ())]
         if len(set(waiting)) != len(waiting):
             yield f"message {at} has two calls of one id"
     if waiting:
         yield f"calls without an answer at the end: {waiting}"
+
+
+def _choice_faults(choice: Any, *, nested: bool) -> Iterator[str]:
+    """The one interface has a tool's name one level deeper than the other."""
+    if choice in ("auto", "none", "required"):
+        return
+    where = choice.get("function", {}) if nested else choice
+    if choice.get("type") != "function" or not where.get("name"):
+        yield f"tool_choice is {choice}"
 
 
 def _tool_faults(tool: dict[str, Any]) -> Iterator[str]:
@@ -233,25 +266,21 @@ def _tool_faults(tool: dict[str, Any]) -> Iterator[str]:
         yield f"the parameters of {tool.get('name')} are no object"
 
 
-def _chunks(base: dict[str, Any], turn: Turn) -> Iterator[dict[str, Any]]:
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return {**base, "object": "chat.completion.chunk", "choices": [choice]}
-
-    for piece in turn.pieces:
-        yield chunk({"role": "assistant", "content": piece})
-    yield chunk({}, _FINISH[turn.stopped])
-
-
-async def _stream(
+async def stream(
     request: web.Request, turn: Turn, events: list[dict[str, Any]], *, named: bool = False, end: str = ""
 ) -> web.StreamResponse:
+    """Send events, as far as the turn wants them to go."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for at, event in enumerate(events):
-        if at == turn.break_after and request.transport is not None:
-            request.transport.close()
-            return response
+    pieces = 0
+    for event in events:
+        if _is_piece(event):
+            if pieces == turn.break_after and request.transport is not None:
+                request.transport.close()
+                return response
+            if pieces == turn.stall_after:
+                await asyncio.Event().wait()
+            pieces += 1
         name = f"event: {event['type']}\n" if named else ""
         await response.write(f"{name}data: {json.dumps(event)}\n\n".encode())
     await response.write(end.encode())
@@ -259,6 +288,21 @@ async def _stream(
     return response
 
 
-def _error(status: int, message: str, retry_after: float = 0.01) -> web.Response:
+def _is_piece(event: dict[str, Any]) -> bool:
+    """An event that brings text or arguments."""
+    if event.get("choices"):
+        delta = event["choices"][0]["delta"]
+        return "content" in delta or any(
+            "name" not in call["function"] for call in delta.get("tool_calls", ())
+        )
+    return str(event.get("type", "")).endswith("delta")
+
+
+def _error(status: int, message: str, retry_after: float | None = None) -> web.Response:
     error = {"message": message, "type": "scripted", "param": None, "code": None}
-    return web.json_response({"error": error}, status=status, headers={"retry-after": str(retry_after)})
+    return web.json_response({"error": error}, status=status, headers=later(retry_after))
+
+
+def later(retry_after: float | None) -> dict[str, str]:
+    """The header that says when to come back."""
+    return {} if retry_after is None else {"retry-after": str(retry_after)}

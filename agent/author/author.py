@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent import reading
-from agent.author_tools import (
+from agent.author import reading
+from agent.author.talk import Talk
+from agent.author.tools import (
     SPECS,
     BadCall,
     GiveUp,
@@ -27,8 +28,7 @@ from agent.author_tools import (
     read_edits,
 )
 from agent.ports import ModelProvider, ProviderFailed
-from agent.talk import Talk
-from agent.types import Message, ToolCall
+from agent.types import Ask, Message, ToolCall
 from policies.decision import Finding, Severity
 from policies.load import AuthorRules
 from selfedit.codemod import Rejection, apply_edits
@@ -90,7 +90,8 @@ class ModelAuthor:
 
     async def _converse(self, talk: Talk, bench: Workbench, tell: Tell) -> Draft | NoDraft:
         while room := talk.room(self._rules, self._provider.prices):
-            completion = await self._provider.complete(talk.messages, SPECS, room)
+            ask = Ask(messages=tuple(talk.messages), tools=SPECS, max_tokens=room)
+            completion = await self._provider.complete(ask)
             talk.count(completion)
             tell(talk.bill)
             if completion.stop == "refused":

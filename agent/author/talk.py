@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass, field
 
-from agent.author_tools import SPECS
+from agent.author.tools import SPECS
 from agent.types import CHARS_A_TOKEN, Completion, Message, Prices
 from policies.load import AuthorRules
 from selfedit.edits import Edit

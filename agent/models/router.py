@@ -1,0 +1,312 @@
+"""Asks models: in the order that the question suggests, again where that may help, and the next one where it does not.
+
+All waiting and repeating is here; the providers ask once. One deadline holds over all of it.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from agent.models.as_one import AsOne
+from agent.models.capability import Capabilities
+from agent.models.catalogue import Catalogue, Row, builtin
+from agent.models.combine import combined
+from agent.models.health import Breaker, wait_before
+from agent.models.offers import Keys, Offer, choose, endings, missing
+from agent.models.ranking import Candidate, Choice, ranked
+from agent.models.tokens import size
+from agent.ports import ModelProvider, ProviderFailed
+from agent.providers.compatible import Compatible
+from agent.providers.constrained import Constrained
+from agent.providers.wire import Until, patience
+from agent.types import Ask, Completion, Needs, Routed
+
+RETRIES = 2
+"""So often the same model is asked again for one question."""
+RETRIES_WITH_OTHERS = 1
+"""The same where another model can stand in."""
+SHORT_ANSWER = 512
+"""Tokens; a model with room for so many beside the question is large enough, and its answer is held to its room."""
+SHORT_WAIT = 2.0
+"""Seconds; who says to come back later than that is stood in for, if there is somebody."""
+_TOTAL = 1.5
+"""The whole deadline, as a multiple of what one answer may take."""
+_SHARE = 2 / 3
+"""Of the time that is left, what one model may take to begin, as long as there is another."""
+_ROUTES = 200
+_OTHERS = 32
+
+log = logging.getLogger("theseus.router")
+
+
+@dataclass(slots=True)
+class _Seat:
+    """An offer, and how it has been doing."""
+
+    offer: Offer
+    bare: Constrained
+    """The same model, with tools that it does not have by itself."""
+    breaker: Breaker = field(default_factory=Breaker)
+
+    @classmethod
+    def of(cls, offer: Offer) -> Self:
+        """A seat that nobody has asked yet."""
+        return cls(offer, Constrained(offer.provider))
+
+
+class Router:
+    """Every model that the settings give access to, as one. Implements `agent.ports.Models`."""
+
+    def __init__(
+        self,
+        offers: Sequence[Offer],
+        *,
+        catalogue: Catalogue | None = None,
+        missing: str | None = None,
+        notices: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Put the models together.
+
+        Args:
+            offers: The models, the one to ask first in front.
+            catalogue: What is known of models beside their rows.
+            missing: What to say where there are none.
+            notices: What the operator has to know of them.
+            clock: Seconds, for circuits and for what is remembered.
+            sleep: Waits so many seconds.
+            chance: A number in [0, 1), for delays that differ.
+        """
+        self._seats = [_Seat.of(offer) for offer in offers]
+        self._missing = missing
+        self.notices = tuple(notices)
+        """What the operator has to be told once: models that are going to end, a file that is not used."""
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._capabilities = Capabilities(catalogue or builtin(), clock)
+        self._routes: deque[Routed] = deque(maxlen=_ROUTES)
+        self._others: dict[str, _Seat] = {}
+
+    @classmethod
+    def of(cls, keys: Keys, catalogue: Catalogue | None = None, notices: Sequence[str] = ()) -> Self:
+        """The models that the settings give access to."""
+        offers = choose(keys, catalogue)
+        notices = [*notices, *endings(offers, datetime.now(UTC).date())]
+        return cls(offers, catalogue=catalogue, missing=missing(keys), notices=notices)
+
+    @property
+    def missing(self) -> str | None:
+        """Why no model can answer, as a sentence that says what to set; None when one can."""
+        return None if self._seats else self._missing or "No language model is set up."
+
+    @property
+    def catalogue(self) -> Sequence[Offer]:
+        """What models there are, the one asked first in front."""
+        return tuple(seat.offer for seat in self._seats)
+
+    def why(self, most: int = 10) -> Sequence[Routed]:
+        """The newest routes with their reasons, newest first."""
+        return tuple(self._routes)[::-1][:most]
+
+    def provider(self, needs: Needs) -> ModelProvider | None:
+        """All of them as one provider, for questions that need the same; None where there is no model."""
+        if not self._seats:
+            return None
+        return AsOne(self.catalogue, lambda ask: self.stream(ask, needs, job=True), self.close)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        for seat in (*self._seats, *self._others.values()):
+            await seat.offer.provider.close()
+
+    async def stream(
+        self, ask: Ask, needs: Needs, *, job: bool = False
+    ) -> AsyncGenerator[str | Routed | Completion, None]:
+        """Who is asked, the answer's pieces, and the whole answer; see `Models.stream`.
+
+        In a job, what the table says of tools in conversations does not count.
+        """
+        choices = await self._choices(ask, needs)
+        if needs.combine and len(choices) > 1:
+            names = [choice.candidate.offer.name for choice in choices[:2]]
+            one = needs.model_copy(update={"combine": False})
+            async with aclosing(combined(self, names, ask, one)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        deadline = self._clock() + (ask.seconds or _TOTAL * patience(ask))
+        failures: list[ProviderFailed] = []
+        for at, choice in enumerate(choices):
+            seat = self._seat(choice.candidate.offer)
+            if at and seat.breaker.refuses(self._clock()):
+                continue
+            yield self._route(choice, choices[at - 1] if at else None, failures)
+            begun = False
+            try:
+                held = ask if job else _held(ask, seat.offer.row)
+                async with aclosing(
+                    self._asked(seat, choice, held, deadline, last=choice is choices[-1])
+                ) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+            except ProviderFailed as failure:
+                if begun:
+                    raise ProviderFailed(
+                        f"{failure} What came before is not the whole answer.", retryable=failure.retryable
+                    ) from None
+                failures.append(failure)
+                log.info("%s did not answer: %s", seat.offer.name, failure)
+            else:
+                return
+        raise ProviderFailed(
+            " ".join(dict.fromkeys(map(str, failures))),
+            retryable=any(failure.retryable for failure in failures),
+            retry_after=min((f.retry_after for f in failures if f.retry_after is not None), default=None),
+        )
+
+    async def _choices(self, ask: Ask, needs: Needs) -> list[Choice]:
+        if self.missing:
+            raise ProviderFailed(self.missing)
+        pictures = any(message.images for message in ask.messages)
+        seats = [*self._seats, *self._asked_for(needs.model)]
+        facts = await asyncio.gather(*(self._capabilities.of(seat.offer) for seat in seats))
+        now = self._clock()
+        smallest = min((known.context for known in facts if known.context), default=0)
+        least = min(ask.max_tokens, SHORT_ANSWER)
+        needs = needs.model_copy(
+            update={
+                "context": max(needs.context, size(ask, smallest - least)) + least,
+                "vision": needs.vision or pictures,
+                "tools": needs.tools or bool(ask.tools),
+            }
+        )
+        order = ranked(
+            [
+                Candidate(
+                    seat.offer,
+                    known,
+                    # A trial is out: others wait for what comes of it.
+                    max(seat.breaker.left(now), 1.0) if seat.breaker.refuses(now) else 0.0,
+                    seat.breaker.failures,
+                )
+                for seat, known in zip(seats, facts, strict=True)
+            ],
+            needs,
+        )
+        if isinstance(order, str):
+            raise ProviderFailed(order)
+        return order
+
+    def _asked_for(self, name: str) -> list[_Seat]:
+        """A server that has many models has also those that no setting names."""
+        vendor, _, model = name.partition("/")
+        if not model or any(name in (seat.offer.name, seat.offer.provider.model) for seat in self._seats):
+            return []
+        for seat in self._seats:
+            if seat.offer.vendor == vendor and isinstance(seat.offer.provider, Compatible):
+                if name not in self._others and len(self._others) < _OTHERS:
+                    other = Offer(
+                        vendor, seat.offer.provider.other(model), private=seat.offer.private, offered=False
+                    )
+                    self._others[name] = _Seat.of(other)
+                return [self._others[name]] if name in self._others else []
+        return []
+
+    def _seat(self, offer: Offer) -> _Seat:
+        return next(seat for seat in (*self._seats, *self._others.values()) if seat.offer is offer)
+
+    def _route(self, choice: Choice, before: Choice | None, failures: Sequence[ProviderFailed]) -> Routed:
+        offer = choice.candidate.offer
+        why = f"asked first because {choice.why}"
+        if before is not None and failures:
+            why = f"stands in for {before.candidate.offer.name}: {failures[-1]}"
+        routed = Routed(vendor=offer.vendor, model=offer.model, why=why)
+        self._routes.append(routed)
+        log.info("%s: %s", offer.name, why)
+        return routed
+
+    async def _asked(
+        self, seat: _Seat, choice: Choice, ask: Ask, deadline: float, *, last: bool
+    ) -> AsyncGenerator[str | Completion, None]:
+        """One model's answer; it is asked again, as long as nothing was shown, where that may help."""
+        facts = choice.candidate.facts
+        bare = bool(ask.tools) and facts.tools == "no"
+        if facts.context:
+            fits = facts.context - ask.max_tokens
+            room = max(1, facts.context - size(ask, fits, seat.offer.provider.model))
+            ask = ask.model_copy(update={"max_tokens": min(ask.max_tokens, room)})
+        attempt = 0
+        seat.breaker.asked()
+        try:
+            while True:
+                attempt += 1
+                begun = False
+                try:
+                    who = seat.bare if bare else seat.offer.provider
+                    async with aclosing(self._timed(who, ask, deadline, last=last)) as pieces:
+                        async for piece in pieces:
+                            begun = True
+                            if isinstance(piece, Completion):
+                                seat.breaker.worked()
+                            yield piece
+                except ProviderFailed as failure:
+                    if failure.refused:
+                        self._capabilities.learn(seat.offer, failure.refused)
+                    if failure.refused == "tools" and not bare and not begun:
+                        bare = True
+                        continue
+                    wait = wait_before(attempt, failure.retry_after, self._chance)
+                    useless = (
+                        begun or not failure.retryable or attempt > (RETRIES if last else RETRIES_WITH_OTHERS)
+                    )
+                    if useless or (wait > SHORT_WAIT and not last) or self._clock() + wait >= deadline:
+                        if failure.retryable:
+                            seat.breaker.failed(self._clock())
+                        raise
+                    await self._sleep(wait)
+                else:
+                    return
+        finally:
+            seat.breaker.dropped()
+
+    async def _timed(
+        self, provider: ModelProvider, ask: Ask, deadline: float, *, last: bool
+    ) -> AsyncGenerator[str | Completion, None]:
+        left = deadline - self._clock()
+        if left <= 0:
+            raise ProviderFailed("The models did not answer in time; try again in a minute.", retryable=True)
+        now = asyncio.get_running_loop().time()
+        begin = now + (left if last else left * _SHARE)
+        async with aclosing(provider.stream(ask.model_copy(update={"seconds": left}))) as pieces:
+            try:
+                yield await anext(Until(pieces, begin))
+            except TimeoutError:
+                raise ProviderFailed(
+                    f"{provider.model} did not begin to answer in time; try again in a minute.",
+                    retryable=True,
+                ) from None
+            async for piece in pieces:
+                yield piece
+
+
+def _held(ask: Ask, row: Row) -> Ask:
+    """The question as the table allows it: without calls where they are switched off or have gone on too long."""
+    if not ask.tools:
+        return ask
+    last = max((at for at, message in enumerate(ask.messages) if message.role == "user"), default=-1)
+    rounds = sum(bool(message.calls) for message in ask.messages[last + 1 :])
+    over = row.max_iterations is not None and rounds >= row.max_iterations
+    if over or (not row.default_enabled and ask.choice == "auto"):
+        return ask.model_copy(update={"choice": "none"})
+    return ask
