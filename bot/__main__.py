@@ -28,6 +28,7 @@ HANDED_OVER = (
     "ANTHROPIC_MODEL",
     "LOCAL_MODEL_URL",
     "LOCAL_MODEL",
+    "EXA_API_KEY",
 )
 """The bot's own settings: secrets, and what goes with them."""
 

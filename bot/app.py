@@ -17,16 +17,22 @@ from collections.abc import Coroutine
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from agent.loop import Brain
-from agent.router import Keys, missing, open_model
+from agent.chat.brain import Brain
+from agent.chat.turns import Turns, TurnsProblem
+from agent.models.catalogue import CatalogueProblem, read_catalogue
+from agent.models.offers import Keys
+from agent.models.router import Router
+from agent.models.tokens import load_tables
+from agent.types import Needs
 from bot.feature import ModelFailed
+from bot.lending import Lending
 from bot.settings import SettingProblem, Settings, read_settings
 from bot.theseus import Bot
 from bot.thread import in_thread
 from policies.load import Rules, RulesProblem, load_rules
 from selfedit.bot_process import USELESS
 from selfedit.ports import Author
-from selfedit.protocol import LINE_LIMIT, Peer
+from selfedit.protocol import LINE_LIMIT, News, Peer
 from selfedit.types import NoDraft
 
 LAST_SECONDS = 2.0
@@ -63,10 +69,16 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     _end_with_the_steward(link)
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=link), limit=LINE_LIMIT)
     keys = Keys(**{name: getattr(settings, name) for name in Keys.model_fields})
-    brain = Brain.of(keys, failed=ModelFailed)
-    bot = Bot(rules.watch, brain, lambda: _open_author(keys, rules))
+    await load_tables()
+    models = _models(keys, settings)
+    exa_key = settings.exa_api_key.get_secret_value() if settings.exa_api_key else ""
+    lending = Lending(rules, settings.theseus_home, exa_key)
+    brain = _brain(models, settings, rules, lending)
+    bot = Bot(rules.watch, brain, lambda: _open_author(models, rules))
     peer = bot.peer = Peer(reader, writer, bot.hear)
     surface = _surface(bot, settings, rules)
+    for sentence in models.notices:
+        bot.hear_notice(News(text=sentence))
     gone = asyncio.create_task(peer.run())
     parts: list[Coroutine[None, None, None]] = [surface, bot.beat(), bot.telemetry.watch_loop()]
     over = asyncio.create_task(ending.wait())
@@ -85,6 +97,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     await asyncio.gather(*waiting, return_exceptions=True)
     await peer.close()
     await brain.close()
+    await lending.close()
     return code
 
 
@@ -102,13 +115,46 @@ def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None
     return console.run()
 
 
-async def _open_author(keys: Keys, rules: Rules) -> Author | NoDraft:
-    model = open_model(keys)
+def _models(keys: Keys, settings: Settings) -> Router:
+    """Every model that the settings give access to. A file about models that does not fit is left out, and said."""
+    try:
+        return Router.of(keys, read_catalogue(settings.models_config))
+    except CatalogueProblem as problem:
+        log.warning("MODELS_CONFIG is not used: %s", problem)
+        return Router.of(keys, notices=[f"MODELS_CONFIG is not used: {problem}"])
+
+
+def _brain(models: Router, settings: Settings, rules: Rules, lending: Lending) -> Brain:
+    """What answers chat, with its memory in the bot's home."""
+    return Brain(
+        None if models.missing else models,
+        rules,
+        missing=models.missing,
+        failed=ModelFailed,
+        services=lending.lent,
+        turns=_turns(settings.theseus_home / "turns.sqlite3"),
+        tools_on=settings.enable_tool_calling,
+    )
+
+
+def _turns(path: Path) -> Turns | None:
+    """Where turns are kept; where that cannot be, chat goes on with what is in memory."""
+    try:
+        return Turns(path)
+    except TurnsProblem as problem:
+        log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
+        return None
+
+
+async def _open_author(models: Router, rules: Rules) -> Author | NoDraft:
+    model = models.provider(Needs(code=True, tools=True))
     if model is None:
-        return NoDraft(why=missing(keys) or "no language model is set up")
+        return NoDraft(why=models.missing or "no language model is set up")
 
     def make() -> Author:
-        from agent.author import ModelAuthor  # pulls in the syntax tree library, which only drafting needs
+        from agent.author.author import (
+            ModelAuthor,  # pulls in the syntax tree library, which only drafting needs
+        )
 
         return ModelAuthor(model, rules.author)
 

@@ -15,6 +15,8 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from agent.chat.toolbox import FOLDER as TOOLS
+from agent.chat.toolbox import BadTool, Source, Toolbox, discover
 from bot.control.commands import NAMES
 from bot.control.commands import infos as control_infos
 from bot.feature import CommandInfo, Respond, Turn
@@ -22,6 +24,8 @@ from bot.texts import CODE, GenerationProblem, Texts, fault, forget, verify
 from selfedit.types import LoadPlan, SourceFile
 
 PROMPTS = "agent/live/prompts/"
+AGENTS = "agents/"
+"""Prompts below this are agents that may be asked."""
 CANARY_SECONDS = 3.0
 """How long one synthetic turn may take."""
 _count = itertools.count(1)
@@ -55,6 +59,8 @@ class Generation:
     commands: Mapping[str, Command]
     chat: Respond | None
     prompts: Mapping[str, str]
+    toolbox: Toolbox
+    """What its chat can do beside talking."""
     blobs: Mapping[str, str]
     """Git hash by path of each file that was compiled or is used as a prompt."""
     modules: _Modules
@@ -135,23 +141,29 @@ def build(plan: LoadPlan) -> Generation:
     package = f"theseus_{plan.commit[:12]}_{next(_count)}"
     texts = Texts(package, plan.commit, code)
     registry = _Registry()
+    prompts = {
+        file.path.removeprefix(PROMPTS).removesuffix(".md"): file.text
+        for file in used
+        if file.path.endswith(".md")
+    }
     try:
         with texts.findable():
             for name in sorted(texts.modules):
                 importlib.import_module(name)
         _set_up(texts, registry)
+        toolbox = _tools(texts, prompts)
     except BaseException as error:  # noqa: BLE001 - whatever live code does while it is loaded ends here
         problem = error if isinstance(error, GenerationProblem) else GenerationProblem(fault(error))
         forget(package, texts.lines)
         raise problem from None
-    prompts = {f.path: f.text for f in used if f.path.endswith(".md")}
     modules = _Modules()
     generation = Generation(
         commit=plan.commit,
         package=package,
         commands=registry.commands,
         chat=registry.respond_to_chat,
-        prompts={p.removeprefix(PROMPTS).removesuffix(".md"): text for p, text in prompts.items()},
+        prompts=prompts,
+        toolbox=toolbox,
         blobs={file.path: file.blob for file in used},
         modules=modules,
     )
@@ -225,6 +237,21 @@ class _Registry:
         # Kept as well as raised: a feature that swallows the exception is refused all the same.
         self.problem = self.problem or f"{self.feature}: {why}"
         raise GenerationProblem(self.problem)
+
+
+def _tools(texts: Texts, prompts: Mapping[str, str]) -> Toolbox:
+    sources = [
+        Source(file.path, file.text, sys.modules[name])
+        for name, file in texts.modules.items()
+        if file is not None and file.path.startswith(TOOLS)
+    ]
+    try:
+        agents = {
+            name.removeprefix(AGENTS): text for name, text in prompts.items() if name.startswith(AGENTS)
+        }
+        return discover(sources, agents)
+    except BadTool as problem:
+        raise GenerationProblem(str(problem)) from None
 
 
 def _set_up(texts: Texts, registry: _Registry) -> None:

@@ -5,6 +5,7 @@ commits that differ here differ in behaviour.
 """
 
 import asyncio
+import functools
 import gc
 import hashlib
 import random
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.loop import Brain
+from agent.chat.brain import Brain
+from agent.models.single import OneModel
 from agent.providers.scripted import Script, ScriptedModel
 from agent.providers.scripted import Turn as Scripted
 from agent.types import CHARS_A_TOKEN
@@ -25,6 +27,7 @@ from bot.control import commands as control
 from bot.feature import ModelFailed, Turn
 from bot.generation import Generation, LiveError
 from bot.texts import GenerationProblem
+from policies.load import Rules, load_rules
 from selfedit.gate.trial import MOST_TURNS, Answered
 
 FOLDER = "tests/conversations"
@@ -157,9 +160,11 @@ class _Stage:
         """One conversation, from its beginning."""
         model = ScriptedModel(*(conversation.model or ()))
         brain = Brain(
-            model if conversation.model is not None else None,
+            OneModel(model) if conversation.model is not None else None,
+            _rules(),
             missing=conversation.missing,
             failed=ModelFailed,
+            clock=lambda: NOW,
         )
         turns = []
         for number, said in enumerate(conversation.turns):
@@ -187,7 +192,7 @@ class _Stage:
             author=by,
             conversation=conversation,
             commands=self.generation.infos,
-            brain=brain,
+            brain=brain.voice(self.generation.toolbox, by),
             prompts=dict(self.generation.prompts),
             random=chance.random,
             now=NOW,
@@ -217,6 +222,16 @@ class _Stage:
             ms=round(ms, 3),
             deeds=tuple(map(writable, deeds)),
         )
+
+
+@functools.cache
+def _rules() -> Rules:
+    """The rules, but that nobody is too fast and that no answer tells how long it took."""
+    rules = load_rules()
+    limits = rules.limits.model_copy(update={"asks_a_minute": sys.maxsize})
+    return rules.model_copy(
+        update={"limits": limits, "tools": rules.tools.model_copy(update={"footer": "never"})}
+    )
 
 
 def _bill(script: Script) -> dict[str, int]:

@@ -26,6 +26,11 @@ class Settings(BaseSettings):
     anthropic_model: str | None = None
     local_model_url: str | None = None
     local_model: str | None = None
+    exa_api_key: SecretStr | None = None
+    models_config: Path | None = None
+    """What is known of models beside `agent/models/models.toml`, as `.json` or `.toml`."""
+    enable_tool_calling: bool | None = None
+    """Whether chat may use tools; where it is not set, `policies/rules.toml` says so."""
     theseus_home: Path = Path.home() / ".local" / "state" / "theseus"
     """Where the bot may write; the steward says it."""
     theseus_discord_api: str | None = None

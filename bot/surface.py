@@ -32,6 +32,10 @@ class Theseus(Protocol):
     def missing(self) -> str | None:
         """Why there is no language model; None when there is one."""
 
+    @property
+    def routes(self) -> str:
+        """Which models were asked lately, and why."""
+
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward."""
 
@@ -64,6 +68,8 @@ class Control:
                 return [*parts, *_hint(render.next_step(one))]
             case say.DiffIs(number=number, head=head):
                 self._shown[number] = head
+        if isinstance(message, say.Why):
+            return [render.answer(answer), Text(render.shown(self._theseus.routes))]
         return [render.answer(answer)]
 
     async def _diff(self, number: int) -> list[RenderableType]:

@@ -5,9 +5,11 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from pydantic import BaseModel
 
+from agent.chat.toolbox import Toolbox
 from bot.control import commands as control
 from bot.feature import Brain, CommandInfo, Turn
 from bot.generation import Generation, Generations, LiveError, build, canary
@@ -30,10 +32,27 @@ OpenAuthor = Callable[[], Awaitable[Author | NoDraft]]
 log = logging.getLogger("theseus.bot")
 
 
+class Mind(Protocol):
+    """The kernel's way to language models; each request is lent a `Brain` of its own."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why no model can answer; None when one can."""
+
+    def voice(self, toolbox: Toolbox, caller: str) -> Brain:
+        """What live code may use to answer somebody, with the tools of its generation."""
+
+    def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
+        """Answer a command of the kernel about tools or costs."""
+
+    def routes(self) -> str:
+        """Which models were asked lately, and why, for people."""
+
+
 class Bot:
     """What runs in this process, whatever the surface; satisfies `bot.surface.Theseus`."""
 
-    def __init__(self, rules: WatchRules, brain: Brain, open_author: OpenAuthor) -> None:
+    def __init__(self, rules: WatchRules, brain: Mind, open_author: OpenAuthor) -> None:
         self.ready = asyncio.Event()
         self.peer: say.Peer | None = None
         self.hear_notice: Hear = lambda _notice: None
@@ -44,6 +63,7 @@ class Bot:
         self._open_author = open_author
         self._author: Author | None = None
         self._loading = asyncio.Lock()
+        self._under_way: set[asyncio.Timeout] = set()
 
     @property
     def commands(self) -> Sequence[CommandInfo]:
@@ -56,8 +76,16 @@ class Bot:
         """Why there is no language model; None when there is one."""
         return self._brain.missing
 
+    @property
+    def routes(self) -> str:
+        """Which models were asked lately, and why, for people."""
+        return self._brain.routes()
+
     async def ask(self, message: BaseModel) -> BaseModel:
-        """Ask the steward."""
+        """Ask the steward. A halt first ends every answer that is under way, with the tools that it runs."""
+        if isinstance(message, say.Halt):
+            while self._under_way:
+                self._under_way.pop().reschedule(0)
         if self.peer is None:
             return say.Refused(why="there is no steward to ask")
         wish = message.request if isinstance(message, say.Improve) else None
@@ -74,6 +102,9 @@ class Bot:
         parts = control.split(line)
         name, text = parts or (None, line.strip())
         generation = self.generations.current
+        if name in control.TOLD:
+            toolbox = generation.toolbox if generation else Toolbox()
+            return self._brain.inform(name, text, toolbox, author, conversation)
         if generation is None:
             return control.fallback_help()
         if name is not None and name not in generation.commands:
@@ -83,24 +114,30 @@ class Bot:
             author=author,
             conversation=conversation,
             commands=generation.infos,
-            brain=self._brain,
+            brain=self._brain.voice(generation.toolbox, author),
             prompts=dict(generation.prompts),
             random=random.random,
             now=time.time(),
         )
         began, failed = time.monotonic(), True
+        deadline = asyncio.timeout(REQUEST_SECONDS)
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with deadline:
+                self._under_way.add(deadline)
                 reply = await generation.respond(name, turn)
             failed = False
         except TimeoutError:
-            reply = f"Sorry, there was no answer within {REQUEST_SECONDS:.0f} s; try again."
+            if deadline in self._under_way:
+                reply = f"Sorry, there was no answer within {REQUEST_SECONDS:.0f} s; try again."
+            else:
+                reply, failed = "This was stopped by /halt. What it was doing has ended; ask again.", False
         except LiveError as error:
             log.exception("a request failed")
             reply = (
                 f"Sorry, {error}. This is counted; /why shows what was changed last, /rollback takes it back."
             )
         finally:
+            self._under_way.discard(deadline)
             self.telemetry.record(generation.commit, time.monotonic() - began, failed=failed)
         return reply
 

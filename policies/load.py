@@ -3,9 +3,9 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HERE = Path(__file__).parent
 
@@ -89,6 +89,76 @@ class AuthorRules(_Section):
     max_dollars: float
 
 
+class Quota(_Section):
+    """What may be spent in a day: tokens, US dollars."""
+
+    tokens: int
+    dollars: float
+
+
+class LimitRules(_Section):
+    """What chat may cost: how often somebody may ask, and each day's budgets by who it is and where."""
+
+    asks_a_minute: int
+    everyone: Quota
+    trusted: Quota
+    maintainer: Quota
+    place: Quota
+    all: Quota
+
+
+class ToolRules(_Section):
+    """Who may use tools, and what one turn of chat may do with them. Seconds, tokens, US dollars, characters."""
+
+    enabled: bool
+    first_users: tuple[str, ...]
+    trusted: tuple[str, ...]
+    places: dict[str, tuple[str, ...]]
+    rounds: int
+    agent_rounds: int
+    depth: int
+    repeats: int
+    calls: int
+    turn_seconds: float
+    turn_tokens: int
+    turn_dollars: float
+    result_chars: int
+    calls_a_day: int
+    footer: Literal["always", "tools", "never"]
+
+
+class WebRules(_Section):
+    """What may be fetched from the net and searched in it. Seconds and bytes."""
+
+    allowed_hosts: tuple[str, ...]
+    blocked_hosts: tuple[str, ...]
+    exempt: tuple[Annotated[str, Field(pattern=r"^[^\s/@]+:[0-9]{1,5}$")], ...]
+    user_agent: str
+    kinds: tuple[str, ...]
+    page_bytes: int
+    text_chars: int
+    seconds: float
+    redirects: int
+    robots: bool
+    cache_pages: int
+    cache_seconds: float
+    longest_cache_seconds: float
+    engines: tuple[str, ...]
+    search_seconds: float
+
+
+class ServiceRules(_Section):
+    """What tools may read and run. Seconds, MiB and bytes; folders and files relative to the state folder."""
+
+    run_seconds: float
+    run_memory_mb: int
+    run_output_bytes: int
+    databases: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")], str]
+    query_seconds: float
+    query_rows: int
+    folder: str
+
+
 class ApprovalRules(_Section):
     """Whose approval counts."""
 
@@ -138,6 +208,10 @@ class Rules(_Section):
     change_tests: ChangeTestRules
     sandbox: SandboxRules
     author: AuthorRules
+    limits: LimitRules
+    tools: ToolRules
+    web: WebRules
+    services: ServiceRules
     approval: ApprovalRules
     watch: WatchRules
     restart: RestartRules

@@ -132,8 +132,14 @@ class BubblewrapSandbox:
         """Nothing is held between runs."""
 
 
-async def open_bubblewrap(*, root: Path, home: Path, tell: Progress) -> BubblewrapSandbox:
+async def open_bubblewrap(*, root: Path, home: Path, tell: Progress, types: bool = True) -> BubblewrapSandbox:
     """Try bubblewrap out, and work out the types of third-party packages if that has not been done yet.
+
+    Args:
+        root: The repository, whose configuration says what is type-checked.
+        home: The state folder, for the cache of types.
+        tell: Told what takes long.
+        types: Whether types are going to be checked inside; without, there is nothing to wait for.
 
     Raises:
         SandboxUnavailable: Bubblewrap is missing or cannot work here.
@@ -144,7 +150,7 @@ async def open_bubblewrap(*, root: Path, home: Path, tell: Progress) -> Bubblewr
     if tried.exit_code != 0:
         said = " ".join(tried.stderr.decode(errors="replace").split())[-300:]
         raise SandboxUnavailable(f"Python does not start inside bubblewrap: {said or 'it gave no reason'}")
-    cache = await _type_cache(bare, root=root, home=home, tell=tell)
+    cache = await _type_cache(bare, root=root, home=home, tell=tell) if types else None
     return BubblewrapSandbox(image=image, type_cache=cache)
 
 

@@ -94,8 +94,9 @@ def brackets(line: str) -> int:
 
 
 def infos() -> tuple[CommandInfo, ...]:
-    """The control commands as help shows them."""
-    return tuple(CommandInfo(name, c.usage, c.summary, live=False) for name, c in _COMMANDS.items())
+    """The control commands, and what the bot itself answers, as help shows them."""
+    asked = [CommandInfo(name, c.usage, c.summary, live=False) for name, c in _COMMANDS.items()]
+    return (*asked, *(CommandInfo(name, *about, live=False) for name, about in _TOLD.items()))
 
 
 def fallback_help() -> str:
@@ -192,11 +193,24 @@ _COMMANDS: dict[str, _Command] = {
     "reject": _Command("reject N [why]", "turn one down", _reject),
     "rollback": _Command("rollback [N]", "take a merged one back, by default the newest", _rollback),
     "status": _Command("status", "how things stand", _bare("status", lambda _by: say.Status())),
-    "why": _Command("why", "which proposals made the running code", _bare("why", lambda _by: say.Why())),
-    "halt": _Command("halt", "stop all self-editing; chat goes on", lambda _rest, by: say.Halt(by=by)),
+    "why": _Command(
+        "why",
+        "which proposals made the running code, and which models were asked",
+        _bare("why", lambda _by: say.Why()),
+    ),
+    "halt": _Command(
+        "halt", "stop all self-editing, and what chat is doing now", lambda _rest, by: say.Halt(by=by)
+    ),
     "resume": _Command("resume", "allow self-editing again", _bare("resume", lambda by: say.Resume(by=by))),
     "quit": _Command("quit", "end Theseus", _bare("quit", lambda _by: say.Quit())),
 }
 
-NAMES = frozenset(_COMMANDS)
+_TOLD: dict[str, tuple[str, str]] = {
+    "tools": ("tools [NAME]", "what chat can do for you beside talking; all about one tool"),
+    "cost": ("cost", "what language models have cost today"),
+}
+
+TOLD = frozenset(_TOLD)
+"""Commands of the kernel that the bot answers without asking the steward."""
+NAMES = frozenset(_COMMANDS) | TOLD
 """Names that no live feature may take."""

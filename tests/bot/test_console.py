@@ -95,6 +95,15 @@ async def test_a_bot_that_was_started_again_does_not_welcome_twice(world: World)
     assert "/improve" not in out
 
 
+async def test_the_kernel_answers_what_is_its_own(world: World) -> None:
+    """`/tools` and `/cost` are answered without live code or the steward, and `/why` names the models that were asked."""
+    out = await world.run("/tools calculate\n/cost\n/why\n")
+    said = out.splitlines()
+    assert said[said.index("> /tools calculate") + 1] == "tools calculate"
+    assert said[said.index("> /cost") + 1] == "cost"
+    assert "no model was asked" in said[said.index("> /why") + 1 :]
+
+
 async def test_improve_shows_everything_and_what_to_type_next(world: World) -> None:
     """An opened proposal is shown with its reason, its diff, and the way to approve it."""
     out = await world.run("/improve\n")

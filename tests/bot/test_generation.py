@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.tool import Context
 from bot.feature import Turn
 from bot.generation import Generation, Generations, LiveError, build, canary
 from bot.texts import GenerationProblem
@@ -81,6 +82,50 @@ async def test_prompts_are_the_texts_of_the_commit() -> None:
     loaded = build(plan({**dict(_texts(echo("x"))), "agent/live/prompts/chat.md": "Be kind.\n"}))
     assert dict(loaded.prompts) == {"chat": "Be kind.\n"}
     assert set(loaded.blobs) == {"bot/live/echo/feature.py", "agent/live/prompts/chat.md"}
+
+
+TOOL = """
+    from agent.tool import Context, tool
+
+    @tool()
+    async def shout(context: Context, text: str) -> str:
+        \"\"\"Say a text in capital letters.\"\"\"
+        return WORD + text.upper()
+
+    WORD = {word!r}
+"""
+
+
+async def test_tools_come_and_go_with_their_generation() -> None:
+    """A tool is loaded with its commit, another commit's is another, and with the generation it is gone."""
+    files = dict(_texts(echo("x")))
+    path = "agent/live/tools/shout.py"
+    old, new = (build(plan({**files, path: TOOL.format(word=word)})) for word in ("old ", "new "))
+    context = Context(caller="console:ann", conversation="here")
+    said = [await each.toolbox.tools["shout"].run(context, text="hi") for each in (old, new)]
+    assert said == ["old HI", "new HI"]
+    assert set(old.blobs) == {"bot/live/echo/feature.py", path}
+    function = weakref.ref(old.toolbox.tools["shout"].run)
+    del old
+    gc.collect()
+    assert function() is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("@tool()", "", "exactly one"),
+        ("text: str", "text", "no type"),
+        ("text.upper()", "context.web", "line 6 uses context.web"),
+        ("WORD = ", "import agent.live.tools\n    WORD = ", "never from the working tree"),
+    ],
+)
+def test_a_tool_that_cannot_be_offered_refuses_the_set(old: str, new: str, says: str) -> None:
+    """A bad tool is refused like a bad feature: with its file and reason, and nothing is left behind."""
+    text = TOOL.format(word="x").replace(old, new)
+    why = refused({**dict(_texts(echo("x"))), "agent/live/tools/shout.py": text})
+    assert "agent/live/tools/shout.py" in why
+    assert says in why
 
 
 async def test_a_text_that_is_not_its_blob_is_never_run() -> None:

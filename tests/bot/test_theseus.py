@@ -5,16 +5,20 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.chat.brain import Brain
+from agent.models.single import OneModel
 from bot.feature import ModelFailed
-from bot.theseus import Bot
+from bot.theseus import Bot, Mind
 from policies.decision import Finding
 from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
 from selfedit.ports import Author, Tell, Workbench
-from selfedit.types import Draft, GateReport, NoDraft, Request
+from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Request
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.plans import echo, plan
+from tests.fakes.scripted import ScriptedModel, Use
+from tests.fakes.scripted import Turn as Says
 from tests.fakes.steward import FakeSteward, linked
 
 EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]')
@@ -36,7 +40,7 @@ class TryingAuthor:
         return DRAFT.model_copy(update={"notes": (heard, *bench.files)})
 
 
-def bot_with(author: Author | NoDraft | None = None, brain: ScriptedBrain | None = None) -> Bot:
+def bot_with(author: Author | NoDraft | None = None, brain: Mind | None = None) -> Bot:
     async def open_author() -> Author | NoDraft:
         return author or NoDraft(why="set OPENAI_API_KEY")
 
@@ -207,6 +211,85 @@ async def test_what_a_feature_is_handed() -> None:
     )
     assert await bot.respond("hello", "console:ann", "here") == "console:ann True ab True True"
     assert brain.asked == [("here", "hello", "Be kind.")]
+
+
+CHAT = """
+    async def say(turn):
+        if turn.brain is None: return "canary"
+        return "".join([p async for p in turn.brain.answer(turn.conversation, turn.text, "Be kind.")])
+    def setup(r): r.chat(say)
+"""
+TOOL = """
+    from agent.tool import Context, tool
+
+    @tool()
+    async def tell(context: Context, what: str) -> str:
+        \"\"\"Tell something.\"\"\"
+        return f"{WORD} {what} for {context.caller}"
+
+    WORD = "VERSION"
+"""
+
+
+def with_tool(word: str, commit: str) -> LoadPlan:
+    """A commit with chat and one tool."""
+    tool = TOOL.replace("VERSION", word)
+    return plan({"bot/live/a/feature.py": CHAT, "agent/live/tools/tell.py": tool}, commit)
+
+
+async def test_chat_uses_the_tools_of_the_generation_that_answers() -> None:
+    """A tool works from the swap on that brings it, for the person who really asked, and its next version from the next."""
+    use = Use(name="tell", arguments={"what": "news"})
+    model = ScriptedModel(
+        Says(calls=(use,)),
+        Says(text="It was old.", when="old news for console:ann"),
+        Says(calls=(use,)),
+        Says(text="It was new.", when="new news for discord:8"),
+    )
+    bot = bot_with(brain=Brain(OneModel(model), failed=ModelFailed))
+    assert isinstance(await bot.hear(say.Load(plan=with_tool("old", "aaa"))), say.Loaded)
+    assert (await bot.respond("what is up?", "console:ann", "here")).startswith("It was old.")
+    assert "tell" in await bot.respond("/tools", "console:ann", "here")
+    assert isinstance(await bot.hear(say.Load(plan=with_tool("new", "bbb"))), say.Loaded)
+    assert (await bot.respond("and now?", "discord:8", "there")).startswith("It was new.")
+
+
+async def test_a_bad_tool_leaves_the_old_code_serving() -> None:
+    """A commit whose tool cannot be offered is refused, with the file, and the tools before it still work."""
+    bot = bot_with(brain=Brain(None))
+    await bot.hear(say.Load(plan=with_tool("old", "aaa")))
+    bad = plan(
+        {"bot/live/a/feature.py": CHAT, "agent/live/tools/tell.py": TOOL.replace("what: str", "what")}, "bbb"
+    )
+    answer = await bot.hear(say.Load(plan=bad))
+    assert isinstance(answer, say.Refused)
+    assert "agent/live/tools/tell.py" in answer.why
+    assert "tell: Tell something." in await bot.respond("/tools tell", "console:ann", "here")
+
+
+async def test_a_halt_ends_what_is_under_way() -> None:
+    """An answer that would take for ever is ended by a halt, is told so, and does not count as the code's failure."""
+    body = """
+        async def say(turn):
+            if turn.brain is None: return "canary"
+            await turn.brain.wait()
+        def setup(r): r.chat(say)
+    """
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    class Waiting(ScriptedBrain):
+        async def wait(self) -> None:
+            """Never end."""
+            begun.set()
+            await never.wait()
+
+    bot = bot_with(brain=Waiting())
+    await bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": body})))
+    answering = asyncio.create_task(bot.respond("hello", "console:ann", "here"))
+    await begun.wait()
+    await bot.ask(say.Halt(by="console:ann"))
+    assert "/halt" in await answering
+    assert bot.telemetry.heartbeat().errors == 0
 
 
 async def test_a_model_that_fails_can_be_told_from_a_bug() -> None:

@@ -1,22 +1,38 @@
 """A model for chat that says what it was told to say."""
 
 from collections.abc import AsyncIterator
+from typing import Self
 
+from agent.chat.toolbox import Toolbox
 from bot.feature import ModelFailed
 
 
 class ScriptedBrain:
-    """Satisfies `bot.feature.Brain`; an answer that is None fails."""
+    """Satisfies `bot.feature.Brain` and `bot.theseus.Mind`; an answer that is None fails."""
 
     def __init__(self, missing: str | None = None, answers: list[list[str] | None] | None = None) -> None:
         self._missing = missing
         self._answers = list(answers or [])
+        self.callers: list[str] = []
         self.asked: list[tuple[str, str, str]] = []
 
     @property
     def missing(self) -> str | None:
         """Why there is no model."""
         return self._missing
+
+    def voice(self, _toolbox: Toolbox, caller: str) -> Self:
+        """Itself, for whoever asks."""
+        self.callers.append(caller)
+        return self
+
+    def inform(self, name: str, rest: str, _toolbox: Toolbox, _caller: str, _conversation: str) -> str:
+        """The command, said back."""
+        return f"{name} {rest}".strip()
+
+    def routes(self) -> str:
+        """No model was asked."""
+        return "no model was asked"
 
     async def answer(self, conversation: str, text: str, instructions: str) -> AsyncIterator[str]:
         """The next answer, piece by piece."""

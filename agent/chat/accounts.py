@@ -1,0 +1,97 @@
+"""Who has spent what today: set aside before a model is asked, settled when its price is known."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.chat.turns import Turns
+from policies.access import level_of
+from policies.limits import MINUTE, Over, Spent, day_of, over_budget, too_often
+from policies.load import Quota, Rules
+
+ALL = "all"
+_MOST_ASKERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """The budgets that one person's question in one place is paid from; names as people read them."""
+
+    budgets: Mapping[str, str]
+    """Under which name each is booked."""
+    quotas: Mapping[str, Quota]
+
+
+class Accounts:
+    """Today's accounts. With a file they outlive the process."""
+
+    def __init__(
+        self, rules: Rules, turns: Turns | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._rules = rules
+        self._turns = turns
+        self._clock = clock
+        self._asked: dict[str, deque[float]] = {}
+        self._day = day_of(clock())
+        self._spent: dict[str, Spent] = turns.spent(self._day) if turns else {}
+        self._held: dict[str, Spent] = {}
+
+    def ask(self, caller: str) -> Over | None:
+        """Count a question; or why it comes too soon. Maintainers, the console among them, may ask at any pace."""
+        now = self._clock()
+        if level_of(caller, self._rules) == "maintainer":
+            return None
+        asked = self._asked.setdefault(caller, deque())
+        while asked and asked[0] <= now - MINUTE:
+            asked.popleft()
+        if (over := too_often(asked, self._rules.limits.asks_a_minute, now)) is not None:
+            return over
+        asked.append(now)
+        if len(self._asked) > _MOST_ASKERS:
+            self._asked = {
+                who: times for who, times in self._asked.items() if times and times[-1] > now - MINUTE
+            }
+        return None
+
+    def purse(self, caller: str, conversation: str) -> Purse:
+        """What somebody pays from, by who they are and where they ask."""
+        limits = self._rules.limits
+        quota: Quota = getattr(limits, level_of(caller, self._rules))
+        return Purse(
+            {"you": f"user {caller}", "this place": f"place {conversation}", "all of us together": ALL},
+            {"you": quota, "this place": limits.place, "all of us together": limits.all},
+        )
+
+    def reserve(self, purse: Purse, wanted: Spent) -> Over | None:
+        """Set aside what a question is reckoned to cost, in every budget or in none."""
+        self._turn_the_page()
+        spent = {name: self._of(booked) for name, booked in purse.budgets.items()}
+        if (over := over_budget(wanted, spent, purse.quotas, self._clock())) is not None:
+            return over
+        for booked in purse.budgets.values():
+            self._held[booked] = self._held.get(booked, Spent()).plus(wanted)
+        return None
+
+    def settle(self, purse: Purse, wanted: Spent, actual: Spent) -> None:
+        """Give back what was set aside and book what it came to."""
+        self._turn_the_page()
+        for booked in purse.budgets.values():
+            left = self._held.pop(booked, Spent()).minus(wanted)
+            if left != Spent():
+                self._held[booked] = left
+            self._spent[booked] = self._spent.get(booked, Spent()).plus(actual)
+        if self._turns is not None and actual != Spent():
+            self._turns.spend(self._day, tuple(purse.budgets.values()), actual)
+
+    def today(self, purse: Purse) -> Sequence[tuple[str, Spent, Quota]]:
+        """Each budget: its name, what is spent or set aside, and what there is."""
+        self._turn_the_page()
+        return [(name, self._of(booked), purse.quotas[name]) for name, booked in purse.budgets.items()]
+
+    def _of(self, booked: str) -> Spent:
+        return self._spent.get(booked, Spent()).plus(self._held.get(booked, Spent()))
+
+    def _turn_the_page(self) -> None:
+        if (day := day_of(self._clock())) != self._day:
+            self._day, self._spent = day, {}

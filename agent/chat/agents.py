@@ -1,0 +1,74 @@
+"""Agents that ask each other: each is a prompt of the generation, with a turn of its own out of the same purse."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from agent.chat.loop import Turn
+from agent.ports import ProviderFailed
+from agent.tool import Result, ToolRefused
+from agent.types import Message
+from policies.limits import may_consult
+from policies.load import ToolRules
+
+Run = Callable[[Turn, int], AsyncGenerator[str, None]]
+LONGEST_QUESTION = 16_000
+"""Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """What `context.agents` is while one turn runs. Satisfies `agent.tool.Agents`."""
+
+    turn: Turn
+    run: Run
+    rules: ToolRules
+
+    async def ask(self, agent: str, question: str) -> Result:
+        """Another agent's answer. It may use the tools that the asker may, and what it costs counts for the asker.
+
+        Raises:
+            ToolRefused: There is no such agent, it would be too deep or a circle, or no model answered.
+        """
+        asker = self.turn
+        known = asker.toolbox.agents
+        if agent not in known:
+            raise ToolRefused(
+                f"there is no agent {agent[:48]!r}; there are: {', '.join(sorted(known)) or 'none'}"
+            )
+        decision = may_consult(agent, asker.place.asked, self.rules.depth)
+        if not decision.allowed:
+            raise ToolRefused(decision.why)
+        tokens, dollars = asker.tokens, asker.dollars
+        # What a model wrote after it read text from outside is no address that somebody gave.
+        given = [*asker.given, *([] if asker.outside else [question])]
+        turn = Turn(
+            messages=[
+                Message(role="system", text=known[agent]),
+                Message(role="user", text=question[:LONGEST_QUESTION]),
+            ],
+            toolbox=asker.toolbox,
+            place=replace(asker.place, asked=(*asker.place.asked, agent)),
+            specs=asker.specs,
+            outside=asker.outside,
+            mark=asker.mark,
+            # What is left of the asker's budget is all that there is.
+            tokens=tokens,
+            dollars=dollars,
+            given=list(given),
+        )
+        pieces: list[str] = []
+        try:
+            async with aclosing(self.run(turn, self.rules.agent_rounds)) as answer:
+                pieces += [piece async for piece in answer]
+        except ProviderFailed as failure:
+            raise ToolRefused(f"{agent} could not answer: {failure}") from None
+        finally:
+            asker.tokens += turn.tokens - tokens
+            asker.dollars += turn.dollars - dollars
+            asker.routes += turn.routes
+            asker.given += turn.given[len(given) :]
+        sources = tuple(dict.fromkeys(source for answered in turn.calls for source in answered.sources))
+        return Result(
+            "".join(pieces).strip() or f"{agent} had nothing to say.", sources, untrusted=turn.outside
+        )

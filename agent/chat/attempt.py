@@ -1,0 +1,94 @@
+"""One attempt to run a tool: held to its time, ended when nobody waits any more, taken back when it fails."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.chat.redaction import shortened
+from agent.chat.toolbox import Tool
+from agent.tool import Context, ToolRefused
+
+UNDO_SECONDS = 10.0
+GRACE_SECONDS = 0.5
+"""How long a call that was cancelled may take to end."""
+
+log = logging.getLogger("theseus.tools")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that came to nothing; `text` is for the model."""
+
+    outcome: Literal["refused", "late", "failed"]
+    text: str
+
+
+async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> object:
+    """What a tool returned, or a `Failure`. Raises nothing but a cancellation."""
+    running = asyncio.create_task(_call(tool, context, arguments), name=tool.name)
+    try:
+        done, _ = await asyncio.wait({running}, timeout=tool.manifest.seconds)
+    except asyncio.CancelledError:
+        await _end(running)
+        await _undo(tool, context, arguments)
+        raise
+    if not done:
+        await _end(running)
+        limit = f"Not done: {tool.name} did not end within {tool.manifest.seconds:g} s."
+        return Failure("late", limit + await _undo(tool, context, arguments))
+    result = running.result()
+    if not isinstance(result, _Raised):
+        return result
+    undone = await _undo(tool, context, arguments)
+    if isinstance(result.error, ToolRefused):
+        return Failure("refused", f"Not done: {_said(result.error)}{undone}")
+    log.warning("%s failed", tool.name, exc_info=result.error)
+    return Failure(
+        "failed", f"{tool.name} failed: {type(result.error).__name__}: {_said(result.error)}{undone}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What a tool raised. Kept as a value: an exit or an interrupt of live code is its error, not our end."""
+
+    error: BaseException
+
+
+async def _call(tool: Tool, context: Context, arguments: dict[str, Any], *, undo: bool = False) -> object:
+    run = tool.manifest.undo if undo else tool.run
+    task = asyncio.current_task()
+    try:
+        return None if run is None else await run(context, **arguments)
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return _Raised(error)
+
+
+async def _end(running: "asyncio.Task[object]") -> None:
+    """Cancel a call and wait a little; what will not end is left behind, so that nobody waits for it."""
+    running.cancel()
+    await asyncio.wait({running}, timeout=GRACE_SECONDS)
+    if not running.done():
+        log.error("%s does not end, though it was cancelled", running.get_name())
+
+
+async def _undo(tool: Tool, context: Context, arguments: dict[str, Any]) -> str:
+    if tool.manifest.undo is None:
+        return " What it may have changed by then stays changed." if tool.manifest.writes else ""
+    back = asyncio.create_task(_call(tool, context, arguments, undo=True), name=f"{tool.name}, back")
+    # Waiting does not cancel it: a call that is half taken back is the worst of all.
+    done, _ = await asyncio.wait({back}, timeout=UNDO_SECONDS)
+    if not done or isinstance(back.result(), _Raised):
+        log.warning("%s could not be taken back", tool.name)
+        return " It could not be taken back; tell the person."
+    return " What it had done was taken back."
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return shortened(" ".join(str(error).split()))
+    except Exception:  # noqa: BLE001 - an error's text is live code as well
+        return ""

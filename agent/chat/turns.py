@@ -1,0 +1,223 @@
+"""What was said and done, on disk: turns that can be replayed part by part, an audit row for each call, what was spent.
+
+One SQLite file of the bot's own. It is written when something has happened, never read in a hot path.
+"""
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.chat.calls import Answered, Place
+from agent.types import Message
+from policies.limits import DAY, Spent, day_of
+
+KEPT_DAYS = 90
+"""What is older than this is let go of when the file is opened."""
+_SCHEMA = """
+create table if not exists turns (
+    id integer primary key, at real not null, conversation text not null, caller text not null,
+    question text not null, answer text not null, outside integer not null, model text not null,
+    tokens integer not null, dollars real not null, seconds real not null
+);
+create index if not exists turns_of_place on turns (conversation, id);
+create table if not exists parts (
+    turn integer not null references turns (id), place integer not null, message text not null,
+    primary key (turn, place)
+) without rowid;
+create table if not exists calls (
+    id integer primary key, at real not null, caller text not null, conversation text not null, agent text not null,
+    call text not null, tool text not null, outcome text not null, arguments text not null, note text not null,
+    seconds real not null, dollars real not null
+);
+create index if not exists calls_of_tool on calls (tool, id);
+create table if not exists spent (
+    day integer not null, whose text not null, tokens integer not null, dollars real not null,
+    primary key (day, whose)
+) without rowid;
+"""
+
+
+log = logging.getLogger("theseus.turns")
+
+
+class TurnsProblem(Exception):
+    """What was said cannot be kept or read. Its text is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One question and its answer.
+
+    Attributes:
+        outside: Text from outside had a part in it.
+        parts: Every message of the turn in order, the question first; empty where only the outline was asked for.
+    """
+
+    question: str
+    answer: str
+    outside: bool = False
+    parts: tuple[Message, ...] = ()
+    model: str = ""
+    tokens: int = 0
+    dollars: float = 0.0
+    seconds: float = 0.0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How a tool has been used: calls, how many of them went well, seconds since the epoch of the last."""
+
+    calls: int
+    good: int
+    last: float
+    dollars: float
+
+
+UNUSED = Used(0, 0, 0.0, 0.0)
+
+
+class Turns:
+    """The file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, creating it on first use.
+
+        Raises:
+            TurnsProblem: It cannot be opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+            path.chmod(0o600)
+            self._db.execute("pragma journal_mode=wal")
+            # A turn lost to a power cut is no harm; waiting for the disk in the middle of a chat is.
+            self._db.execute("pragma synchronous=off")
+            self._db.executescript(_SCHEMA)
+            oldest = time.time() - KEPT_DAYS * DAY
+            self._db.execute("delete from parts where turn in (select id from turns where at < ?)", (oldest,))
+            self._db.execute("delete from turns where at < ?", (oldest,))
+            self._db.execute("delete from calls where at < ?", (oldest,))
+            self._db.execute("delete from spent where day < ?", (day_of(oldest),))
+        except (sqlite3.Error, OSError) as error:
+            raise TurnsProblem(f"what is said cannot be kept in {path}: {error}") from error
+
+    def keep(self, place: Place, kept: Kept) -> None:
+        """Write a whole turn down, or nothing of it."""
+        with self._writing():
+            row = (
+                kept.at, place.conversation, place.caller, kept.question, kept.answer, kept.outside, kept.model,
+                kept.tokens, kept.dollars, kept.seconds,
+            )  # fmt: skip
+            turn = self._db.execute(
+                "insert into turns (at, conversation, caller, question, answer, outside, model, tokens, dollars,"
+                " seconds) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            ).lastrowid
+            self._db.executemany(
+                "insert into parts values (?, ?, ?)",
+                [(turn, number, part.model_dump_json()) for number, part in enumerate(kept.parts)],
+            )
+
+    def newest(self, conversation: str, most: int) -> list[Kept]:
+        """The newest turns of a conversation, oldest first, with all their parts in order."""
+        rows = self._db.execute(
+            "select id, at, question, answer, outside, model, tokens, dollars, seconds from turns"
+            " where conversation = ? order by id desc limit ?",
+            (conversation, most),
+        ).fetchall()
+        return [
+            Kept(
+                question=question,
+                answer=answer,
+                outside=bool(outside),
+                parts=self._parts(turn),
+                model=model,
+                tokens=tokens,
+                dollars=dollars,
+                seconds=seconds,
+                at=at,
+            )
+            for turn, at, question, answer, outside, model, tokens, dollars, seconds in reversed(rows)
+        ]
+
+    def _parts(self, turn: int) -> tuple[Message, ...]:
+        rows = self._db.execute("select message from parts where turn = ? order by place", (turn,))
+        return tuple(Message.model_validate_json(message) for (message,) in rows)
+
+    def forget(self, conversation: str) -> None:
+        """Let go of all that was said in a conversation; the audit keeps who called what."""
+        with self._writing():
+            self._db.execute(
+                "delete from parts where turn in (select id from turns where conversation = ?)",
+                (conversation,),
+            )
+            self._db.execute("delete from turns where conversation = ?", (conversation,))
+
+    def note(self, place: Place, answered: Answered) -> None:
+        """Write down what came of one call."""
+        why = "" if answered.outcome in ("ok", "cached") else answered.text[:300]
+        row = (
+            time.time(), place.caller, place.conversation, place.agent, answered.call.id, answered.tool,
+            answered.outcome, answered.arguments, why, answered.seconds, answered.cost,
+        )  # fmt: skip
+        with self._writing():
+            self._db.execute(
+                "insert into calls (at, caller, conversation, agent, call, tool, outcome, arguments, note, seconds,"
+                " dollars) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                tuple(_storable(each) for each in row),
+            )
+
+    def calls(self, most: int = 100) -> list[dict[str, str]]:
+        """The newest audit rows, newest first."""
+        names = ("caller", "conversation", "tool", "outcome", "arguments", "note")
+        rows = self._db.execute(
+            "select caller, conversation, tool, outcome, arguments, note from calls order by id desc limit ?",
+            (most,),
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def used(self, tool: str) -> Used:
+        """How a tool has been used, in all."""
+        row = self._db.execute(
+            "select count(*), sum(outcome in ('ok', 'cached')), max(at), sum(dollars) from calls where tool = ?",
+            (tool,),
+        ).fetchone()
+        return Used(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
+
+    def spend(self, day: int, whose: Sequence[str], spent: Spent) -> None:
+        """Add to what was spent on a day, in each of several names."""
+        with self._writing():
+            self._db.executemany(
+                "insert into spent values (?, ?, ?, ?) on conflict (day, whose)"
+                " do update set tokens = tokens + excluded.tokens, dollars = dollars + excluded.dollars",
+                [(day, each, spent.tokens, spent.dollars) for each in whose],
+            )
+
+    def spent(self, day: int) -> dict[str, Spent]:
+        """What was spent on a day, by whose budget it was."""
+        rows = self._db.execute("select whose, tokens, dollars from spent where day = ?", (day,))
+        return {whose: Spent(tokens, dollars) for whose, tokens, dollars in rows}
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write all of it or nothing. What cannot be written is logged and does not end a chat."""
+        try:
+            with self._db:
+                self._db.execute("begin")
+                yield
+        except (sqlite3.Error, ValueError):  # halves of characters are no text for a database
+            log.exception("what was said or spent could not be written down")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _storable(value: float | str) -> float | str:
+    """Halves of characters, which a model may send, cannot be written."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""One file a tool: what the assistant can do beside talking."""

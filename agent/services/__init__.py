@@ -1,0 +1,1 @@
+"""What tools are lent: the net, the sandbox, databases and files, each behind its own bounds."""

@@ -1,0 +1,280 @@
+"""Limits and costs: set aside before, booked after, one kind refusal, and nothing is asked when it is over."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.chat.accounts import Accounts
+from agent.chat.brain import Brain
+from agent.chat.toolbox import Toolbox
+from agent.chat.turns import Kept, Turns
+from agent.models.single import OneModel
+from agent.types import Message, Prices
+from policies.access import level_of, tools_allowed
+from policies.limits import DAY, Spent, over_budget, too_often
+from policies.load import Quota, Rules, load_rules
+from tests.fakes.scripted import ScriptedModel, Turn, Use
+from tests.fakes.tools import HERE, box, echo
+
+RULES = load_rules()
+NOON = DAY * 100 + DAY / 2
+PRICES = Prices(input=2.0, output=10.0)
+
+
+def rules_with(limits: dict[str, Any] | None = None, tools: dict[str, Any] | None = None) -> Rules:
+    """The rules, with other limits."""
+    return RULES.model_copy(
+        update={
+            "limits": RULES.limits.model_copy(update=limits or {}),
+            "tools": RULES.tools.model_copy(update={"footer": "never", **(tools or {})}),
+        }
+    )
+
+
+@pytest.fixture
+def turns(tmp_path: Path) -> Iterator[Turns]:
+    """A fresh file."""
+    opened = Turns(tmp_path / "turns.sqlite3")
+    yield opened
+    opened.close()
+
+
+async def said(brain: Brain, text: str = "hi", caller: str = "discord:7", place: str = "here") -> str:
+    """A whole answer."""
+    return "".join([piece async for piece in brain.answer(place, text, "", caller=caller, toolbox=box(echo))])
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.floats(0, 4)), max_size=8))
+def test_budgets_are_never_passed(wishes: list[tuple[int, float]]) -> None:
+    """Whatever is wished for in turn, what was allowed stays within the budget, and the first wish too many is named."""
+    quotas, spent = {"you": Quota(tokens=1000, dollars=10)}, Spent()
+    for tokens, dollars in wishes:
+        over = over_budget(Spent(tokens, dollars), {"you": spent}, quotas, NOON)
+        if over is None:
+            spent = spent.plus(Spent(tokens, dollars))
+        else:
+            assert over.again == DAY * 101
+            assert "12 h 0 min" in over.told(NOON)
+    assert spent.tokens <= 1000
+    assert spent.dollars <= 10
+
+
+@given(st.lists(st.integers(0, 300), max_size=30))
+def test_nobody_asks_more_often_than_allowed(times: list[int]) -> None:
+    """In no minute are there more questions than allowed, and at the time that is named the next one is let through."""
+    asked: list[float] = []
+    for now in sorted(times):
+        over = too_often(asked, 3, now)
+        if over is None:
+            asked.append(now)
+            assert len([at for at in asked if at > now - 60]) <= 3
+        else:
+            assert over.again > now
+            assert too_often(asked, 3, over.again) is None
+
+
+def test_who_is_trusted_how_far() -> None:
+    """The console and maintainers may all, those listed more than others, and nobody is trusted by what they are called."""
+    rules = rules_with(tools={"trusted": ("discord:8",)})
+    assert level_of("console:ann", rules) == "maintainer"
+    assert level_of("discord:8", rules) == "trusted"
+    assert [level_of(who, rules) for who in ("discord:7", "", "discord:console:ann")] == ["everyone"] * 3
+
+
+@pytest.mark.parametrize(
+    ("enabled", "setting", "caller", "may"),
+    [
+        (True, None, "discord:7", True),
+        (True, False, "discord:7", False),
+        (False, None, "discord:7", False),
+        (False, None, "discord:1", True),
+        (True, False, "discord:1", True),
+        (False, True, "discord:7", True),
+    ],
+)
+def test_tools_can_be_switched_off_but_for_first_users(
+    caller: str, *, setting: bool | None, enabled: bool, may: bool
+) -> None:
+    """The operator's setting beats the rules, and those who are listed may use tools while they are off."""
+    rules = rules_with(tools={"enabled": enabled, "first_users": ("discord:1",)})
+    assert tools_allowed(caller, rules, enabled=setting).allowed == may
+
+
+async def test_a_question_is_booked_at_what_it_cost() -> None:
+    """What was set aside is given back, and the provider's count is booked for the person, the place and all."""
+    brain = Brain(OneModel(ScriptedModel(Turn(text="hello"), prices=PRICES)), rules_with())
+    await said(brain)
+    booked = brain.accounts.today(brain.accounts.purse("discord:7", "here"))
+    assert [(name, spent.tokens) for name, spent, _ in booked] == [
+        ("you", 120),
+        ("this place", 120),
+        ("all of us together", 120),
+    ]
+    assert booked[0][1].dollars == pytest.approx(0.0004)
+
+
+@pytest.mark.parametrize("whose", ["everyone", "place", "all"])
+async def test_nothing_is_asked_when_a_budget_is_used_up(whose: str) -> None:
+    """Each budget alone ends it: the answer says when it works again, no model hears of it, and it is not remembered."""
+    model = ScriptedModel(Turn(text="never", times=0))
+    quota = Quota(tokens=100, dollars=100)
+    brain = Brain(OneModel(model), rules_with({whose: quota}), clock=lambda: NOON)
+    assert "works again in 12 h 0 min" in await said(brain)
+    assert model.script.requests == []
+
+
+async def test_money_is_a_budget_as_well() -> None:
+    """Where tokens are left but no dollars, nothing is asked."""
+    model = ScriptedModel(Turn(text="never", times=0))
+    brain = Brain(OneModel(model), rules_with({"everyone": Quota(tokens=10**9, dollars=0.01)}))
+    assert "used up for you" in await said(brain)
+    assert model.script.requests == []
+
+
+async def test_the_next_question_too_many_in_a_minute_is_told_so() -> None:
+    """One user's pace does not slow another down, and a minute later it works again."""
+    now = [NOON]
+    model = ScriptedModel(Turn(text="yes", times=0))
+    brain = Brain(OneModel(model), rules_with({"asks_a_minute": 2}), clock=lambda: now[0])
+    answers = [await said(brain) for _ in range(3)]
+    assert answers[:2] == ["yes", "yes"]
+    assert "works again in 1 min" in answers[2]
+    assert await said(brain, caller="discord:8") == "yes"
+    now[0] += 61
+    assert await said(brain) == "yes"
+    assert len(model.script.requests) == 4
+
+
+async def test_what_was_spent_is_not_forgotten_by_a_restart(turns: Turns) -> None:
+    """A new process knows what was spent today, and the next day begins with nothing."""
+    now = [NOON]
+    first = Accounts(RULES, turns, lambda: now[0])
+    purse = first.purse("discord:7", "here")
+    assert first.reserve(purse, Spent(500, 0.5)) is None
+    first.settle(purse, Spent(500, 0.5), Spent(200, 0.25))
+    again = Accounts(RULES, turns, lambda: now[0])
+    assert [spent for _, spent, _ in again.today(purse)] == [Spent(200, 0.25)] * 3
+    now[0] += DAY
+    assert [spent for _, spent, _ in again.today(purse)] == [Spent()] * 3
+
+
+async def test_what_is_under_way_counts_as_spent() -> None:
+    """Two questions at once cannot both use the last of a budget."""
+    accounts = Accounts(rules_with({"everyone": Quota(tokens=1000, dollars=100)}))
+    purse = accounts.purse("discord:7", "here")
+    assert accounts.reserve(purse, Spent(600)) is None
+    assert accounts.reserve(purse, Spent(600)) is not None
+    accounts.settle(purse, Spent(600), Spent(100))
+    assert accounts.reserve(purse, Spent(600)) is None
+
+
+async def test_a_turn_can_be_replayed_part_by_part(turns: Turns) -> None:
+    """Question, calls, results and answer are kept in order, with who gave it and what it cost; a restart remembers."""
+    says = (
+        Turn(text="I look.", calls=(Use(name="echo", arguments={"text": "a"}), Use(name="gone"))),
+        Turn(text="Found."),
+        Turn(text="As I said.", when="I look."),
+    )
+    model = ScriptedModel(*says, prices=PRICES)
+    await said(Brain(OneModel(model), rules_with(), turns=turns))
+    (kept,) = turns.newest("here", 10)
+    assert [part.role for part in kept.parts] == ["user", "assistant", "tool", "tool", "assistant"]
+    assert [call.name for call in kept.parts[1].calls] == ["echo", "gone"]
+    assert [part.call_id for part in kept.parts[2:4]] == [call.id for call in kept.parts[1].calls]
+    assert (kept.question, kept.answer, kept.model, kept.tokens) == (
+        "hi",
+        "I look.\n\nFound.",
+        "scripted",
+        240,
+    )
+    assert await said(Brain(OneModel(model), rules_with(), turns=turns)) == "As I said."
+
+
+async def test_every_call_leaves_a_row(turns: Turns) -> None:
+    """Whatever came of it, a call is written down with who made it and redacted arguments; usage counts go by tool."""
+    uses = (
+        Use(name="echo", arguments={"text": "use ghp_0123456789abcdef0123456789abcdef0123"}),
+        Use(name="gone", arguments={"password": "x"}),
+        Use(name="echo", arguments="{"),
+    )
+    model = ScriptedModel(Turn(calls=uses), Turn(text="Done."))
+    await said(Brain(OneModel(model), rules_with(), turns=turns))
+    rows = sorted((row["tool"], row["outcome"], row["arguments"]) for row in turns.calls())
+    assert rows == [
+        ("echo", "ok", '{"text": "use (hidden)"}'),
+        ("echo", "wrong", '{"unreadable": "{"}'),
+        ("gone", "unknown", '{"password": "(hidden)"}'),
+    ]
+    assert {row["caller"] for row in turns.calls()} == {"discord:7"}
+    assert (turns.used("echo").calls, turns.used("echo").good) == (2, 1)
+
+
+def test_what_is_old_is_let_go_of(tmp_path: Path) -> None:
+    """Whatever was said more than ninety days ago is gone when the file is opened the next time."""
+    path = tmp_path / "turns.sqlite3"
+    now = time.time()
+    for at in (now - 91 * DAY, now - 89 * DAY):
+        opened = Turns(path)
+        part = Message(role="user", text=str(at))
+        opened.keep(HERE, Kept("question", "answer", parts=(part,), at=at))
+        opened.close()
+    again = Turns(path)
+    assert [kept.at for kept in again.newest("here", 10)] == [now - 89 * DAY]
+    again.close()
+
+
+async def test_a_disk_that_takes_nothing_more_does_not_end_a_chat(tmp_path: Path) -> None:
+    """When nothing can be written down any more, people are answered all the same, with what is in memory."""
+    turns = Turns(tmp_path / "turns.sqlite3")
+    model = ScriptedModel(Turn(calls=(Use(name="echo"),)), Turn(text="one"), Turn(text="two", when="one"))
+    brain = Brain(OneModel(model), rules_with(), turns=turns)
+    with sqlite3.connect(tmp_path / "turns.sqlite3") as other:
+        for table in ("turns", "calls", "spent"):
+            other.execute(
+                f"create trigger no_{table} before insert on {table} begin select raise(abort, 'full'); end"
+            )
+    other.close()
+    assert [await said(brain), await said(brain)] == ["one", "two"]
+    assert turns.newest("here", 10) == []
+    turns.close()
+
+
+async def test_what_is_forgotten_is_gone(turns: Turns) -> None:
+    """Forgetting a conversation takes all its parts, in memory and on disk, and no other's."""
+    model = ScriptedModel(Turn(text="one", times=0))
+    brain = Brain(OneModel(model), rules_with(), turns=turns)
+    await said(brain)
+    await said(brain, place="there")
+    brain.forget("here")
+    await said(brain, "again")
+    assert [message["text"] for message in model.script.requests[-1]["messages"]] == ["again"]
+    assert [kept.question for kept in turns.newest("here", 10)] == ["again"]
+    assert [kept.question for kept in turns.newest("there", 10)] == ["hi"]
+
+
+async def test_without_leave_a_model_is_offered_no_tools() -> None:
+    """While tools are off, none is offered, and a call that comes all the same finds none."""
+    model = ScriptedModel(Turn(calls=(Use(name="echo"),)), Turn(text="ok", times=0))
+    brain = Brain(OneModel(model), rules_with(), tools_on=False)
+    assert await said(brain) == "ok"
+    assert model.script.requests[0]["tools"] == []
+    assert "no such tool" in model.script.requests[1]["messages"][-1]["text"]
+
+
+def test_people_are_told_of_tools_and_costs(turns: Turns) -> None:
+    """`/tools` lists what somebody may use, with a name it tells all about one, and `/cost` shows every budget."""
+    brain = Brain(None, rules_with(), turns=turns)
+    tools = box(echo)
+    assert "echo" in brain.inform("tools", "", tools, "discord:7", "here")
+    about = brain.inform("tools", "echo", tools, "discord:7", "here")
+    assert all(part in about for part in ("[text]", "never", "1.0.0", "agent/live/tools/echo.py"))
+    assert "no tool 'gone'" in brain.inform("tools", "gone", tools, "discord:7", "here")
+    assert "no tools" in brain.inform("tools", "", Toolbox(), "discord:7", "here")
+    cost = brain.inform("cost", "", tools, "discord:7", "here")
+    assert all(name in cost for name in ("you", "this place", "all of us"))

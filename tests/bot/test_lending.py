@@ -1,0 +1,20 @@
+"""What tools are lent is opened when it is asked for, once, and let go of at the end."""
+
+from pathlib import Path
+
+from bot.lending import Lending
+from policies.load import load_rules
+
+
+async def test_services_are_opened_once_and_closed(tmp_path: Path) -> None:
+    """However many ask at once, they are lent the same; and nothing is left open."""
+    lending = Lending(load_rules(), tmp_path)
+    first, second = await lending.lent(), await lending.lent()
+    assert first is second
+    assert {"web", "runner"} <= set(first)
+    await lending.close()
+
+
+async def test_nothing_has_to_be_opened(tmp_path: Path) -> None:
+    """A bot whose tools were never used has nothing to close."""
+    await Lending(load_rules(), tmp_path).close()
