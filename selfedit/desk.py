@@ -198,8 +198,8 @@ class Desk:
             return f"self-editing is halted (by {self.record.halted}); /resume allows it again"
         if why := self.repo.problem(self.place.rules.zones.live) or self.adoption:
             return why
-        if self.serving.owed:
-            numbers = ", ".join(map(str, self.serving.owed))
+        if self.record.owed:
+            numbers = ", ".join(map(str, self.record.owed))
             return f"proposal {numbers} is being taken back; ask again in a moment"
         if not self.record.pending and (hindrance := self.mainline.hindrance()):
             return hindrance

@@ -120,7 +120,8 @@ class Mainline:
         async with self._moving:
             proposal = self._record.proposals[number]
             if proposal.stage not in _STANDING:
-                self._serving.owed.pop(number, None)
+                self._record.owed.pop(number, None)
+                await self._serving.load()
                 return proposal
             try:
                 refusal = await self._revert(proposal, by, why)
@@ -128,27 +129,26 @@ class Mainline:
                 refusal = self._call_off(number, error)
         if refusal is not None:
             return refusal
-        self._serving.owed.pop(number, None)
         self._tell(number, Stage.REVERTED, f"taken back: {self._record.proposals[number].why}")
         await self._serving.load()
         return self._record.proposals[number]
 
     async def condemn(self, number: int, why: str) -> Proposal | Decision:
-        """The watch found a proposal bad: take it back, or serve what was there before until that can be done."""
-        self._serving.owed[number] = why
-        if self.busy:  # somebody's commits are judged, which may take minutes
-            answer: Proposal | Decision = Decision.no(
+        """The watch found a proposal bad: serve what was there before, and take it back as soon as that can be done."""
+        try:
+            self._record.write("condemned", number, why=why)
+        except LedgerProblem:
+            self._record.owed[number] = why  # true all the same for as long as this process lives
+        await self._serving.load()  # a revert may have to be judged first, which may take minutes
+        if self.busy:  # so may what somebody else has begun
+            return Decision.no(
                 "main_busy", f"{self._repo.branch} is being worked on; until then what ran before serves"
             )
-        else:
-            answer = await self._pay(number, why)
-        if number in self._serving.owed:
-            await self._serving.load()
-        return answer
+        return await self._pay(number, why)
 
     async def pay(self) -> list[int]:
         """Take back what is owed to be, as far as it is possible now; the numbers."""
-        owed = list(self._serving.owed.items())
+        owed = list(self._record.owed.items())
         return [number for number, why in owed if isinstance(await self._pay(number, why), Proposal)]
 
     async def _pay(self, number: int, why: str) -> Proposal | Decision:

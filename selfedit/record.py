@@ -45,6 +45,8 @@ class Record:
         self.passed: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str, str], tuple[Check, ...]] = {}
         self.reverts: dict[str, int] = {}
+        self.owed: dict[int, str] = {}
+        """Merged proposals that must be taken back and could not be yet, and why they must. They are not served."""
         for move in ledger.moves():
             self._apply(move)
 
@@ -243,6 +245,10 @@ def _kept(record: Record, move: Move) -> None:
         record.change(move, Stage.KEPT)
 
 
+def _condemned(record: Record, move: Move) -> None:
+    record.owed[move.number or 0] = move.data["why"]
+
+
 def _reverting(record: Record, move: Move) -> None:
     _merging(record, move)
     if judged := move.data.get("judged"):
@@ -254,6 +260,7 @@ def _reverted(record: Record, move: Move) -> None:
     record.note_ours(move.data["revert"], move)
     edits = change_id(record.proposals[move.number or 0].edits)
     record.reverts[edits] = record.reverts.get(edits, 0) + 1
+    record.owed.pop(move.number or 0, None)
     record.change(move, Stage.REVERTED, revert=move.data["revert"], why=move.data["why"])
 
 
@@ -301,6 +308,7 @@ _EFFECTS: dict[str, Callable[[Record, Move], None]] = {
     "merged": _merged,
     "live": _live,
     "kept": _kept,
+    "condemned": _condemned,
     "reverting": _reverting,
     "reverted": _reverted,
     "abandoned": _abandoned,

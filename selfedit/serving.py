@@ -1,12 +1,14 @@
 """Which commit the bot serves, as distinct from what `main` is: the two differ while something must be taken back."""
 
+import contextlib
 from collections.abc import Callable
 
 from policies.decision import Finding
+from selfedit.ledger import LedgerProblem
 from selfedit.loader import Loader, NotLoadable
 from selfedit.ports import Host
 from selfedit.record import Record
-from selfedit.repo import Repo
+from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.types import Proposal, Stage
 
 Tell = Callable[[int, Stage, str], None]
@@ -31,18 +33,15 @@ class Serving:
         self._host = host
         self._tell = tell
         self._went_live = went_live
-        self.owed: dict[int, str] = {}
-        """Merged proposals that must be taken back and could not be yet, and why they must. They are not served."""
 
     def target(self) -> str:
         """The commit that should run.
 
-        That is `main` where we vouch for it, else the one that was kept last; and what was there before the
-        first of those that are owed a revert.
+        That is `main` where we vouch for it, else the one that was kept last; and while a revert is owed, what was
+        there before the change, and before any that was taken back since.
         """
-        merges = [self._record.proposals[number].merge for number in self.owed]
-        if merges:
-            return self._repo.parents(min(merges, key=lambda merge: self._record.commits[merge].seq))[0]
+        if self._record.owed:
+            return self._repo.parents(self._first_bad_merge())[0]
         main = self._repo.main()
         return main if self._loader.vouched(main) else self._record.kept
 
@@ -51,7 +50,7 @@ class Serving:
         waiting = [
             p
             for p in self._record.proposals.values()
-            if p.stage in (Stage.MERGED, Stage.LIVE) and p.number not in self.owed
+            if p.stage in (Stage.MERGED, Stage.LIVE) and p.number not in self._record.owed
         ]
         return max(waiting, key=lambda p: self._record.commits[p.merge].seq, default=None)
 
@@ -63,7 +62,7 @@ class Serving:
         """
         try:
             finding = await self.try_load(self.target())
-        except (NotLoadable, ConnectionError) as error:
+        except (NotLoadable, ConnectionError, GitFailed, RepoProblem, OSError) as error:
             return str(error)
         return finding.message if finding else None
 
@@ -77,21 +76,48 @@ class Serving:
         if self._host is None:
             return None
         finding = await self._host.load(self._loader.plan(commit))
-        if finding is None and not self.owed:  # what stands in for something else is not what is watched
-            for proposal in list(self._record.proposals.values()):
-                if proposal.stage is Stage.MERGED and commit == self._repo.main():
-                    self._record.write("live", proposal.number, commit=commit)
-                    self._tell(proposal.number, Stage.LIVE, "live, under watch")
+        if (
+            finding is None and not self._record.owed
+        ):  # what stands in for something else is not what is watched
             self._went_live(commit)
+            with contextlib.suppress(LedgerProblem):  # it serves all the same; it is noted when that can be
+                self.note_live(commit)
         return finding
+
+    def note_live(self, commit: str) -> None:
+        """The bot serves a commit: write down which proposals live by it, where that was not done yet.
+
+        Raises:
+            LedgerProblem: It cannot be written down now.
+        """
+        if self._record.owed or commit != self._repo.main():
+            return
+        for proposal in list(self._record.proposals.values()):
+            if proposal.stage is Stage.MERGED:
+                self._record.write("live", proposal.number, commit=commit)
+                self._tell(proposal.number, Stage.LIVE, "live, under watch")
 
     def keep(self, commit: str) -> list[int]:
         """The watch found a commit good: everything that lives by it is kept."""
         living = [p.number for p in self._record.proposals.values() if p.stage is Stage.LIVE]
-        kept = [number for number in living if number not in self.owed]
+        kept = [number for number in living if number not in self._record.owed]
         for number in kept:
             self._record.write("kept", number, commit=commit)
             self._tell(number, Stage.KEPT, "kept")
         if not kept and self._record.kept != commit:
             self._record.write("kept", commit=commit)
         return kept
+
+    def _first_bad_merge(self) -> str:
+        """The oldest merge that has to be undone so that nothing owed, and nothing taken back since, is served."""
+        commits, proposals = self._record.commits, self._record.proposals
+        bad = [proposals[number].merge for number in self._record.owed]
+        reverted = [p for p in proposals.values() if p.stage is Stage.REVERTED and p.merge in commits]
+        while True:
+            first = min(bad, key=lambda merge: commits[merge].seq)
+            within = [
+                p for p in reverted if commits[p.merge].seq < commits[first].seq < commits[p.revert].seq
+            ]
+            if not within:
+                return first
+            bad += [p.merge for p in within]

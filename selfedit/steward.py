@@ -31,6 +31,8 @@ log = logging.getLogger("theseus.steward")
 
 LOOK_EVERY = 2.0
 """Seconds between looks at whether people moved the live branch."""
+LONGEST_PAY_DELAY = 60.0
+"""Seconds between tries to take back what could not be."""
 STANDSTILL = 1.0
 """Seconds without a turn of our own after which the machine stood still (it slept, or was moved), not the bot alone."""
 PARDON = 5.0
@@ -59,6 +61,7 @@ class Steward:
         self._to_restart = False
         self._turn = time.monotonic()
         self._pardoned_until = 0.0
+        self._pay_at, self._pay_delay = 0.0, LOOK_EVERY
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = Desk(place, self._bot, self._spread)
 
@@ -284,13 +287,23 @@ class Steward:
             with contextlib.suppress(GitFailed, RepoProblem, LedgerProblem):
                 if self.desk.mainline.unsettled:
                     await self.desk.mainline.settle()
-                owed = dict(self.desk.serving.owed)
-                for number in await self.desk.mainline.pay():
-                    self._news(f"proposal {number} was taken back: {owed[number]}")
+                self.desk.serving.note_live(self._bot.running)
+                await self._pay()
                 if self.desk.mainline.kernel_moved:
                     self._news("with the rollback the kernel changed as well; Theseus starts again")
                     self._restart()
                 await self._look_at_main()
+
+    async def _pay(self) -> None:
+        """Take back what is owed to be; where it cannot be yet, ask less and less often."""
+        owed, now = dict(self.desk.record.owed), time.monotonic()
+        if not owed or now < self._pay_at:
+            return
+        paid = await self.desk.mainline.pay()
+        for number in paid:
+            self._news(f"proposal {number} was taken back: {owed[number]}")
+        self._pay_delay = LOOK_EVERY if paid else min(2 * self._pay_delay, LONGEST_PAY_DELAY)
+        self._pay_at = now + self._pay_delay
 
     async def _look_at_main(self) -> None:
         main, before = self.desk.repo.main(), self.desk.record.newest

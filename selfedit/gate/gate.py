@@ -194,7 +194,7 @@ class Gate:
             known = await self._run(case, sandbox)
         case.checks += known
         if not all(check.passed for check in case.checks):
-            if not case.by_person and not case.quick and not _hurried(known):
+            if not case.by_person and not case.quick and not hurried(known):
                 self._failed[self._identity(case, by_person=False)] = known
             return "failed"
         if not case.quick:
@@ -245,7 +245,7 @@ class Gate:
             return None
         identity = self._identity(case, by_person=False)
         told = self._failed.get(identity) or self._failed_before(*identity[:3])
-        return told if told and not _hurried(told) else None
+        return told if told and not hurried(told) else None
 
     def _identity(self, case: _Judgement, *, by_person: bool) -> tuple[str, ...]:
         return (case.tree, self._rules.policy, case.sandbox.image if case.sandbox else "", str(by_person))
@@ -294,8 +294,11 @@ _HURRIED = frozenset({"timed_out", "contract_timeout", "out_of_memory", "new_tes
 """Findings that a busy machine alone can bring about."""
 
 
-def _hurried(checks: Sequence[Check]) -> bool:
-    return bool(_HURRIED & {finding.rule for check in checks for finding in check.findings})
+def hurried(checks: Sequence[Check]) -> bool:
+    """Whether nothing else is wrong than what a busy machine alone can bring about."""
+    failing = [finding for check in checks if not check.passed for finding in check.findings]
+    rules = {finding.rule for finding in failing if finding.severity is Severity.REFUSE}
+    return bool(rules) and rules <= _HURRIED
 
 
 def _rules_of_people(rules: Rules) -> Rules:

@@ -10,6 +10,7 @@ leaves a doubt, the tree of the edited text does. Where that fails, too, the fil
 import ast
 import re
 import symtable
+import unicodedata
 import warnings
 from collections.abc import Callable
 
@@ -108,6 +109,8 @@ def _in_its_scope(document: Document, place: Place, new: str, name: str) -> bool
     stop = len(new) - len(after)
     if not new.startswith(before) or not new.endswith(after) or stop < place.top:
         return False
+    if not new.isascii() and unicodedata.normalize("NFKC", new) != new:
+        return False  # the interpreter takes other spellings of a name for the name
     *outer, leaf = name.split(".")
     if _may_be_assigned(leaf, before) or _may_be_assigned(leaf, after):
         return False

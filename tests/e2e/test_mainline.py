@@ -12,12 +12,13 @@ from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
 from selfedit.client import ask as ask_by_command
 from selfedit.desk import Desk, Place
-from selfedit.ledger import LedgerProblem
+from selfedit.ledger import Ledger, LedgerProblem
+from selfedit.record import Record
 from selfedit.repo import GitFailed
 from selfedit.signing import SigningProblem
 from selfedit.start import python
 from selfedit.steward import Steward
-from selfedit.types import LoadPlan, Request, Stage
+from selfedit.types import LoadPlan, Proposal, Request, Stage
 from tests.e2e.desk_world import (
     ME,
     ROLL,
@@ -120,12 +121,35 @@ async def test_bad_code_is_off_duty_at_once_though_main_is_being_judged(place: P
     assert (said.findings[0].rule, bot.running, judging.done()) == ("main_busy", before, False)
     refused = await ask(desk, say.Improve(request=Request(requested_by=ME)))
     assert "1 is being taken back" in str(refused)
+    assert Record(Ledger(place.home)).owed == {1: "it is slow"}
     assert await judging is None
     assert desk.repo.is_ancestor(theirs, desk.repo.main())
     assert desk.serving.keep(before) == []
     assert await desk.mainline.pay() == [1]
     assert (desk.record.proposals[1].stage, bot.running) == (Stage.REVERTED, desk.repo.main())
     assert '"one"' not in (desk.repo.root / ROLL).read_text()
+    await desk.close()
+
+
+async def test_what_was_taken_back_is_not_served_again_for_another(place: Place) -> None:
+    """While a later change waits to be reverted, what serves instead has no change that was reverted meanwhile."""
+    bot = Bot(["true"], place.root, place.home, place.rules.watch, nobody_asks)
+    desk = Desk(place, bot, lambda _: None)
+    installed = desk.repo.main()
+    for row in (setting('"one"'), setting("90", "MOST_DICE")):
+        await approve(desk, await opened(desk, row))
+    file = place.root / ROLL
+    theirs = file.read_text()
+    file.write_text(theirs + "# somebody is at work here\n")
+    assert isinstance(await desk.mainline.condemn(2, "it is slow"), Decision)
+    assert bot.running == desk.record.proposals[1].merge
+    file.write_text(theirs)
+    taken = await desk.mainline.take_back(1, ME, "not wanted")
+    assert isinstance(taken, Proposal)
+    assert taken.stage is Stage.REVERTED
+    assert desk.serving.target() == installed == bot.running
+    assert await desk.mainline.pay() == [2]
+    assert (desk.record.owed, bot.running) == ({}, desk.repo.main())
     await desk.close()
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from policies.decision import Finding
+from policies.decision import Finding, Severity
 from sandbox.types import Outcome
 from selfedit.gate.evidence import (
     Opened,
@@ -19,9 +19,11 @@ from selfedit.gate.evidence import (
     trial_check,
     types_check,
 )
+from selfedit.gate.gate import hurried
 from selfedit.gate.inside.report import MARK
 from selfedit.gate.inside.trees import TREE
 from selfedit.gate.manifest import judge_tests, listed, together
+from selfedit.types import Check
 
 KEY = b"k" * 32
 REPORT = json.dumps({"steps": {}}).encode()
@@ -213,3 +215,21 @@ def test_a_run_is_as_bad_as_its_worst_share() -> None:
         told(garbled=True),
     ):
         assert not judge_tests(together([good, bad]), ["a::x"]).passed
+
+
+@pytest.mark.parametrize(
+    ("found", "again"),
+    [
+        ([("timed_out", Severity.REFUSE)], True),
+        ([("timed_out", Severity.REFUSE), ("test_failed", Severity.REFUSE)], False),
+        ([("new_test_not_tried", Severity.REVIEW), ("test_failed", Severity.REFUSE)], False),
+        ([("timed_out", Severity.NOTE)], False),
+    ],
+)
+def test_only_what_lack_of_time_alone_brought_about_is_tried_again(
+    found: list[tuple[str, Severity]], *, again: bool
+) -> None:
+    """A real failure counts once and for all, whatever else had no time beside it."""
+    findings = tuple(Finding(rule=rule, severity=severity, message="no") for rule, severity in found)
+    check = Check(name="tests", passed=False, seconds=1, summary="no", findings=findings)
+    assert hurried([check]) is again
