@@ -13,6 +13,8 @@ class ProviderFailed(Exception):
         retryable: Whether the same request may work a little later (rate limit, 5xx, time-out).
         retry_after: Seconds after which the provider said to come back; None where it did not say.
         refused: What the model does not take, where that was the reason: another request may leave it out.
+        tokens: What it has used all the same, as reckoned: an answer that breaks off is paid for.
+        cost: The same in US dollars.
     """
 
     def __init__(
@@ -22,11 +24,15 @@ class ProviderFailed(Exception):
         retryable: bool = False,
         retry_after: float | None = None,
         refused: Literal["", "tools", "images"] = "",
+        tokens: int = 0,
+        cost: float = 0.0,
     ) -> None:
         super().__init__(text)
         self.retryable = retryable
         self.retry_after = retry_after
         self.refused = refused
+        self.tokens = tokens
+        self.cost = cost
 
 
 class ModelProvider(Protocol):

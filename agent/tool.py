@@ -23,7 +23,10 @@ Service = Literal["web", "runner", "data", "files", "vision", "agents"]
 
 
 class ToolRefused(Exception):
-    """A tool cannot do what was asked of it. Its text tells the model, and people, what would work."""
+    """A tool cannot do what was asked of it, and has changed nothing. Its text tells the model, and people, what would work.
+
+    What a call changed before it was refused stays: `undo` is not run, since the refusal may be that it was there already.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,21 @@ class Page:
     title: str
     text: str
     cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some lines of a file.
+
+    Attributes:
+        text: What stands in them.
+        shown: How many of its lines they are; fewer than asked for where they are long, 0 behind the end.
+        lines: How many the file has.
+    """
+
+    text: str
+    shown: int
+    lines: int
 
 
 class Web(Protocol):
@@ -75,8 +93,8 @@ class Data(Protocol):
 class Files(Protocol):
     """The folder that tools may read from."""
 
-    async def read(self, path: str, most_bytes: int) -> str:
-        """A file's text. Raises `ToolRefused` for a path that leads out, a file that is too large, or no text."""
+    async def read(self, path: str, most_bytes: int, first: int = 1, lines: int = 400) -> Part:
+        """Lines of a file. Raises `ToolRefused` for a path that leads out, a file that is too large, or no text."""
 
 
 class Vision(Protocol):
@@ -181,17 +199,17 @@ class Manifest:
     """What a tool says of itself, beside its function.
 
     Attributes:
-        uses: What it wants to be lent.
+        uses: What it wants to be lent. With `web`, `runner`, `data`, `files` or `vision` all that it returns is `untrusted`.
         writes: It changes something outside of its answer, so that a person may have to be asked.
-        sequential: Nothing else runs beside it.
+        sequential: No other call of the same answer runs beside it; another turn's may.
         permission: Who may use it: `everyone`, `trusted`, `maintainer`.
-        seconds: How long one call may take.
+        seconds: How long one call may take; a whole request ends after 300 s all the same.
         cache_seconds: How long the same call's answer stays good; 0: never kept.
-        cost: US dollars that a call is reckoned with before it is made.
+        cost: US dollars that are set aside before a call is made, which is not made where they are not there.
         version: Semantic version.
         examples: Calls, as a model would make them.
         aliases: Other names that still work.
-        undo: Takes back what a call did, when it fails half way.
+        undo: Takes back what a call did, when it fails half way; called as the tool itself is.
     """
 
     uses: tuple[Service, ...] = ()

@@ -118,7 +118,7 @@ class Completion(_Value):
     stop: Literal["end", "tools", "length", "refused"] = "end"
     model: str = ""
     cost: float = 0.0
-    """US dollars at list price; 0 where no price is known."""
+    """US dollars at list price, by an estimate where the provider did not count; 0 where no price is known."""
     native: str = ""
     """The vendor's own record of the answer, as JSON, which it wants to see again unchanged in the next request
     (signed reasoning). Only the provider that wrote it reads it."""

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from bot.lending import Lending
 from bot.settings import SettingProblem, Settings, read_settings
 from bot.theseus import Bot
 from bot.thread import in_thread
+from policies.credentials import without_credentials
 from policies.load import Rules, RulesProblem, load_rules
 from selfedit.bot_process import USELESS
 from selfedit.ports import Author
@@ -37,6 +38,9 @@ from selfedit.types import NoDraft
 
 LAST_SECONDS = 2.0
 """How long the process may take to end after the steward is gone."""
+_TALKATIVE = ("httpx2", "httpcore2", "httpx", "httpcore")
+"""Libraries that log each request with its whole address."""
+_HIDDEN = "(hidden)"
 
 log = logging.getLogger("theseus.app")
 
@@ -46,7 +50,10 @@ def main() -> int:
     try:
         link = int(os.environ.pop("THESEUS_LINK"))
         settings, rules = read_settings(), load_rules()
-        _log_to(settings.theseus_home)
+        log_to(settings.theseus_home, settings.secrets)
+    except SettingProblem as problem:
+        print(f"The bot cannot start: {problem}", file=sys.stderr)  # noqa: T201 - there is no other place yet
+        return USELESS
     except (ValueError, OSError, RulesProblem) as error:
         print(f"The bot cannot start: {error}", file=sys.stderr)  # noqa: T201 - there is no other place yet
         return 1
@@ -90,7 +97,8 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
         for task in done:
             if (error := task.exception()) is not None:
                 log.error("a part of the bot failed", exc_info=error)
-                print(f"The bot ends: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - for the operator
+                said = hidden(f"The bot ends: {type(error).__name__}: {error}", settings.secrets)
+                print(said, file=sys.stderr)  # noqa: T201 - for the operator
                 code = USELESS if isinstance(error, SettingProblem) else 1
     for task in waiting:
         task.cancel()
@@ -182,9 +190,30 @@ def _end_with_the_steward(link: int) -> None:
     threading.Thread(target=watch, name="end with the steward", daemon=True).start()
 
 
-def _log_to(home: Path) -> None:
+def log_to(home: Path, secrets: Sequence[str]) -> None:
+    """Write the log into a home. None of the secrets stands in it, whoever logs them."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = RotatingFileHandler(home / "bot.log", maxBytes=1_000_000, backupCount=2, delay=True)
-    logging.basicConfig(
-        level=logging.INFO, handlers=[handler], format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    handler.setFormatter(_Discreet(secrets))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def hidden(text: str, secrets: Sequence[str]) -> str:
+    """A text without secrets: neither those that are known nor what looks like one."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return without_credentials(text, _HIDDEN)
+
+
+class _Discreet(logging.Formatter):
+    """Formats lines of the log, errors with their tracebacks included, without secrets."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__("%(asctime)s %(name)s %(levelname)s %(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written."""
+        return hidden(super().format(record), self._secrets)

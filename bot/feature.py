@@ -37,6 +37,8 @@ class Brain(Protocol):
     def answer(self, conversation: str, text: str, instructions: str) -> AsyncIterator[str]:
         """Stream a model's answer to `text`, the conversation's memory included.
 
+        The conversation is that of the turn: naming another one changes nothing.
+
         Raises:
             ModelFailed: No provider could answer; its text is for people.
         """

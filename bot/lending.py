@@ -28,6 +28,8 @@ class Lending:
         self._home = home
         self._exa_key = exa_key
         self._opening = asyncio.Lock()
+        self._opening_sandbox = asyncio.Lock()
+        """Its own: trying a sandbox out takes a while, in which everything else is lent."""
         self._services: Services | None = None
         self._sandbox: Sandbox | None = None
 
@@ -49,7 +51,7 @@ class Lending:
             await self._services.close()
 
     async def _open_sandbox(self) -> Sandbox:
-        async with self._opening:
+        async with self._opening_sandbox:
             if self._sandbox is None:
                 root = Path(__file__).parents[1]
                 self._sandbox = await open_bubblewrap(root=root, home=self._home, tell=log.info, types=False)

@@ -192,7 +192,7 @@ class _Stage:
             author=by,
             conversation=conversation,
             commands=self.generation.infos,
-            brain=brain.voice(self.generation.toolbox, by),
+            brain=brain.voice(self.generation.toolbox, by, conversation),
             prompts=dict(self.generation.prompts),
             random=chance.random,
             now=NOW,

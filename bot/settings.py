@@ -2,10 +2,17 @@
 
 import json
 import os
+from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ADDRESSES = ("openai_base_url", "anthropic_base_url", "local_model_url", "theseus_discord_api")
+_SHORTEST_SECRET = 6
+"""Characters; to take out fewer would take them out of ordinary words."""
 
 
 class SettingProblem(Exception):
@@ -36,16 +43,39 @@ class Settings(BaseSettings):
     theseus_discord_api: str | None = None
     """Base address of Discord's REST API, where it is not Discord's own."""
 
+    @field_validator(*_ADDRESSES)
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not _whole(address):
+            raise ValueError("give it a whole address, as http://localhost:8080/v1")
+        return address
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text in here that no log may show, longest first: keys, tokens, and what addresses carry of them."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        given = {value.get_secret_value().strip() for value in values if isinstance(value, SecretStr)}
+        for name in _ADDRESSES:
+            given.update(_carried(getattr(self, name) or ""))
+        return tuple(sorted((one for one in given if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))
+
 
 def read_settings() -> Settings:
     """Read the environment and what the launcher handed over, and take both hand-overs out of the environment.
 
     Raises:
+        SettingProblem: A setting has a value that it cannot have.
         ValueError: What was handed over cannot be read.
     """
     handed = os.environ.pop("THESEUS_SECRETS_FD", "")
     secrets = read_secrets(int(handed)) if handed else {}
-    return Settings(**{name.lower(): value for name, value in secrets.items()})  # type: ignore[arg-type]  # by name
+    try:
+        return Settings(**{name.lower(): value for name, value in secrets.items()})  # type: ignore[arg-type]  # by name
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])).upper()
+        # The library's own text shows the value, which may be a secret.
+        raise SettingProblem(f"{name} is not set right: {first['msg']}.") from None
 
 
 def read_secrets(descriptor: int) -> dict[str, str]:
@@ -60,3 +90,24 @@ def read_secrets(descriptor: int) -> dict[str, str]:
         return dict(json.loads(data))
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"the settings that the launcher handed over cannot be read: {error}") from error
+
+
+def _whole(address: str) -> bool:
+    """Whether something can be asked at an address."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _carried(address: str) -> Iterator[str]:
+    """What is secret in an address, as it is written and as it is sent."""
+    parts = urlsplit(address)
+    signed_in = parts.netloc.rpartition("@")[0]
+    user, _, password = signed_in.partition(":")
+    values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    # A user without a password is a token; beside one it is a name, which may be an ordinary word.
+    for each in (signed_in, password or user, parts.query, *values):
+        yield from (each, unquote(each))
+    yield b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode() if signed_in else ""

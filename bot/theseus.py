@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -39,8 +40,8 @@ class Mind(Protocol):
     def missing(self) -> str | None:
         """Why no model can answer; None when one can."""
 
-    def voice(self, toolbox: Toolbox, caller: str) -> Brain:
-        """What live code may use to answer somebody, with the tools of its generation."""
+    def voice(self, toolbox: Toolbox, caller: str, conversation: str) -> Brain:
+        """What live code may use to answer somebody in a place, with the tools of its generation."""
 
     def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
         """Answer a command of the kernel about tools or costs."""
@@ -84,8 +85,10 @@ class Bot:
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward. A halt first ends every answer that is under way, with the tools that it runs."""
         if isinstance(message, say.Halt):
-            while self._under_way:
-                self._under_way.pop().reschedule(0)
+            for deadline in [*self._under_way]:
+                with suppress(RuntimeError):  # its time is over by itself, and what it does is being ended
+                    deadline.reschedule(0)
+                    self._under_way.discard(deadline)
         if self.peer is None:
             return say.Refused(why="there is no steward to ask")
         wish = message.request if isinstance(message, say.Improve) else None
@@ -114,7 +117,7 @@ class Bot:
             author=author,
             conversation=conversation,
             commands=generation.infos,
-            brain=self._brain.voice(generation.toolbox, author),
+            brain=self._brain.voice(generation.toolbox, author, conversation),
             prompts=dict(generation.prompts),
             random=random.random,
             now=time.time(),

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.decision import Decision
-from policies.load import Rules
+from policies.load import Lent, Level, Rules
 
-Level = Literal["everyone", "trusted", "maintainer"]
 Role = Literal["partner", "planner", "writer"]
 LEVELS: tuple[Level, ...] = ("everyone", "trusted", "maintainer")
 """Each may what those before it may."""
@@ -20,7 +19,18 @@ class Wanted:
     name: str
     permission: Level = "everyone"
     writes: bool = False
-    uses: Collection[str] = ()
+    uses: Collection[Lent] = ()
+
+
+def least_level(wanted: Wanted, rules: Rules) -> Level:
+    """How far somebody has to be trusted for a tool: what it says itself, or more where the rules say so.
+
+    Args:
+        wanted: The tool.
+        rules: Their `[tools.least]` has the last word on what uses a service, since a tool is live code.
+    """
+    floors = [rules.tools.least[service] for service in wanted.uses if service in rules.tools.least]
+    return max([wanted.permission, *floors], key=LEVELS.index)
 
 
 def level_of(caller: str, rules: Rules) -> Level:
@@ -58,8 +68,9 @@ def may_use(wanted: Wanted, caller: str, place: str, role: Role, rules: Rules) -
         role: What the agent that calls is for.
         rules: All rules.
     """
-    if LEVELS.index(level_of(caller, rules)) < LEVELS.index(wanted.permission):
-        return Decision.no("tool_permission", f"{wanted.name} is for {wanted.permission} users only.")
+    least = least_level(wanted, rules)
+    if LEVELS.index(level_of(caller, rules)) < LEVELS.index(least):
+        return Decision.no("tool_permission", f"{wanted.name} is for {least} users only.")
     listed = rules.tools.places.get(place)
     if listed is not None and wanted.name not in listed:
         return Decision.no("tool_place", f"{wanted.name} is not on the list of tools for this place.")

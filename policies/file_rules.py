@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
 from policies.change import Change, Source, tokens
+from policies.credentials import CREDENTIALS
 from policies.decision import Finding
 from policies.load import Rules
 from policies.zones import Zone, path_problem, zone_of
@@ -121,7 +122,7 @@ def unicode(source: Source, _rules: Rules) -> Iterator[Finding]:
 def secret(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A credential in the history is a credential lost."""
     for number, line in enumerate((source.text or "").split("\n"), 1):
-        for what, pattern in _SECRETS:
+        for what, pattern in CREDENTIALS:
             if pattern.search(line):
                 message = (
                     f"{source.path} holds what looks like {what}; take it out and read it from a setting"
@@ -214,14 +215,4 @@ _TAKEN = re.compile(
     r"_pytest|aiohttp|anthropic|coverage|discord|docker|git|grimp|hypothesis|iniconfig|importlinter|"
     r"libcst|mypy|mypyc|openai|packaging|pip|pluggy|pydantic|pytest|pytest_asyncio|rich|ruff|"
     r"setuptools|xdist"
-)
-_SECRETS = (
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})")),
-    ("a Discord token", re.compile(r"\b[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}")),
-    ("a Discord webhook", re.compile(r"discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{30,}")),
-    ("an Anthropic key", re.compile(r"\bsk-ant-[a-z0-9]+-[\w-]{20,}")),
-    ("an OpenAI key", re.compile(r"\bsk-(?:(?:proj|svcacct|admin)-[\w-]{30,}|[A-Za-z0-9]{32,})")),
-    ("an AWS key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[\w-]{20,}")),
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
 )

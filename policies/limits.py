@@ -36,7 +36,8 @@ class Over:
 
     def told(self, now: float) -> str:
         """One kind sentence for people."""
-        return f"{self.why} It works again in {_in_words(self.again - now)}."
+        when = _in_words(self.again - now) if self.again > now else "a moment"
+        return f"{self.why} It works again in {when}."
 
 
 def day_of(now: float) -> int:
@@ -45,22 +46,32 @@ def day_of(now: float) -> int:
 
 
 def over_budget(
-    wanted: Spent, spent: Mapping[str, Spent], quotas: Mapping[str, Quota], now: float
+    wanted: Spent,
+    spent: Mapping[str, Spent],
+    quotas: Mapping[str, Quota],
+    now: float,
+    held: Mapping[str, Spent] | None = None,
 ) -> Over | None:
-    """The first budget that something more would pass; None where there is room in all.
+    """A budget that something more would pass; None where there is room in all.
+
+    One that is used up comes before one that what is under way fills, since the latter is given back soon.
 
     Args:
         wanted: What it is reckoned to cost.
-        spent: By whose budget it is (`you`, `this place`, `all of us`): spent and set aside today.
+        spent: By whose budget it is (`you`, `this place`, `all of us`): spent today.
         quotas: The budgets, by the same names.
         now: Seconds since the epoch.
+        held: By the same names: set aside for what is under way.
     """
-    again = (day_of(now) + 1) * DAY
+    tomorrow, waits = (day_of(now) + 1) * DAY, None
     for whose, quota in quotas.items():
         after = spent.get(whose, Spent()).plus(wanted)
-        if after.tokens > quota.tokens or after.dollars > quota.dollars:
-            return Over(whose, f"Sorry, today's budget for language models is used up for {whose}.", again)
-    return None
+        if _passes(after, quota):
+            return Over(whose, f"Sorry, today's budget for language models is used up for {whose}.", tomorrow)
+        if waits is None and _passes(after.plus((held or {}).get(whose, Spent())), quota):
+            why = f"Sorry, what is under way may need the rest of today's budget for {whose}."
+            waits = Over(whose, why, now)
+    return waits
 
 
 def too_often(asked: Sequence[float], most: int, now: float) -> Over | None:
@@ -93,6 +104,10 @@ def may_consult(agent: str, asked: Sequence[str], depth: int) -> Decision:
             "agent_depth", f"Agents ask each other {depth} deep at most ({row}); answer yourself."
         )
     return Decision()
+
+
+def _passes(spent: Spent, quota: Quota) -> bool:
+    return spent.tokens > quota.tokens or spent.dollars > quota.dollars
 
 
 def _in_words(seconds: float) -> str:

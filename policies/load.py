@@ -107,12 +107,19 @@ class LimitRules(_Section):
     all: Quota
 
 
+Level = Literal["everyone", "trusted", "maintainer"]
+"""How far somebody is trusted; each may what those before it may."""
+Lent = Literal["web", "runner", "data", "files", "vision", "agents"]
+"""What tools can be lent; a name that is none of these protects nothing, so it is refused."""
+
+
 class ToolRules(_Section):
     """Who may use tools, and what one turn of chat may do with them. Seconds, tokens, US dollars, characters."""
 
     enabled: bool
     first_users: tuple[str, ...]
     trusted: tuple[str, ...]
+    least: dict[Lent, Level]
     places: dict[str, tuple[str, ...]]
     rounds: int
     agent_rounds: int

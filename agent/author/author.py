@@ -65,6 +65,7 @@ class ModelAuthor:
         try:
             return await self._converse(talk, bench, tell)
         except ProviderFailed as failure:
+            talk.lose(failure)
             return NoDraft(why=f"The model could not go on: {failure} ({talk.bill})")
 
     def _begun(self, request: Request, bench: Workbench, complaints: Sequence[Finding]) -> Talk:

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass, field
 
 from agent.author.tools import SPECS
+from agent.ports import ProviderFailed
 from agent.types import CHARS_A_TOKEN, Completion, Message, Prices
 from policies.load import AuthorRules
 from selfedit.edits import Edit
@@ -66,6 +67,11 @@ class Talk:
         self.tokens += used
         self.dollars += completion.cost
         self.model = completion.model
+
+    def lose(self, failure: ProviderFailed) -> None:
+        """Charge an answer that failed after it had begun."""
+        self.tokens += failure.tokens
+        self.dollars += failure.cost
 
     def note(self, what: str) -> None:
         """Write down what went wrong, for the reviewer."""

@@ -66,8 +66,9 @@ class Accounts:
     def reserve(self, purse: Purse, wanted: Spent) -> Over | None:
         """Set aside what a question is reckoned to cost, in every budget or in none."""
         self._turn_the_page()
-        spent = {name: self._of(booked) for name, booked in purse.budgets.items()}
-        if (over := over_budget(wanted, spent, purse.quotas, self._clock())) is not None:
+        spent = {name: self._spent.get(booked, Spent()) for name, booked in purse.budgets.items()}
+        held = {name: self._held.get(booked, Spent()) for name, booked in purse.budgets.items()}
+        if (over := over_budget(wanted, spent, purse.quotas, self._clock(), held)) is not None:
             return over
         for booked in purse.budgets.values():
             self._held[booked] = self._held.get(booked, Spent()).plus(wanted)

@@ -39,12 +39,18 @@ class Consultation:
         decision = may_consult(agent, asker.place.asked, self.rules.depth)
         if not decision.allowed:
             raise ToolRefused(decision.why)
-        tokens, dollars = asker.tokens, asker.dollars
+        # One after the other: side by side, each would spend all that is left.
+        async with asker.asking:
+            return await self._asked(agent, known[agent], question)
+
+    async def _asked(self, agent: str, instructions: str, question: str) -> Result:
+        asker = self.turn
+        tokens, dollars = asker.tokens, asker.dollars + asker.held
         # What a model wrote after it read text from outside is no address that somebody gave.
         given = [*asker.given, *([] if asker.outside else [question])]
         turn = Turn(
             messages=[
-                Message(role="system", text=known[agent]),
+                Message(role="system", text=instructions),
                 Message(role="user", text=question[:LONGEST_QUESTION]),
             ],
             toolbox=asker.toolbox,
@@ -52,6 +58,7 @@ class Consultation:
             specs=asker.specs,
             outside=asker.outside,
             mark=asker.mark,
+            model=asker.model,
             # What is left of the asker's budget is all that there is.
             tokens=tokens,
             dollars=dollars,
@@ -68,6 +75,8 @@ class Consultation:
             asker.dollars += turn.dollars - dollars
             asker.routes += turn.routes
             asker.given += turn.given[len(given) :]
+            # Whatever the tool that asked says of its answer.
+            asker.outside = asker.outside or turn.outside
         sources = tuple(dict.fromkeys(source for answered in turn.calls for source in answered.sources))
         return Result(
             "".join(pieces).strip() or f"{agent} had nothing to say.", sources, untrusted=turn.outside

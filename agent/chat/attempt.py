@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,19 +31,18 @@ async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> ob
     try:
         done, _ = await asyncio.wait({running}, timeout=tool.manifest.seconds)
     except asyncio.CancelledError:
-        await _end(running)
-        await _undo(tool, context, arguments)
+        await _surely(_taken_back(running, tool, context, arguments))
         raise
     if not done:
-        await _end(running)
         limit = f"Not done: {tool.name} did not end within {tool.manifest.seconds:g} s."
-        return Failure("late", limit + await _undo(tool, context, arguments))
-    result = running.result()
+        return Failure("late", limit + await _surely(_taken_back(running, tool, context, arguments)))
+    result = _Raised(asyncio.CancelledError()) if running.cancelled() else running.result()
     if not isinstance(result, _Raised):
         return result
-    undone = await _undo(tool, context, arguments)
     if isinstance(result.error, ToolRefused):
-        return Failure("refused", f"Not done: {_said(result.error)}{undone}")
+        # A refusal says that nothing was done, so there is nothing of this call's to take back.
+        return Failure("refused", f"Not done: {_said(result.error)}")
+    undone = await _surely(_undo(tool, context, arguments))
     log.warning("%s failed", tool.name, exc_info=result.error)
     return Failure(
         "failed", f"{tool.name} failed: {type(result.error).__name__}: {_said(result.error)}{undone}"
@@ -67,6 +67,27 @@ async def _call(tool: Tool, context: Context, arguments: dict[str, Any], *, undo
         return _Raised(error)
 
 
+async def _surely(work: Coroutine[Any, Any, str]) -> str:
+    """Wait for what has to be done to the end, however often that is cancelled meanwhile. It holds itself to its time."""
+    doing = asyncio.create_task(work)
+    cancelled = False
+    while not doing.done():
+        try:
+            await asyncio.wait({doing})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    return doing.result()
+
+
+async def _taken_back(
+    running: "asyncio.Task[object]", tool: Tool, context: Context, arguments: dict[str, Any]
+) -> str:
+    await _end(running)
+    return await _undo(tool, context, arguments)
+
+
 async def _end(running: "asyncio.Task[object]") -> None:
     """Cancel a call and wait a little; what will not end is left behind, so that nobody waits for it."""
     running.cancel()
@@ -81,7 +102,7 @@ async def _undo(tool: Tool, context: Context, arguments: dict[str, Any]) -> str:
     back = asyncio.create_task(_call(tool, context, arguments, undo=True), name=f"{tool.name}, back")
     # Waiting does not cancel it: a call that is half taken back is the worst of all.
     done, _ = await asyncio.wait({back}, timeout=UNDO_SECONDS)
-    if not done or isinstance(back.result(), _Raised):
+    if not done or back.cancelled() or isinstance(back.result(), _Raised):
         log.warning("%s could not be taken back", tool.name)
         return " It could not be taken back; tell the person."
     return " What it had done was taken back."

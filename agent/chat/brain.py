@@ -1,9 +1,10 @@
 """Answers chat: the window of a conversation, the limits, one turn of the loop, and what is kept of it."""
 
 import re
+import secrets
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from agent.chat import telling
 from agent.chat.accounts import Accounts
 from agent.chat.agents import Consultation
 from agent.chat.calls import Calls, Lend, Place
-from agent.chat.loop import Loop, Turn
+from agent.chat.loop import Loop, Turn, fenced
 from agent.chat.outgoing import Outgoing
 from agent.chat.toolbox import Tool, Toolbox
 from agent.chat.turns import UNUSED, Kept, Turns
@@ -34,29 +35,37 @@ _NO_TOOLS = Toolbox()
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and its answer; `outside` says that text from outside had a part in it."""
+    """A question and its answer.
+
+    Attributes:
+        caller: Who asked, as `surface:name`.
+        outside: Text from outside had a part in it.
+        sources: Addresses that were shown below the answer.
+    """
 
     question: str
     answer: str
+    caller: str
     outside: bool = False
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """The brain as one person's request meets it: who asks, and with which tools, is not for live code to say."""
+    """The brain as one person's request meets it: who asks, where, and with which tools, is not for live code to say."""
 
-    brain: "Brain"
-    toolbox: Toolbox
-    caller: str
+    _missing: Callable[[], str | None]
+    _answer: Callable[[str, str], AsyncGenerator[str, None]]
 
     @property
     def missing(self) -> str | None:
         """Why no model can answer; None when one can."""
-        return self.brain.missing
+        return self._missing()
 
     def answer(self, conversation: str, text: str, instructions: str) -> AsyncGenerator[str, None]:
-        """Stream an answer; see `Brain.answer`."""
-        return self.brain.answer(conversation, text, instructions, caller=self.caller, toolbox=self.toolbox)
+        """Stream an answer in the conversation of the request, whichever is named; see `Brain.answer`."""
+        del conversation
+        return self._answer(text, instructions)
 
 
 class Brain:
@@ -109,9 +118,17 @@ class Brain:
             return self._missing or "No language model is set up."
         return self._models.missing
 
-    def voice(self, toolbox: Toolbox, caller: str) -> Voice:
-        """The brain for one request."""
-        return Voice(self, toolbox, caller)
+    def voice(self, toolbox: Toolbox, caller: str, conversation: str) -> Voice:
+        """The brain for one request of somebody in a place."""
+
+        # Functions, so that live code is handed no attribute that leads to the brain itself.
+        def missing() -> str | None:
+            return self.missing
+
+        def answer(text: str, instructions: str) -> AsyncGenerator[str, None]:
+            return self.answer(conversation, text, instructions, caller=caller, toolbox=toolbox)
+
+        return Voice(missing, answer)
 
     def tools(self, toolbox: Toolbox, caller: str, conversation: str) -> list[Tool]:
         """The tools that a model is offered when somebody asks in a place."""
@@ -150,17 +167,27 @@ class Brain:
             yield over.told(self._clock())
             return
         question = cleaned(text)
-        window, outside = self._window(conversation)
+        mark = secrets.token_hex(8)
+        window = self._window(conversation)
         system = [Message(role="system", text=instructions)] if instructions else []
         tools = self.tools(toolbox, caller, conversation)
         turn = Turn(
-            messages=[*system, *window, Message(role="user", text=question)],
+            messages=[
+                *system,
+                *_shown(window, caller, mark),
+                Message(role="user", text=question),
+            ],
             toolbox=toolbox if tools else _NO_TOOLS,
             place=Place(caller, conversation),
             specs=tuple(tool.spec for tool in tools),
-            outside=outside,
+            # What others said is text from outside, and so is what had a part in an earlier answer.
+            outside=any(each.outside or each.caller != caller for each in window),
             # Earlier answers went out through the same filter, so what they show may be visited and shown again.
-            given=[*(message.text for message in window), question],
+            given=[
+                *(text for each in window for text in (each.question, each.answer, *each.sources)),
+                question,
+            ],
+            mark=mark,
             force=force if tools else "",
             model=model,
         )
@@ -192,7 +219,8 @@ class Brain:
         if not answer.strip():
             raise self._failed("The model gave an empty answer; ask again, or in other words.")
         seconds = time.monotonic() - began
-        self._remember(conversation, Exchange(question, answer, turn.outside))
+        sources = telling.sources(turn)
+        self._remember(conversation, Exchange(question, answer, caller, turn.outside, sources))
         if self.turns is not None:
             kept = Kept(
                 question,
@@ -204,13 +232,15 @@ class Brain:
                 turn.dollars,
                 seconds,
                 self._clock(),
+                caller,
+                sources,
             )
             self.turns.keep(turn.place, kept)
-        if below := self._footer(turn, seconds):
-            yield below
+        if below := telling.footer(turn, seconds, sources, self.rules.tools.footer):
+            yield f"\n\n{below}"
 
     def forget(self, conversation: str) -> None:
-        """Let go of all that was said in a conversation."""
+        """Let go of all that was said in a conversation; for whoever answers for people's data."""
         self._said.pop(conversation, None)
         if self.turns is not None:
             self.turns.forget(conversation)
@@ -238,27 +268,26 @@ class Brain:
         if self.turns is not None:
             self.turns.close()
 
-    def _window(self, conversation: str) -> tuple[list[Message], bool]:
-        """The newest exchanges, oldest first, within both bounds; and whether one of them had text from outside."""
-        room, outside = WINDOW_CHARS, False
-        kept: list[Message] = []
+    def _window(self, conversation: str) -> list[Exchange]:
+        """The newest exchanges, oldest first, within both bounds."""
+        room = WINDOW_CHARS
+        kept: list[Exchange] = []
         for exchange in reversed(self._before(conversation)):
-            room -= len(exchange.question) + len(exchange.answer)
+            room -= len(exchange.question) + len(exchange.answer) + sum(map(len, exchange.sources))
             if room < 0:
                 break
-            outside = outside or exchange.outside
-            kept[:0] = [
-                Message(role="user", text=exchange.question),
-                Message(role="assistant", text=exchange.answer),
-            ]
-        return kept, outside
+            kept.insert(0, exchange)
+        return kept
 
     def _before(self, conversation: str) -> deque[Exchange]:
         if (said := self._said.get(conversation)) is None:
             said = deque(maxlen=WINDOW_MESSAGES // 2)
             if self.turns is not None:
                 newest = self.turns.newest(conversation, WINDOW_MESSAGES // 2)
-                said.extend(Exchange(kept.question, kept.answer, kept.outside) for kept in newest)
+                said.extend(
+                    Exchange(kept.question, kept.answer, kept.caller, kept.outside, kept.sources)
+                    for kept in newest
+                )
                 self._said[conversation] = said
         return said
 
@@ -268,18 +297,16 @@ class Brain:
         while len(self._said) > CONVERSATIONS:
             self._said.popitem(last=False)
 
-    def _footer(self, turn: Turn, seconds: float) -> str:
-        """What stands below an answer: sources, and who gave it in how long, with which tools, for how much."""
-        sources = list(dict.fromkeys(each for answered in turn.calls for each in answered.sources))
-        lines = [f"[{number}] <{source}>" for number, source in enumerate(sources[:10], 1)]
-        shown = self.rules.tools.footer
-        if shown == "always" or (shown == "tools" and turn.calls):
-            used = Counter(answered.tool for answered in turn.calls if answered.outcome != "unknown")
-            tools = ", ".join(name if number == 1 else f"{name} x{number}" for name, number in used.items())
-            price = f"${turn.dollars:.4f}" if turn.dollars else ""
-            parts = [turn.answered_by, f"{seconds:.1f} s", tools, price]
-            lines.append(f"({' · '.join(part for part in parts if part)})")
-        return "\n\n" + "\n".join(lines) if lines else ""
+
+def _shown(window: Sequence[Exchange], caller: str, mark: str) -> Iterator[Message]:
+    """Earlier exchanges as a model reads them: others' questions between marks, sources where they can be asked for."""
+    for each in window:
+        mine = each.caller == caller
+        question = each.question if mine else f"Somebody else said:\n{fenced(each.question, mark)}"
+        listed = telling.numbered(each.sources)
+        answer = f"{each.answer}\n\n(sources:\n{listed})" if listed else each.answer
+        yield Message(role="user", text=question)
+        yield Message(role="assistant", text=answer)
 
 
 def cleaned(text: str) -> str:

@@ -5,12 +5,12 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agent.chat.attempt import Failure, attempt
-from agent.chat.outgoing import ADDRESS, is_given
+from agent.chat.outgoing import visits_stranger
 from agent.chat.redaction import looks_secret, redacted
 from agent.chat.schema import Wrong
 from agent.chat.toolbox import Tool, Toolbox
@@ -33,8 +33,9 @@ Outcome = Literal[
     "cancelled",
 ]
 KEPT_RESULTS = 256
-_OUTSIDE = frozenset({"web", "runner", "data", "files"})
-"""Services by which text from outside comes in."""
+_OUTSIDE = frozenset({"web", "runner", "data", "files", "vision"})
+"""Services by which text from outside comes in: pages, rows, files and pictures are written by anybody, and a program
+may print what its author was talked into. Whatever a tool says of its answer, it is marked when the tool uses one."""
 Lend = Callable[[], Awaitable[Mapping[str, Any]]]
 """Opens what tools can be lent, by service; asked when a tool uses something."""
 
@@ -104,7 +105,7 @@ class Calls:
         toolbox: Toolbox,
         call: ToolCall,
         place: Place,
-        outside: str | None = None,
+        outside: Collection[str] | None = None,
         lent: Mapping[str, Any] | None = None,
     ) -> Answered:
         """Run one call. Raises nothing but a cancellation: what goes wrong is what the model reads.
@@ -113,8 +114,8 @@ class Calls:
             toolbox: The tools of the generation on which the turn began.
             call: What the model wishes.
             place: Who asks, and where.
-            outside: What people said and the net answered, where text from outside is in the turn; None where none is.
-                From then on nothing is changed without a person, and no address is visited that is not in it.
+            outside: The `addresses` that people and the net gave, where text from outside is in the turn; None where none
+                is. From then on nothing is changed without a person, and no other address is visited.
             lent: What this turn lends beside the services of the process.
         """
         try:
@@ -138,7 +139,12 @@ class Calls:
         return answered
 
     async def _run(
-        self, toolbox: Toolbox, call: ToolCall, place: Place, outside: str | None, lent: Mapping[str, Any]
+        self,
+        toolbox: Toolbox,
+        call: ToolCall,
+        place: Place,
+        outside: Collection[str] | None,
+        lent: Mapping[str, Any],
     ) -> Answered:
         answered = Answered(call, call.name[:80], "unknown", "", arguments=redacted(call.arguments))
         tool = toolbox.find(call.name)
@@ -162,10 +168,11 @@ class Calls:
     async def _allowed_call(
         self, tool: Tool, arguments: dict[str, Any], place: Place, answered: Answered, lent: Mapping[str, Any]
     ) -> Answered:
-        # What one person was told is not told to another.
+        # What one person was told is not told to another, and what one generation's code said not by another's.
         key = (
             tool.name,
             tool.manifest.version,
+            tool.run.__module__,
             place.caller,
             place.conversation,
             _canonical(answered.call.arguments),
@@ -181,7 +188,12 @@ class Calls:
         self._used = {each: number for each, number in self._used.items() if each[0] == day[0]}
         self._used[day] = self.used(day) + 1
         uses = tool.manifest.uses
-        services = await self._lend() if self._lend is not None and uses else {}
+        try:
+            services = await self._lend() if self._lend is not None and uses else {}
+        except Exception as error:
+            log.warning("%s cannot be lent what it uses", tool.name, exc_info=error)
+            text = f"{tool.name} failed: what it needs cannot be opened; the operator finds the reason in the log."
+            return replace(answered, outcome="failed", text=text)
         services = {name: each for name, each in {**services, **lent}.items() if name in uses}
         context = Context(
             caller=place.caller,
@@ -207,10 +219,12 @@ class Calls:
         self, tool: Tool, context: Context, arguments: dict[str, Any], answered: Answered
     ) -> Answered:
         began = time.monotonic()
+        outside = bool(_OUTSIDE.intersection(tool.manifest.uses))
         result = await attempt(tool, context, arguments)
         if not isinstance(result, Failure):
             try:
                 answered = self._read(tool, result, answered)
+                answered = replace(answered, untrusted=answered.untrusted or outside)
             except Exception as error:
                 log.warning("%s answered with what cannot be read", tool.name, exc_info=error)
                 answered = replace(
@@ -218,8 +232,8 @@ class Calls:
                 )
         else:
             # What went wrong may be told in words from outside, where the tool can reach there.
-            outside = result.outcome != "late" and bool(_OUTSIDE.intersection(tool.manifest.uses))
-            answered = replace(answered, outcome=result.outcome, text=result.text, untrusted=outside)
+            untrusted = outside and result.outcome != "late"
+            answered = replace(answered, outcome=result.outcome, text=result.text, untrusted=untrusted)
         return replace(answered, seconds=time.monotonic() - began, cost=tool.manifest.cost)
 
     def _read(self, tool: Tool, result: object, answered: Answered) -> Answered:
@@ -245,7 +259,7 @@ class Calls:
         )
 
 
-def _needs_a_person(tool: Tool, arguments: str, outside: str) -> str:
+def _needs_a_person(tool: Tool, arguments: str, outside: Collection[str]) -> str:
     """Why a call is not made while text from outside is in the turn; empty where it is."""
     if tool.manifest.writes:
         return (
@@ -254,13 +268,12 @@ def _needs_a_person(tool: Tool, arguments: str, outside: str) -> str:
         )
     if "web" not in tool.manifest.uses:
         return ""
-    texts = list(_texts(json.loads(arguments or "{}")))
+    texts = list(_texts(json.loads(arguments.strip() or "{}")))
     if any(looks_secret(text) for text in texts):
         return "Not done: there is something in it that looks like a secret."
-    for address in (found for text in texts for found in ADDRESS.findall(text)):
-        # An address that a model puts together may carry away what it has read.
-        if not is_given(address, [outside]):
-            return "Not done: nobody gave that address. Visit addresses exactly as they were given."
+    # An address that a model puts together may carry away what it has read.
+    if any(visits_stranger(text, outside) for text in texts):
+        return "Not done: nobody gave that address. Visit addresses exactly as they were given."
     return ""
 
 
@@ -279,9 +292,11 @@ def _canonical(arguments: str) -> str:
     return json.dumps(json.loads(arguments.strip() or "{}"), sort_keys=True)
 
 
-def same(call: ToolCall) -> tuple[str, str]:
-    """What makes two calls the same: the name, and the arguments however they are written."""
+def same(call: ToolCall, toolbox: Toolbox) -> tuple[str, str]:
+    """What makes two calls the same: the tool by whichever name, and the arguments however they are written."""
+    tool = toolbox.find(call.name)
+    name = call.name if tool is None else tool.name
     try:
-        return call.name, _canonical(call.arguments)
+        return name, _canonical(call.arguments)
     except (ValueError, RecursionError):
-        return call.name, call.arguments
+        return name, call.arguments

@@ -1,15 +1,17 @@
 """One turn: a model is asked, what it calls is run, and it is asked again, until it answers or may go on no longer."""
 
 import asyncio
+import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.chat.calls import Answered, Calls, Place, same
+from agent.chat.outgoing import addresses
 from agent.chat.toolbox import Toolbox
 from agent.ports import Models
 from agent.types import CHARS_A_TOKEN, Ask, Completion, Message, Needs, Routed, ToolCall, ToolSpec
@@ -51,6 +53,10 @@ class Turn:
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     tokens: int = 0
     dollars: float = 0.0
+    held: float = 0.0
+    """US dollars set aside for the tools that run."""
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an agent answers out of this turn's budget."""
     calls: list[Answered] = field(default_factory=list)
     routes: list[Routed] = field(default_factory=list)
     answered_by: str = ""
@@ -110,22 +116,14 @@ class Loop:
                 return
             if last and turn.calls:
                 turn.messages[-1] = _last_words(turn.messages[-1])
-            before = Spent(turn.tokens, turn.dollars)
             completion: Completion | None = None
-            try:
-                async with aclosing(self.models.stream(*_asked(turn, room, number, last=last))) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Routed):
-                            turn.routes.append(piece)
-                        elif isinstance(piece, Completion):
-                            completion = piece
-                        elif piece:
-                            yield _SECTION + piece if said else piece
-                            said = False
-            finally:
-                # Who went away midway has had the question answered as far as the vendor is concerned.
-                _count(turn, completion, wanted)
-                self.settle(wanted, Spent(turn.tokens, turn.dollars).minus(before))
+            async with aclosing(self._stream(turn, wanted, _asked(turn, room, number, last=last))) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Completion):
+                        completion = piece
+                    elif piece:
+                        yield _SECTION + piece if said else piece
+                        said = False
             if completion is None:
                 return
             told = bool(completion.text.strip())
@@ -140,7 +138,32 @@ class Loop:
                 return
             for answered in await self._answer_all(turn, calls, cut=completion.stop == "length"):
                 _take(turn, answered)
-                self.settle(Spent(), Spent(0, answered.cost))
+
+    async def _stream(
+        self, turn: Turn, wanted: Spent, asked: tuple[Ask, Needs]
+    ) -> AsyncGenerator[str | Completion, None]:
+        """Ask a model once, and book what it came to in place of what was set aside."""
+        before = Spent(turn.tokens, turn.dollars)
+        completion: Completion | None = None
+        begun = False
+        try:
+            async with aclosing(self.models.stream(*asked)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Routed):
+                        turn.routes.append(piece)
+                        continue
+                    begun = True
+                    completion = piece if isinstance(piece, Completion) else None
+                    yield piece
+        except asyncio.CancelledError:
+            begun = True
+            raise
+        finally:
+            # Who went away midway has had the question answered as far as the vendor is concerned; to a question
+            # that failed before its answer began, nothing is charged.
+            if begun:
+                _count(turn, completion, wanted)
+            self.settle(wanted, Spent(turn.tokens, turn.dollars).minus(before))
 
     def _room(self, turn: Turn, *, last: bool) -> tuple[int, bool]:
         """Tokens for the next answer, so that the turn's budget holds even if all are used; and if it is the last.
@@ -158,36 +181,64 @@ class Loop:
 
     async def _answer_all(self, turn: Turn, calls: Sequence[ToolCall], *, cut: bool) -> list[Answered]:
         """Answer every call, in their order. Side by side, but for tools that want to be alone."""
-        made = Counter(same(answered.call) for answered in turn.calls)
-        known = "\n".join(turn.given) if turn.outside else None
+        made = Counter(same(answered.call, turn.toolbox) for answered in turn.calls)
+        known = addresses(turn.given) if turn.outside else None
         lent = {"agents": self.consult(turn, self.run)} if self.consult is not None else {}
         answers: list[asyncio.Task[Answered] | Answered] = []
 
         async with asyncio.TaskGroup() as group:
             for number, call in enumerate(calls):
-                made[same(call)] += 1
+                this = same(call, turn.toolbox)
+                made[this] += 1
                 if cut:
                     why = "Not done: your answer was cut off before it was complete. Send a shorter one."
                     answers.append(self.calls.not_run(call, turn.place, "wrong", why))
                 elif number >= self.rules.calls:
                     why = f"Not done: more than {self.rules.calls} calls in one answer."
                     answers.append(self.calls.not_run(call, turn.place, "repeated", why))
-                elif made[same(call)] > self.rules.repeats:
+                elif made[this] > self.rules.repeats:
                     why = "Not done: you have made exactly this call before; its answer stands above."
                     answers.append(self.calls.not_run(call, turn.place, "repeated", why))
                 else:
                     tool = turn.toolbox.find(call.name)
                     alone = tool is not None and (tool.manifest.sequential or tool.manifest.writes)
+                    cost = tool.manifest.cost if tool is not None else 0.0
+                    if cost and (why := self._cannot_pay(turn, cost)):
+                        answers.append(self.calls.not_run(call, turn.place, "denied", f"Not done: {why}"))
+                        continue
+                    turn.held += cost
                     under_way = [
                         each for each in answers if isinstance(each, asyncio.Task) and not each.done()
                     ]
                     if alone and under_way:
                         await asyncio.wait(under_way)
-                    running = group.create_task(self.calls.run(turn.toolbox, call, turn.place, known, lent))
+                    running = group.create_task(self._paid(turn, call, known, lent, cost))
                     answers.append(running)
                     if alone:
                         await asyncio.wait({running})
         return [each.result() if isinstance(each, asyncio.Task) else each for each in answers]
+
+    def _cannot_pay(self, turn: Turn, cost: float) -> str:
+        """Why a call of that price is not made; empty where the price is set aside."""
+        if turn.dollars + turn.held + cost > self.rules.turn_dollars:
+            return "what one answer may cost is used up. Answer with what you have found."
+        over = self.reserve(Spent(0, cost))
+        return "" if over is None else over.told(self.calls.now)
+
+    async def _paid(
+        self, turn: Turn, call: ToolCall, known: Collection[str] | None, lent: dict[str, Any], cost: float
+    ) -> Answered:
+        """Run a call whose price is set aside, and book what it came to."""
+        actual = cost  # of one that was cancelled nobody knows how far it got
+        try:
+            answered = await self.calls.run(turn.toolbox, call, turn.place, known, lent)
+            actual = answered.cost
+        finally:
+            turn.held -= cost
+            turn.dollars += actual
+            if cost:
+                self.settle(Spent(0, cost), Spent(0, actual))
+        return answered
 
     def _ended(self, turn: Turn, over: Over | None, *, said: bool) -> str:
         if over is not None:
@@ -225,26 +276,27 @@ def _count(turn: Turn, completion: Completion | None, wanted: Spent) -> None:
     used = completion.usage.input + completion.usage.output if completion is not None else 0
     # A server that does not count, and an answer that broke off, are charged as was reckoned.
     turn.tokens += used or wanted.tokens
-    turn.dollars += completion.cost if completion is not None else 0.0
+    turn.dollars += completion.cost if completion is not None else wanted.dollars
     turn.answered_by = completion.model if completion is not None else turn.answered_by
 
 
 def _take(turn: Turn, answered: Answered) -> None:
     """Take a result into the conversation."""
-    turn.calls.append(answered)
-    turn.dollars += answered.cost
-    turn.outside = turn.outside or answered.untrusted
     tool = turn.toolbox.find(answered.tool)
+    if tool is not None and "agents" in tool.manifest.uses and turn.outside:
+        answered = replace(answered, untrusted=True)  # what an agent read, its answer may repeat
+    turn.calls.append(answered)
+    turn.outside = turn.outside or answered.untrusted
     if answered.outcome in ("ok", "cached") and tool is not None and "web" in tool.manifest.uses:
         turn.given += [answered.text, *answered.sources]
-    turn.messages.append(Message(role="tool", text=_shown(answered, turn.mark), call_id=answered.call.id))
+    text = fenced(answered.text, turn.mark) if answered.untrusted else answered.text
+    turn.messages.append(Message(role="tool", text=text, call_id=answered.call.id))
 
 
-def _shown(answered: Answered, mark: str) -> str:
-    """A result as the model reads it: what came from outside says so, by a mark that nobody there could know."""
-    if not answered.untrusted:
-        return answered.text
-    return f"<outside-{mark}>\n{answered.text}\n</outside-{mark}>"
+def fenced(text: str, mark: str) -> str:
+    """Text from outside as a model reads it: between marks that nobody there could know, and that it cannot close."""
+    inside = re.sub(mark, "(mark)", text, flags=re.IGNORECASE)
+    return f"<outside-{mark}>\n{inside}\n</outside-{mark}>"
 
 
 def _last_words(message: Message) -> Message:

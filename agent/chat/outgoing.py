@@ -1,51 +1,118 @@
-"""Keeps addresses that nobody gave out of answers, once a model has read text from outside.
+"""Keeps addresses that nobody gave out of answers and of the net, once a model has read text from outside.
 
 A chat shows a preview of an address by visiting it. One that a model was talked into putting together could carry
-away what it has read, without anybody clicking.
+away what it has read, without anybody clicking. So an address counts as given only as a whole: where it ends is
+decided by the text that gave it, never by what a model makes of it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s<>\"'`)\]]+")
-"""An address as it stands in a text."""
+from policies.urls import MOST_CHARS
+
 INSTEAD = "(an address that nobody gave)"
-_LONGEST_WORD = 4000
-"""Characters that are held back at most, while an address may still go on."""
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}://"
+_SCHEME_CHARS = string.ascii_letters + string.digits + "+.-"
+# What ends an address for those who make links of a text; all else goes on with it, quotes and brackets included.
+_SHOWN = re.compile(
+    _SCHEME + r"[^<\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+)
+_VISITED = re.compile(_SCHEME + r"[^\t\n\v\f\r ]+")
+_GIVEN = re.compile(_SCHEME + rf"\S{{1,{MOST_CHARS}}}")
+_BEHIND = ".,;:!?*_~|)]}'\"`>\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\uff09\u3011\u300b\u300d\u300f"
+"""What may stand behind an address without being a part of it."""
+_MOST_BEHIND = 4
+"""So many of them at most: a long row of them could carry something away as well."""
+_END = re.compile(r"[\"'`<>)\]}|\\\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\uff09\u3011\u300b\u300d\u300f]")
 
 
-def is_given(address: str, given: Sequence[str]) -> bool:
-    """Whether an address stands in one of the texts; punctuation behind it does not count."""
-    bare = address.rstrip(".,;:!?*_~|").rstrip("/")
-    return any(bare in text for text in given)
+def addresses(texts: Collection[str]) -> frozenset[str]:
+    """The addresses that texts give, each in the few ways in which its end can be read."""
+    return frozenset(_bare(form) for text in texts for form in _given(text))
+
+
+def is_given(address: str, known: Collection[str], behind: int = _MOST_BEHIND) -> bool:
+    """Whether an address is among those that `addresses` found, with so much punctuation behind it at most."""
+    bare = address.rstrip(_BEHIND)
+    return _bare(address) in known or (len(address) - len(bare) <= behind and _bare(bare) in known)
+
+
+def visits_stranger(text: str, known: Collection[str]) -> bool:
+    """Whether a text that a tool of the net is handed names an address that nobody gave."""
+    alone = _VISITED.fullmatch(text.strip()) is not None
+    return any(not is_given(each, known, 0 if alone else _MOST_BEHIND) for each in _VISITED.findall(text))
 
 
 class Outgoing:
-    """One answer on its way out, in pieces. While `given` is None, all of it passes as it comes."""
+    """One answer on its way out, in pieces. While `given` is None, all of it passes as it comes.
+
+    What `given` returns only grows.
+    """
 
     def __init__(self, given: Callable[[], Sequence[str] | None]) -> None:
         self._given = given
         self._held = ""
+        self._known: set[str] = set()
+        self._read = 0
 
     def feed(self, piece: str) -> str:
-        """What may be shown of what came so far; the last word waits, since it may be half an address."""
+        """What may be shown of what came so far; the last word waits while it may be a part of an address."""
         given = self._given()
         text = self._held + piece
         if given is None:
             self._held = ""
             return text
         at = max(text.rfind(space) for space in " \n\t") + 1
-        if len(text) - at > _LONGEST_WORD:
-            at = len(text)
+        word = text[at:]
+        if "://" not in word:
+            at += len(word.removesuffix("/").removesuffix(":").rstrip(_SCHEME_CHARS))
         self._held = text[at:]
-        return _without_strangers(text[:at], given)
+        return self._without_strangers(text[:at], given)
 
     def end(self) -> str:
         """The rest."""
         given, rest = self._given(), self._held
         self._held = ""
-        return rest if given is None else _without_strangers(rest, given)
+        return rest if given is None else self._without_strangers(rest, given)
+
+    def _without_strangers(self, text: str, given: Sequence[str]) -> str:
+        if "://" not in text:
+            return text
+        self._known |= addresses(given[self._read :])
+        self._read = len(given)
+        shown, at = [], 0
+        while (found := _SHOWN.search(text, at)) is not None:
+            shown.append(text[at : found.start()])
+            address, first = found[0], _cut(found[0])
+            at = found.end()
+            if is_given(address, self._known):
+                shown.append(address)
+            elif _bare(first) in self._known:
+                # The space ends it for everybody, so that what follows is no part of it.
+                shown.append(f"{first} ")
+                at = found.start() + len(first)
+            else:
+                shown.append(INSTEAD)
+                at = found.start() + len(address.rstrip(_BEHIND))
+        return "".join([*shown, text[at:]])
 
 
-def _without_strangers(text: str, given: Sequence[str]) -> str:
-    return ADDRESS.sub(lambda found: found[0] if is_given(found[0], given) else INSTEAD, text)
+def _given(text: str) -> Iterator[str]:
+    at = 0
+    while (found := _GIVEN.search(text, at)) is not None:
+        whole, first = found[0], _cut(found[0])
+        bare = whole.rstrip(_BEHIND)
+        yield from (whole, bare, first)
+        if bare.count("(") == bare.count(")") + 1:
+            yield f"{bare})"
+        at = found.start() + len(first)
+
+
+def _cut(address: str) -> str:
+    """An address up to the first sign at which it may have ended."""
+    return _END.split(address, maxsplit=1)[0]
+
+
+def _bare(address: str) -> str:
+    return address.removesuffix("/")

@@ -4,19 +4,22 @@ import json
 import re
 from typing import Any
 
+from policies.credentials import without_credentials
+
 LONGEST_KEPT = 300
 """Characters of one argument that the audit keeps."""
 _SECRET_NAME = re.compile(r"key|token|secret|passw|auth|cookie|credential", re.IGNORECASE)
-_SECRET_TEXT = re.compile(
-    r"\b(?:sk|pk|ghp|gho|ghs|github_pat|xox[abpr]|AKIA|AIza)[-_A-Za-z0-9]{12,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+|\b[MNO][\w-]{22,}\.[\w-]{6}\.[\w-]{25,}"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-)
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+"""In an address, before its host."""
 
 
 def looks_secret(text: str) -> bool:
     """Whether there is something in a text that looks like a key, a token or a password in an address."""
-    return _SECRET_TEXT.search(text) is not None
+    return _without_secret_texts(text) != text
+
+
+def _without_secret_texts(text: str) -> str:
+    return without_credentials(_PASSWORD.sub("(hidden)", text), "(hidden)")
 
 
 def redacted(arguments: str) -> str:
@@ -40,5 +43,5 @@ def _without_secrets(value: Any) -> Any:
 
 def shortened(text: str) -> str:
     """A text without secrets, cut where it is long."""
-    clean = _SECRET_TEXT.sub("(hidden)", text)
+    clean = _without_secret_texts(text)
     return clean if len(clean) <= LONGEST_KEPT else f"{clean[:LONGEST_KEPT]}… ({len(clean)} characters)"

@@ -1,14 +1,55 @@
 """What people are told of tools and of what they spent, in plain text."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
-from agent.chat.loop import ANSWER_TOKENS, reckoned
+from agent.chat.loop import ANSWER_TOKENS, Turn, reckoned
+from agent.chat.outgoing import addresses, visits_stranger
 from agent.chat.toolbox import Tool
 from agent.chat.turns import Used
 from agent.types import Routed
 from policies.limits import Spent
 from policies.load import Quota
+
+MOST_SOURCES = 10
+LONGEST_SOURCE = 500
+"""Characters."""
+_SOURCE = re.compile(rf"[^\s<>]{{1,{LONGEST_SOURCE}}}")
+
+
+def sources(turn: Turn) -> tuple[str, ...]:
+    """What the tools of a turn name as their sources, each once. What would not stay on its line is none.
+
+    Once there is text from outside, an address that only a tool's arguments named is none either: a model wrote it.
+    """
+    named = (each for answered in turn.calls for each in answered.sources)
+    found = tuple(dict.fromkeys(each for each in named if _SOURCE.fullmatch(each)))
+    if found and turn.outside:
+        known = addresses(turn.given)
+        found = tuple(each for each in found if not visits_stranger(each, known))
+    return found[:MOST_SOURCES]
+
+
+def numbered(sources: Sequence[str]) -> str:
+    """Sources in lines with numbers, as they stand below an answer."""
+    return "\n".join(f"[{number}] <{source}>" for number, source in enumerate(sources, 1))
+
+
+def footer(
+    turn: Turn, seconds: float, sources: Sequence[str], shown: Literal["always", "tools", "never"]
+) -> str:
+    """What stands below an answer: sources, and who gave it in how long, with which tools, for how much."""
+    lines = [numbered(sources)] if sources else []
+    if shown == "always" or (shown == "tools" and turn.calls):
+        used = Counter(answered.tool for answered in turn.calls if answered.outcome != "unknown")
+        names = ", ".join(name if number == 1 else f"{name} x{number}" for name, number in used.items())
+        price = f"${turn.dollars:.4f}" if turn.dollars else ""
+        parts = [turn.answered_by, f"{seconds:.1f} s", names, price]
+        lines.append(f"({' · '.join(part for part in parts if part)})")
+    return "\n".join(lines)
 
 
 def tools(offered: Sequence[Tool]) -> str:

@@ -15,8 +15,12 @@ from policies.access import Role, Wanted, may_use
 from policies.load import Rules
 
 FOLDER = "agent/live/tools/"
-LONGEST_CALL = 600.0
-"""Seconds; no manifest may ask for more."""
+LONGEST_CALL = 300.0
+"""Seconds; no manifest may ask for more, since no request lasts longer."""
+LONGEST_KEPT = 86_400.0
+"""Seconds for which an answer may be given again; news of yesterday is none."""
+DEAREST_CALL = 1.0
+"""US dollars; no manifest may say more, or one call could end everybody's budget of the day."""
 SERVICES: frozenset[str] = frozenset(get_args(Service))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -122,6 +126,7 @@ def _tool_of(source: Source) -> Tool:
     try:
         signature = signature_of(function)
         _look_at(name, manifest)
+        _can_be_undone(name, manifest, signature)
         first = next(iter(inspect.signature(function).parameters))
         _touches_only_what_it_names(source, manifest, first)
     except BadSignature as problem:
@@ -138,8 +143,10 @@ def _look_at(name: str, manifest: Manifest) -> None:
         raise BadSignature(f"{name} has the permission {manifest.permission!r}, which nobody has")
     if not _is_number(manifest.seconds) or not 0 < manifest.seconds <= LONGEST_CALL:
         raise BadSignature(f"{name} may take {manifest.seconds} s; say between 0 and {LONGEST_CALL:.0f}")
-    if not _is_number(manifest.cache_seconds) or not _is_number(manifest.cost) or manifest.cost < 0:
-        raise BadSignature(f"{name}: cache_seconds and cost are numbers, and cost is not below 0")
+    if not _is_number(manifest.cache_seconds) or not 0 <= manifest.cache_seconds <= LONGEST_KEPT:
+        raise BadSignature(f"{name}: cache_seconds is a number between 0 and {LONGEST_KEPT:.0f}")
+    if not _is_number(manifest.cost) or not 0 <= manifest.cost <= DEAREST_CALL:
+        raise BadSignature(f"{name}: cost is a number of US dollars between 0 and {DEAREST_CALL:g}")
     if manifest.writes and manifest.cache_seconds > 0:
         raise BadSignature(f"{name} writes, so its answers cannot be kept: leave cache_seconds out")
     if not _VERSION.fullmatch(str(manifest.version)):
@@ -148,8 +155,21 @@ def _look_at(name: str, manifest: Manifest) -> None:
         raise BadSignature(f"{name}: {bad[0]!r} is no name for a tool; use small letters, digits and _")
 
 
+def _can_be_undone(name: str, manifest: Manifest, signature: Signature) -> None:
+    """Say at load that what takes a call back does not take what the call took; it is needed when all else failed."""
+    if manifest.undo is None:
+        return
+    try:
+        inspect.signature(manifest.undo).bind(None, **dict.fromkeys(signature.names))
+    except (TypeError, ValueError) as error:
+        raise BadSignature(f"undo of {name} cannot be called as {name} is: {error}") from None
+    if not inspect.iscoroutinefunction(manifest.undo):
+        raise BadSignature(f"undo of {name} must be a function that begins with `async def`")
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether it is a plain number. What is not finite stands between no two bounds, so those keep it out."""
+    return type(value) in (int, float)
 
 
 def _touches_only_what_it_names(source: Source, manifest: Manifest, first: str) -> None:

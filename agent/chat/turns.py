@@ -4,12 +4,17 @@ One SQLite file of the bot's own. It is written when something has happened, nev
 """
 
 import contextlib
+import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from agent.chat.calls import Answered, Place
 from agent.types import Message
@@ -17,11 +22,14 @@ from policies.limits import DAY, Spent, day_of
 
 KEPT_DAYS = 90
 """What is older than this is let go of when the file is opened."""
+OPEN_SECONDS = 5.0
+BUSY_MS = 200
+"""So long the event loop may stand still for another process that writes; what comes too late for it is let go of."""
 _SCHEMA = """
 create table if not exists turns (
     id integer primary key, at real not null, conversation text not null, caller text not null,
     question text not null, answer text not null, outside integer not null, model text not null,
-    tokens integer not null, dollars real not null, seconds real not null
+    tokens integer not null, dollars real not null, seconds real not null, sources text not null default '[]'
 );
 create index if not exists turns_of_place on turns (conversation, id);
 create table if not exists parts (
@@ -39,7 +47,8 @@ create table if not exists spent (
     primary key (day, whose)
 ) without rowid;
 """
-
+T = TypeVar("T")
+_SOURCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 log = logging.getLogger("theseus.turns")
 
@@ -55,6 +64,8 @@ class Kept:
     Attributes:
         outside: Text from outside had a part in it.
         parts: Every message of the turn in order, the question first; empty where only the outline was asked for.
+        caller: Who asked, as `surface:name`.
+        sources: Addresses that its tools found; they may be visited and shown later on.
     """
 
     question: str
@@ -66,6 +77,8 @@ class Kept:
     dollars: float = 0.0
     seconds: float = 0.0
     at: float = 0.0
+    caller: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +105,20 @@ class Turns:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=OPEN_SECONDS, isolation_level=None)
             path.chmod(0o600)
             self._db.execute("pragma journal_mode=wal")
             # A turn lost to a power cut is no harm; waiting for the disk in the middle of a chat is.
             self._db.execute("pragma synchronous=off")
             self._db.executescript(_SCHEMA)
+            if "sources" not in {row[1] for row in self._db.execute("pragma table_info(turns)")}:
+                self._db.execute("alter table turns add column sources text not null default '[]'")
             oldest = time.time() - KEPT_DAYS * DAY
             self._db.execute("delete from parts where turn in (select id from turns where at < ?)", (oldest,))
             self._db.execute("delete from turns where at < ?", (oldest,))
             self._db.execute("delete from calls where at < ?", (oldest,))
             self._db.execute("delete from spent where day < ?", (day_of(oldest),))
+            self._db.execute(f"pragma busy_timeout={BUSY_MS}")
         except (sqlite3.Error, OSError) as error:
             raise TurnsProblem(f"what is said cannot be kept in {path}: {error}") from error
 
@@ -111,11 +127,11 @@ class Turns:
         with self._writing():
             row = (
                 kept.at, place.conversation, place.caller, kept.question, kept.answer, kept.outside, kept.model,
-                kept.tokens, kept.dollars, kept.seconds,
+                kept.tokens, kept.dollars, kept.seconds, json.dumps([_storable(each) for each in kept.sources]),
             )  # fmt: skip
             turn = self._db.execute(
                 "insert into turns (at, conversation, caller, question, answer, outside, model, tokens, dollars,"
-                " seconds) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " seconds, sources) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
             self._db.executemany(
@@ -123,10 +139,19 @@ class Turns:
                 [(turn, number, part.model_dump_json()) for number, part in enumerate(kept.parts)],
             )
 
-    def newest(self, conversation: str, most: int) -> list[Kept]:
-        """The newest turns of a conversation, oldest first, with all their parts in order."""
+    def newest(self, conversation: str, most: int, *, parts: bool = False) -> list[Kept]:
+        """The newest turns of a conversation, oldest first; none where the file cannot be read.
+
+        Args:
+            conversation: Where they were said.
+            most: So many of them.
+            parts: Also with all their parts in order, for who replays them.
+        """
+        return self._read(partial(self._newest, conversation, most, parts=parts), [])
+
+    def _newest(self, conversation: str, most: int, *, parts: bool) -> list[Kept]:
         rows = self._db.execute(
-            "select id, at, question, answer, outside, model, tokens, dollars, seconds from turns"
+            "select id, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources from turns"
             " where conversation = ? order by id desc limit ?",
             (conversation, most),
         ).fetchall()
@@ -135,14 +160,18 @@ class Turns:
                 question=question,
                 answer=answer,
                 outside=bool(outside),
-                parts=self._parts(turn),
+                parts=self._parts(turn) if parts else (),
                 model=model,
                 tokens=tokens,
                 dollars=dollars,
                 seconds=seconds,
                 at=at,
+                caller=caller,
+                sources=_SOURCES.validate_json(sources),
             )
-            for turn, at, question, answer, outside, model, tokens, dollars, seconds in reversed(rows)
+            for turn, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources in rows[
+                ::-1
+            ]
         ]
 
     def _parts(self, turn: int) -> tuple[Message, ...]:
@@ -182,7 +211,10 @@ class Turns:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def used(self, tool: str) -> Used:
-        """How a tool has been used, in all."""
+        """How a tool has been used, in all; as if never, where the file cannot be read."""
+        return self._read(partial(self._used, tool), UNUSED)
+
+    def _used(self, tool: str) -> Used:
         row = self._db.execute(
             "select count(*), sum(outcome in ('ok', 'cached')), max(at), sum(dollars) from calls where tool = ?",
             (tool,),
@@ -199,9 +231,20 @@ class Turns:
             )
 
     def spent(self, day: int) -> dict[str, Spent]:
-        """What was spent on a day, by whose budget it was."""
+        """What was spent on a day, by whose budget it was; nothing where the file cannot be read."""
+        return self._read(partial(self._spent, day), {})
+
+    def _spent(self, day: int) -> dict[str, Spent]:
         rows = self._db.execute("select whose, tokens, dollars from spent where day = ?", (day,))
         return {whose: Spent(tokens, dollars) for whose, tokens, dollars in rows}
+
+    def _read(self, read: Callable[[], T], otherwise: T) -> T:
+        """Read, or go on without: a damaged file, or a row that another version wrote, is no fault of who asks."""
+        try:
+            return read()
+        except (sqlite3.Error, ValueError):
+            log.exception("what was said or spent cannot be read")
+            return otherwise
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -5,16 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agent.models.catalogue import Catalogue, Known
+from agent.models.catalogue import Catalogue, Known, Row
 from agent.models.offers import Offer
 from agent.ports import ProviderFailed
 from agent.providers.compatible import Compatible
+from agent.types import Ask
 
 LIFE_SECONDS = 3600.0
 """How long a server's word on its model is good, and what was found out by trying."""
 FAILED_SECONDS = 60.0
 """After a lookup that failed: it says nothing of the model, so it is soon tried again."""
 LOOKUP_SECONDS = 3.0
+_MOST_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,25 @@ class Capabilities:
         except (ProviderFailed, TimeoutError):
             # What was known stays known; what was not is not taken for a "no".
             facts, life = (kept.facts if kept else Facts()), FAILED_SECONDS
+        self._said.pop(offer.name, None)
         self._said[offer.name] = _Kept(facts, now + life)
+        while len(self._said) > _MOST_KEPT:
+            del self._said[
+                next(iter(self._said))
+            ]  # whoever asks for names that do not exist fills nothing up
         return facts
+
+
+def held(ask: Ask, row: Row) -> Ask:
+    """A question as the table allows it: without calls where they are switched off or have gone on too long."""
+    if not ask.tools:
+        return ask
+    last = max((at for at, message in enumerate(ask.messages) if message.role == "user"), default=-1)
+    rounds = sum(bool(message.calls) for message in ask.messages[last + 1 :])
+    over = row.max_iterations is not None and rounds >= row.max_iterations
+    if over or (not row.default_enabled and ask.choice == "auto"):
+        return ask.model_copy(update={"choice": "none"})
+    return ask
 
 
 def _filled(facts: Facts, more: Facts) -> Facts:

@@ -78,13 +78,15 @@ class Catalogue(_Strict):
     families: tuple[_Family, ...] = ()
 
     def row(self, model: str) -> Row:
-        """What is known of a model; a dated name (`gpt-6-sol-2026-09-22`) is known as its family."""
-        found = [name for name in self.models if _named(model, name)]
-        return self.models[max(found, key=len)] if found else Row()
+        """What is known of a model.
 
-    def listed(self, model: str) -> bool:
-        """Whether the files know the model."""
-        return any(_named(model, name) for name in self.models)
+        A dated name (`gpt-6-sol-2026-09-22`) is known as its family, and one that a gateway spells with its vendor
+        (`openai/gpt-6-sol`) without that.
+        """
+        for spelled in (model, model.rpartition("/")[2]):
+            if found := [name for name in self.models if _named(spelled, name)]:
+                return self.models[max(found, key=len)]
+        return Row()
 
     def guess(self, model: str, what: Literal["tools", "vision"]) -> Known:
         """What a name alone says; the first family that says anything."""
@@ -229,7 +231,10 @@ def _toml_places(text: str) -> Iterator[tuple[int, tuple[int | str, ...]]]:
                 section = (name, tables[name])
             yield number, section
         elif found := re.match(r"([\w\"'.-]+)\s*=", bare):
-            yield number, (*section, *_path(tomllib.loads(f"{found.group(1)} = 0")))
+            try:
+                yield number, (*section, *_path(tomllib.loads(f"{found.group(1)} = 0")))
+            except tomllib.TOMLDecodeError:
+                continue  # the middle of a text
 
 
 def _path(data: Any) -> Iterator[str]:

@@ -30,24 +30,26 @@ class Breaker:
         """Seconds until it may be tried."""
         return max(0.0, self.until - now)
 
-    def asked(self) -> None:
-        """A request goes out; with the circuit open it is the trial, and the only one."""
-        self.trying = self.opened > 0
+    def asked(self) -> bool:
+        """A request goes out. Whether it is the trial, the only one as long as the circuit is open; hand that back."""
+        trial = self.opened > 0 and not self.trying
+        self.trying = self.trying or trial
+        return trial
 
     def worked(self) -> None:
         """It answered."""
         self.failures, self.opened, self.trying, self.until = 0, 0, False, 0.0
 
-    def dropped(self) -> None:
-        """The request came to an end that says nothing of the model's health."""
-        self.trying = False
+    def dropped(self, *, trial: bool) -> None:
+        """The request came to an end, whichever; its trial is over if it was one."""
+        self.trying = self.trying and not trial
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, *, trial: bool) -> None:
         """It did not answer. After a failed trial the next one is twice as far off."""
-        if self.opened and not self.trying:
+        if self.opened and not trial:
             return  # had been asked before the circuit opened
         self.failures += 1
-        if self.trying or self.failures >= FAILURES:
+        if self.opened or self.failures >= FAILURES:
             self.until = now + min(LONGEST_SECONDS, OPEN_SECONDS * 2**self.opened)
             self.opened = min(self.opened + 1, 10)
         self.trying = False

@@ -3,7 +3,6 @@
 Nothing here connects or loads an SDK; that happens at the first question.
 """
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from agent.ports import ModelProvider
 from agent.providers.anthropic import Anthropic
 from agent.providers.compatible import Compatible
 from agent.providers.openai import OpenAI
-from agent.providers.wire import Vendor
+from agent.providers.wire import Vendor, bare, on_this_machine
 
 _WARN_DAYS = 60
 _UNKNOWN = Row()
@@ -100,7 +99,7 @@ def choose(keys: Keys, catalogue: Catalogue | None = None) -> list[Offer]:
     if keys.local_model_url:
         own = Compatible(keys.local_model_url, model=keys.local_model or "")
         row = table.row(keys.local_model or "")
-        chosen.append(Offer("local", own, row, private=_on_this_machine(keys.local_model_url)))
+        chosen.append(Offer("local", own, row, private=on_this_machine(keys.local_model_url)))
     if keys.openai_base_url and not _official(keys.openai_base_url):
         chosen.append(_elsewhere(keys, table, keys.openai_base_url))
     elif _given(keys.openai_api_key):
@@ -164,7 +163,7 @@ def _models(table: Catalogue, vendor: str, named: str | None) -> Iterator[tuple[
 
 def _elsewhere(keys: Keys, table: Catalogue, address: str) -> Offer:
     model = keys.openai_model or table.defaults.openai
-    vendor = Vendor(f"The model at {_bare(address)}", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
+    vendor = Vendor(f"The model at {bare(address)}", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
     row = table.row(model)
     provider = Compatible(
         address,
@@ -173,7 +172,7 @@ def _elsewhere(keys: Keys, table: Catalogue, address: str) -> Offer:
         key=keys.openai_api_key if _given(keys.openai_api_key) else None,
         vendor=vendor,
     )
-    return Offer("server", provider, row, private=_on_this_machine(address))
+    return Offer("server", provider, row, private=on_this_machine(address))
 
 
 def _given(key: SecretStr | None) -> bool:
@@ -183,17 +182,3 @@ def _given(key: SecretStr | None) -> bool:
 def _official(address: str) -> bool:
     host = urlsplit(address).hostname or ""
     return host == "openai.com" or host.endswith(".openai.com")
-
-
-def _on_this_machine(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _bare(address: str) -> str:
-    """An address without the user and password that it may carry."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -29,7 +29,15 @@ class Choice:
     why: str
 
 
-def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | str:
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Why no model can be asked, as a sentence, and the seconds after which one can; None: never, as it stands."""
+
+    why: str
+    seconds: float | None = None
+
+
+def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobody:
     """The models to ask, best first, or the sentence that says why there is none.
 
     What cannot do it is left out: one that sends it elsewhere where it must stay here, one that sees nothing where
@@ -39,28 +47,34 @@ def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | str:
     named = [one for one in candidates if needs.model and _named(one.offer, needs.model)]
     if needs.model and not named:
         there = ", ".join(one.offer.name for one in candidates[:8])
-        return f'There is no model "{needs.model}" here; there are {there}.'
+        return Nobody(f'There is no model "{needs.model}" here; there are {there}.')
     stays = needs.private or (bool(named) and named[0].offer.private)
     open_to = [one for one in candidates if one.offer.offered or one in named]
     if stays:
         open_to = [one for one in open_to if one.offer.private]
         if not open_to:
-            return "This must not leave this machine, and no model runs here; set LOCAL_MODEL_URL to one."
+            return Nobody(
+                "This must not leave this machine, and no model runs here; set LOCAL_MODEL_URL to one."
+            )
     if needs.vision:
         open_to = [one for one in open_to if one.facts.vision != "no"]
         if not open_to or (named and named[0] not in open_to):
             who = needs.model or "No model that is set up"
-            return f"{who} {'sees no pictures' if needs.model else 'sees pictures'}; choose one that does, or describe it in words."
+            sees = "sees no pictures" if needs.model else "sees pictures"
+            return Nobody(f"{who} {sees}; choose one that does, or describe it in words.")
     large = [one for one in open_to if not one.facts.context or one.facts.context >= needs.context]
     if not large:
         most = max(one.facts.context for one in open_to)
-        return f"This is too long for every model here ({needs.context:,} tokens of at most {most:,}); say less at once."
+        return Nobody(
+            f"This is too long for every model here ({needs.context:,} tokens of at most {most:,}); say less at once."
+        )
     awake = [one for one in large if one.rests <= 0]
     if not awake:
         soonest = min(large, key=lambda one: one.rests)
-        return (
+        return Nobody(
             f"{soonest.offer.name} failed {soonest.failures} times in a row and is left alone; "
-            f"it is asked again in {soonest.rests:.0f} seconds."
+            f"it is asked again in {soonest.rests:.0f} seconds.",
+            soonest.rests,
         )
     order = sorted(awake, key=lambda one: _key(one, needs, first=one in named))
     return [Choice(one, _why(one, awake, large, needs)) for one in _mixed(order)][:MOST]

@@ -10,23 +10,22 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
 from agent.models.as_one import AsOne
-from agent.models.capability import Capabilities
-from agent.models.catalogue import Catalogue, Row, builtin
+from agent.models.capability import Capabilities, Facts, held
+from agent.models.catalogue import Catalogue, builtin
 from agent.models.combine import combined
-from agent.models.health import Breaker, wait_before
+from agent.models.health import wait_before
 from agent.models.offers import Keys, Offer, choose, endings, missing
-from agent.models.ranking import Candidate, Choice, ranked
+from agent.models.ranking import Choice, Nobody, ranked
+from agent.models.seat import Lost, Seat
 from agent.models.tokens import size
 from agent.ports import ModelProvider, ProviderFailed
 from agent.providers.compatible import Compatible
-from agent.providers.constrained import Constrained
 from agent.providers.wire import Until, patience
-from agent.types import Ask, Completion, Needs, Routed
+from agent.types import Ask, Completion, Needs, Prices, Routed
 
 RETRIES = 2
 """So often the same model is asked again for one question."""
@@ -46,19 +45,8 @@ _OTHERS = 32
 log = logging.getLogger("theseus.router")
 
 
-@dataclass(slots=True)
-class _Seat:
-    """An offer, and how it has been doing."""
-
-    offer: Offer
-    bare: Constrained
-    """The same model, with tools that it does not have by itself."""
-    breaker: Breaker = field(default_factory=Breaker)
-
-    @classmethod
-    def of(cls, offer: Offer) -> Self:
-        """A seat that nobody has asked yet."""
-        return cls(offer, Constrained(offer.provider))
+class _Silent(ProviderFailed):
+    """It did not begin. Asked again it would take as long, which is what whoever stands in has left."""
 
 
 class Router:
@@ -86,16 +74,17 @@ class Router:
             sleep: Waits so many seconds.
             chance: A number in [0, 1), for delays that differ.
         """
-        self._seats = [_Seat.of(offer) for offer in offers]
+        self._seats = [Seat.of(offer) for offer in offers]
         self._missing = missing
         self.notices = tuple(notices)
         """What the operator has to be told once: models that are going to end, a file that is not used."""
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
-        self._capabilities = Capabilities(catalogue or builtin(), clock)
+        self._table = catalogue or builtin()
+        self._capabilities = Capabilities(self._table, clock)
         self._routes: deque[Routed] = deque(maxlen=_ROUTES)
-        self._others: dict[str, _Seat] = {}
+        self._others: dict[str, Seat] = {}
 
     @classmethod
     def of(cls, keys: Keys, catalogue: Catalogue | None = None, notices: Sequence[str] = ()) -> Self:
@@ -126,7 +115,7 @@ class Router:
 
     async def close(self) -> None:
         """Let go of connections."""
-        for seat in (*self._seats, *self._others.values()):
+        for seat in self._seats:  # the others share their connections
             await seat.offer.provider.close()
 
     async def stream(
@@ -136,46 +125,59 @@ class Router:
 
         In a job, what the table says of tools in conversations does not count.
         """
-        choices = await self._choices(ask, needs)
-        if needs.combine and len(choices) > 1:
-            names = [choice.candidate.offer.name for choice in choices[:2]]
+        deadline = self._clock() + (ask.seconds or _TOTAL * patience(ask))
+        order = await self._order(ask, needs)
+        if needs.combine and len(order) > 1:
+            names = [seat.offer.name for seat, _ in order[:2]]
             one = needs.model_copy(update={"combine": False})
-            async with aclosing(combined(self, names, ask, one)) as pieces:
+            async with aclosing(combined(self, names, ask, one, lambda: deadline - self._clock())) as pieces:
                 async for piece in pieces:
                     yield piece
             return
-        deadline = self._clock() + (ask.seconds or _TOTAL * patience(ask))
         failures: list[ProviderFailed] = []
-        for at, choice in enumerate(choices):
-            seat = self._seat(choice.candidate.offer)
+        instead_of = ""
+        lost = Lost()
+        for at, (seat, choice) in enumerate(order):
+            # The order is from before the first was asked: since then others may have gone out to try this one.
             if at and seat.breaker.refuses(self._clock()):
                 continue
-            yield self._route(choice, choices[at - 1] if at else None, failures)
+            last = all(other.breaker.refuses(self._clock()) for other, _ in order[at + 1 :])
+            trial = seat.breaker.asked()  # at once, so that nobody else takes it for free
             begun = False
             try:
-                held = ask if job else _held(ask, seat.offer.row)
-                async with aclosing(
-                    self._asked(seat, choice, held, deadline, last=choice is choices[-1])
-                ) as pieces:
+                yield self._route(choice, instead_of)
+                mine = ask if job else held(ask, seat.offer.row)
+                asked = self._asked(
+                    seat, choice.candidate.facts, mine, deadline, lost, last=last, trial=trial
+                )
+                async with aclosing(asked) as pieces:
                     async for piece in pieces:
                         begun = True
                         yield piece
             except ProviderFailed as failure:
                 if begun:
                     raise ProviderFailed(
-                        f"{failure} What came before is not the whole answer.", retryable=failure.retryable
+                        f"{failure} What came before is not the whole answer.",
+                        retryable=failure.retryable,
+                        tokens=lost.tokens,
+                        cost=lost.cost,
                     ) from None
                 failures.append(failure)
+                instead_of = f"{seat.offer.name}: {failure}"
                 log.info("%s did not answer: %s", seat.offer.name, failure)
             else:
                 return
+            finally:
+                seat.breaker.dropped(trial=trial)
         raise ProviderFailed(
             " ".join(dict.fromkeys(map(str, failures))),
             retryable=any(failure.retryable for failure in failures),
             retry_after=min((f.retry_after for f in failures if f.retry_after is not None), default=None),
+            tokens=lost.tokens,
+            cost=lost.cost,
         )
 
-    async def _choices(self, ask: Ask, needs: Needs) -> list[Choice]:
+    async def _order(self, ask: Ask, needs: Needs) -> list[tuple[Seat, Choice]]:
         if self.missing:
             raise ProviderFailed(self.missing)
         pictures = any(message.images for message in ask.messages)
@@ -191,94 +193,80 @@ class Router:
                 "tools": needs.tools or bool(ask.tools),
             }
         )
-        order = ranked(
-            [
-                Candidate(
-                    seat.offer,
-                    known,
-                    # A trial is out: others wait for what comes of it.
-                    max(seat.breaker.left(now), 1.0) if seat.breaker.refuses(now) else 0.0,
-                    seat.breaker.failures,
-                )
-                for seat, known in zip(seats, facts, strict=True)
-            ],
-            needs,
-        )
-        if isinstance(order, str):
-            raise ProviderFailed(order)
-        return order
+        there = [seat.candidate(known, now) for seat, known in zip(seats, facts, strict=True)]
+        order = ranked(there, needs)
+        if isinstance(order, Nobody):
+            raise ProviderFailed(order.why, retryable=order.seconds is not None, retry_after=order.seconds)
+        by_offer = {id(seat.offer): seat for seat in seats}
+        return [(by_offer[id(choice.candidate.offer)], choice) for choice in order]
 
-    def _asked_for(self, name: str) -> list[_Seat]:
+    def _asked_for(self, name: str) -> list[Seat]:
         """A server that has many models has also those that no setting names."""
         vendor, _, model = name.partition("/")
         if not model or any(name in (seat.offer.name, seat.offer.provider.model) for seat in self._seats):
             return []
         for seat in self._seats:
             if seat.offer.vendor == vendor and isinstance(seat.offer.provider, Compatible):
-                if name not in self._others and len(self._others) < _OTHERS:
-                    other = Offer(
-                        vendor, seat.offer.provider.other(model), private=seat.offer.private, offered=False
-                    )
-                    self._others[name] = _Seat.of(other)
-                return [self._others[name]] if name in self._others else []
+                other = self._others.pop(name, None)
+                if other is None:
+                    row = self._table.row(model)
+                    # One's own server costs nothing, whatever a model of that name costs elsewhere.
+                    prices = Prices() if vendor == "local" else row.prices
+                    provider = seat.offer.provider.other(model, prices)
+                    other = Seat.of(Offer(vendor, provider, row, private=seat.offer.private, offered=False))
+                self._others[name] = other
+                if len(self._others) > _OTHERS:
+                    del self._others[next(iter(self._others))]
+                return [other]
         return []
 
-    def _seat(self, offer: Offer) -> _Seat:
-        return next(seat for seat in (*self._seats, *self._others.values()) if seat.offer is offer)
-
-    def _route(self, choice: Choice, before: Choice | None, failures: Sequence[ProviderFailed]) -> Routed:
+    def _route(self, choice: Choice, instead_of: str) -> Routed:
         offer = choice.candidate.offer
-        why = f"asked first because {choice.why}"
-        if before is not None and failures:
-            why = f"stands in for {before.candidate.offer.name}: {failures[-1]}"
+        why = f"stands in for {instead_of}" if instead_of else f"asked first because {choice.why}"
         routed = Routed(vendor=offer.vendor, model=offer.model, why=why)
         self._routes.append(routed)
         log.info("%s: %s", offer.name, why)
         return routed
 
     async def _asked(
-        self, seat: _Seat, choice: Choice, ask: Ask, deadline: float, *, last: bool
+        self, seat: Seat, facts: Facts, ask: Ask, deadline: float, lost: Lost, *, last: bool, trial: bool
     ) -> AsyncGenerator[str | Completion, None]:
         """One model's answer; it is asked again, as long as nothing was shown, where that may help."""
-        facts = choice.candidate.facts
         bare = bool(ask.tools) and facts.tools == "no"
         if facts.context:
             fits = facts.context - ask.max_tokens
             room = max(1, facts.context - size(ask, fits, seat.offer.provider.model))
             ask = ask.model_copy(update={"max_tokens": min(ask.max_tokens, room)})
         attempt = 0
-        seat.breaker.asked()
-        try:
-            while True:
-                attempt += 1
-                begun = False
-                try:
-                    who = seat.bare if bare else seat.offer.provider
-                    async with aclosing(self._timed(who, ask, deadline, last=last)) as pieces:
-                        async for piece in pieces:
-                            begun = True
-                            if isinstance(piece, Completion):
-                                seat.breaker.worked()
-                            yield piece
-                except ProviderFailed as failure:
-                    if failure.refused:
-                        self._capabilities.learn(seat.offer, failure.refused)
-                    if failure.refused == "tools" and not bare and not begun:
-                        bare = True
-                        continue
-                    wait = wait_before(attempt, failure.retry_after, self._chance)
-                    useless = (
-                        begun or not failure.retryable or attempt > (RETRIES if last else RETRIES_WITH_OTHERS)
-                    )
-                    if useless or (wait > SHORT_WAIT and not last) or self._clock() + wait >= deadline:
-                        if failure.retryable:
-                            seat.breaker.failed(self._clock())
-                        raise
-                    await self._sleep(wait)
-                else:
-                    return
-        finally:
-            seat.breaker.dropped()
+        while True:
+            attempt += 1
+            begun = False
+            try:
+                who = seat.bare if bare else seat.offer.provider
+                async with aclosing(self._timed(who, ask, deadline, last=last)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        if isinstance(piece, Completion):
+                            seat.breaker.worked()
+                        yield lost.onto(piece) if isinstance(piece, Completion) else piece
+            except ProviderFailed as failure:
+                lost.count(failure)
+                if failure.refused:
+                    self._capabilities.learn(seat.offer, failure.refused)
+                if failure.refused == "tools" and not bare and not begun:
+                    bare = True
+                    continue
+                wait = wait_before(attempt, failure.retry_after, self._chance)
+                often = RETRIES if last else RETRIES_WITH_OTHERS
+                silent = isinstance(failure, _Silent) and not last
+                useless = begun or silent or not failure.retryable or attempt > often
+                if useless or (wait > SHORT_WAIT and not last) or self._clock() + wait >= deadline:
+                    if failure.retryable:
+                        seat.breaker.failed(self._clock(), trial=trial)
+                    raise
+                await self._sleep(wait)
+            else:
+                return
 
     async def _timed(
         self, provider: ModelProvider, ask: Ask, deadline: float, *, last: bool
@@ -292,21 +280,9 @@ class Router:
             try:
                 yield await anext(Until(pieces, begin))
             except TimeoutError:
-                raise ProviderFailed(
+                raise _Silent(
                     f"{provider.model} did not begin to answer in time; try again in a minute.",
                     retryable=True,
                 ) from None
             async for piece in pieces:
                 yield piece
-
-
-def _held(ask: Ask, row: Row) -> Ask:
-    """The question as the table allows it: without calls where they are switched off or have gone on too long."""
-    if not ask.tools:
-        return ask
-    last = max((at for at, message in enumerate(ask.messages) if message.role == "user"), default=-1)
-    rounds = sum(bool(message.calls) for message in ask.messages[last + 1 :])
-    over = row.max_iterations is not None and rounds >= row.max_iterations
-    if over or (not row.default_enabled and ask.choice == "auto"):
-        return ask.model_copy(update={"choice": "none"})
-    return ask

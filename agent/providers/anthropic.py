@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from agent.providers.wire import (
     CONNECT_SECONDS,
-    Measure,
     Until,
     Vendor,
     base64_of,
@@ -23,6 +22,7 @@ from agent.providers.wire import (
     faults,
     numbered,
     patience,
+    price,
     tls,
     whole,
 )
@@ -57,8 +57,7 @@ class Anthropic:
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """The answer in pieces, then whole; see `ModelProvider.stream`."""
         deadline = due(ask)
-        with faults(self._vendor, self.model, self._key, ask):
-            measure = Measure(self._vendor)
+        with faults(self._vendor, self.model, self._key, ask, self.prices) as measure:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
                 client = await self._connected()
@@ -71,7 +70,7 @@ class Anthropic:
                     if piece and answer.speaking:
                         yield piece
                     if answer.ended:
-                        yield self._completion(answer)
+                        yield self._completion(answer, price(self.prices, answer.usage, ask, measure.chars))
                         return
             raise broke_off(self._vendor)
 
@@ -147,9 +146,8 @@ class Anthropic:
             for call in message.calls
         ]
 
-    def _completion(self, answer: "_Answer") -> Completion:
+    def _completion(self, answer: "_Answer", cost: float) -> Completion:
         blocks = answer.blocks
-        usage = Usage(input=answer.input, output=answer.output)
         calls = [
             ToolCall(id=block["id"], name=block["name"], arguments=answer.arguments(at))
             for at, block in blocks.items()
@@ -166,10 +164,10 @@ class Anthropic:
             {
                 "text": "".join(block["text"] for block in blocks.values() if block["type"] == "text"),
                 "calls": numbered(calls),
-                "usage": usage,
+                "usage": answer.usage,
                 "stop": _STOPS.get(answer.stop, "end"),
                 "model": answer.model or self.model,
-                "cost": self.prices.cost(usage),
+                "cost": cost,
                 "native": native,
             }
         )
@@ -192,6 +190,11 @@ class _Answer:
         self.speaking = False
         """The last piece was text for people."""
         self._pieces: dict[int, list[str]] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens as Anthropic counted them."""
+        return Usage(input=self.input, output=self.output)
 
     def take(self, event: "RawMessageStreamEvent") -> str:
         """Take one event; the text or arguments that it brought."""

@@ -18,12 +18,14 @@ from agent.providers.wire import (
     Measure,
     Until,
     Vendor,
+    bare,
     broke_off,
     data_url,
     due,
     faults,
     numbered,
     patience,
+    price,
     whole,
 )
 from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
@@ -62,9 +64,10 @@ class Compatible:
         self._address = address
         self._key = key
         self._vendor = vendor or Vendor(
-            f"The model at {address}", "OPENAI_API_KEY", "LOCAL_MODEL_URL", "LOCAL_MODEL"
+            f"The model at {bare(address)}", "OPENAI_API_KEY", "LOCAL_MODEL_URL", "LOCAL_MODEL"
         )
-        self._client: AsyncOpenAI | None = None
+        self._line: list[AsyncOpenAI] = []
+        """The client, once there is one; all models of one address share it."""
         self._limit = "max_tokens"
         self._counts = True
         """It may be asked to count tokens at the end of a stream."""
@@ -77,8 +80,7 @@ class Compatible:
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """The answer in pieces, then whole; see `ModelProvider.stream`."""
         deadline = due(ask)
-        with faults(self._vendor, self.model, self._key, ask):
-            measure = Measure(self._vendor)
+        with faults(self._vendor, self.model, self._key, ask, self.prices) as measure:
             async with asyncio.timeout_at(deadline):
                 client = await self._connected()
                 chunks = await self._create(client, ask)
@@ -91,15 +93,17 @@ class Compatible:
                 raise ProviderFailed(f"{self._vendor.name} gave an empty answer; ask again.", retryable=True)
             if not answer.finish:
                 raise broke_off(self._vendor)
-            yield self._completion(answer)
+            yield self._completion(answer, price(self.prices, answer.usage, ask, measure.chars))
 
     async def complete(self, ask: Ask) -> Completion:
         """One whole answer; see `ModelProvider.complete`."""
         return await whole(self.stream(ask))
 
-    def other(self, model: str) -> "Compatible":
-        """Another model behind the same address."""
-        return Compatible(self._address, model=model, key=self._key, vendor=self._vendor)
+    def other(self, model: str, prices: Prices) -> "Compatible":
+        """Another model behind the same address, over the same connections: closing either closes both."""
+        other = Compatible(self._address, model=model, prices=prices, key=self._key, vendor=self._vendor)
+        other._line = self._line
+        return other
 
     async def described(self) -> dict[str, Any]:
         """What the server's list says of this model, as it says it; empty where it is not listed.
@@ -108,7 +112,7 @@ class Compatible:
             ProviderFailed: The list cannot be had.
         """
         ask = Ask(messages=(), seconds=CONNECT_SECONDS)
-        with faults(self._vendor, self.model, self._key, ask):
+        with faults(self._vendor, self.model, self._key, ask, self.prices):
             async with asyncio.timeout(patience(ask)):
                 client = await self._connected()
                 listed = await client.models.list(timeout=limits(CONNECT_SECONDS))
@@ -116,20 +120,21 @@ class Compatible:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client is not None:
-            await self._client.close()
+        for client in self._line:
+            await client.close()
 
     async def _connected(self) -> "AsyncOpenAI":
         make = await asyncio.to_thread(sdk)
-        if self._client is None:
+        if not self._line:
             key = self._key.get_secret_value() if self._key else "none"
-            self._client = make(key, self._address)
+            self._line.append(make(key, self._address))
+        client = self._line[0]
         if not self._named:
-            offered = (await self._client.models.list(timeout=limits(ANSWER_SECONDS))).data
+            offered = (await client.models.list(timeout=limits(ANSWER_SECONDS))).data
             if not offered:
                 raise ProviderFailed(f"{self._vendor.name} lists no model; set {self._vendor.model}.")
             self._named = offered[0].id
-        return self._client
+        return client
 
     async def _create(self, client: "AsyncOpenAI", ask: Ask) -> Any:
         """Ask, in the server's own words: what it says it does not know is left out, from then on."""
@@ -169,7 +174,7 @@ class Compatible:
             request["response_format"] = {"type": "json_schema", "json_schema": shape}
         return request
 
-    def _completion(self, answer: "_Answer") -> Completion:
+    def _completion(self, answer: "_Answer", cost: float) -> Completion:
         calls = numbered(answer.calls)
         stop = _STOPS.get(answer.finish, "tools" if calls else "end")
         return Completion.model_validate(
@@ -179,7 +184,7 @@ class Compatible:
                 "usage": answer.usage,
                 "stop": "refused" if answer.refused else stop,
                 "model": answer.model or self.model,
-                "cost": self.prices.cost(answer.usage),
+                "cost": cost,
             }
         )
 

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from agent.ports import ProviderFailed
 from agent.providers.wire import (
     CONNECT_SECONDS,
-    Measure,
     Until,
     Vendor,
     broke_off,
@@ -23,7 +22,9 @@ from agent.providers.wire import (
     due,
     faults,
     numbered,
+    on_this_machine,
     patience,
+    price,
     tls,
     whole,
 )
@@ -50,8 +51,7 @@ class OpenAI:
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """The answer in pieces, then whole; see `ModelProvider.stream`."""
         deadline = due(ask)
-        with faults(self._vendor, self.model, self._key, ask):
-            measure = Measure(self._vendor)
+        with faults(self._vendor, self.model, self._key, ask, self.prices) as measure:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
                 client = await self._connected()
@@ -65,7 +65,7 @@ class OpenAI:
                     elif event.type == "response.function_call_arguments.delta":
                         measure.take(event.delta)
                     elif event.type in ("response.completed", "response.incomplete", "response.failed"):
-                        completion = self._completion(event.response)
+                        completion = self._completion(event.response, ask)
                         if completion.text and not said:
                             yield completion.text
                         yield completion
@@ -137,7 +137,7 @@ class OpenAI:
             for call in message.calls
         ]
 
-    def _completion(self, answer: "Response") -> Completion:
+    def _completion(self, answer: "Response", ask: Ask) -> Completion:
         if answer.status == "failed" or answer.error is not None:
             raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
         calls = numbered(
@@ -152,6 +152,8 @@ class OpenAI:
         usage = Usage()
         if answer.usage is not None:
             usage = Usage(input=answer.usage.input_tokens, output=answer.usage.output_tokens)
+        text = "".join(part.text if part.type == "output_text" else part.refusal for part in parts)
+        written = len(text) + sum(len(call.arguments) for call in calls)
         native = ""
         if any(item.type == "reasoning" for item in answer.output):
             items = [item.model_dump(mode="json", exclude_none=True) for item in answer.output]
@@ -162,12 +164,12 @@ class OpenAI:
             stop = "refused" if reason == "content_filter" else "length"
         return Completion.model_validate(
             {
-                "text": "".join(part.text if part.type == "output_text" else part.refusal for part in parts),
+                "text": text,
                 "calls": calls,
                 "usage": usage,
                 "stop": "refused" if refused else stop,
                 "model": answer.model,
-                "cost": self.prices.cost(usage),
+                "cost": price(self.prices, usage, ask, written),
                 "native": native,
             }
         )
@@ -182,9 +184,13 @@ def sdk() -> "Callable[[str, str], AsyncOpenAI]":
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # not before the first question
 
     verify = tls()
-    return lambda key, address: AsyncOpenAI(
-        api_key=key, base_url=address, max_retries=0, http_client=DefaultAsyncHttpxClient(verify=verify)
-    )
+
+    def make(key: str, address: str) -> "AsyncOpenAI":
+        # What is said to a model on this machine goes to it alone: no proxy that the environment names is asked.
+        client = DefaultAsyncHttpxClient(verify=verify, trust_env=not on_this_machine(address))
+        return AsyncOpenAI(api_key=key, base_url=address, max_retries=0, http_client=client)
+
+    return make
 
 
 def limits(seconds: float) -> Any:

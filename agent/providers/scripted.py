@@ -9,8 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from agent.ports import ProviderFailed
-from agent.providers.wire import numbered, whole
+from agent.providers.wire import Vendor, faults, numbered, price, whole
 from agent.types import Ask, Completion, Prices, ToolCall, Usage
+
+_VENDOR = Vendor("The scripted model", key="", url="", model="")
 
 
 def _cut(text: str) -> list[str]:
@@ -151,33 +153,37 @@ class ScriptedModel:
                 or turn.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
                 retry_after=turn.retry_after,
             )
-        if turn.hollow:
-            raise ProviderFailed("The scripted model gave an empty answer; ask again.", retryable=True)
-        for at, piece in enumerate([*turn.pieces, *(piece for use in turn.calls for piece in use.pieces)]):
-            if at == turn.break_after:
-                raise ProviderFailed(
-                    "The scripted model broke off in the middle of its answer.", retryable=True
-                )
-            if at == turn.stall_after:
-                await asyncio.sleep(ask.seconds)
-                raise ProviderFailed("The scripted model did not answer in time.", retryable=True)
-            if at < len(turn.pieces):
-                yield piece
-        calls = tuple(
-            ToolCall(id=use.id or self.script.identity("call"), name=use.name, arguments=use.text)
-            for use in turn.calls
-        )
-        usage = Usage(input=turn.input_tokens, output=turn.output_tokens)
-        yield Completion.model_validate(
-            {
-                "text": turn.text,
-                "calls": numbered(calls),
-                "usage": usage,
-                "stop": turn.stopped,
-                "model": self.model,
-                "cost": self.prices.cost(usage),
-            }
-        )
+        with faults(_VENDOR, self.model, None, ask, self.prices) as measure:
+            if turn.hollow:
+                raise ProviderFailed("The scripted model gave an empty answer; ask again.", retryable=True)
+            for at, piece in enumerate(
+                [*turn.pieces, *(piece for use in turn.calls for piece in use.pieces)]
+            ):
+                if at == turn.break_after:
+                    raise ProviderFailed(
+                        "The scripted model broke off in the middle of its answer.", retryable=True
+                    )
+                if at == turn.stall_after:
+                    await asyncio.sleep(ask.seconds)
+                    raise ProviderFailed("The scripted model did not answer in time.", retryable=True)
+                measure.take(piece)
+                if at < len(turn.pieces):
+                    yield piece
+            calls = tuple(
+                ToolCall(id=use.id or self.script.identity("call"), name=use.name, arguments=use.text)
+                for use in turn.calls
+            )
+            usage = Usage(input=turn.input_tokens, output=turn.output_tokens)
+            yield Completion.model_validate(
+                {
+                    "text": turn.text,
+                    "calls": numbered(calls),
+                    "usage": usage,
+                    "stop": turn.stopped,
+                    "model": self.model,
+                    "cost": price(self.prices, usage, ask, measure.chars),
+                }
+            )
 
     async def complete(self, ask: Ask) -> Completion:
         """Answer as the script says, at once."""

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import functools
+import ipaddress
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -12,11 +13,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from agent.models.tokens import estimate
 from agent.ports import ProviderFailed
-from agent.types import Ask, Completion, Image, ToolCall
+from agent.types import CHARS_A_TOKEN, Ask, Completion, Image, Prices, ToolCall, Usage
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0
@@ -58,6 +61,31 @@ def tls() -> ssl.SSLContext:
     from httpx2 import create_ssl_context  # loaded with the first SDK
 
     return create_ssl_context()
+
+
+def bare(address: str) -> str:
+    """An address as people may read it: without the user, the password and the key that it may carry."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def on_this_machine(address: str) -> bool:
+    """Whether what is sent to an address stays here."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def price(prices: Prices, usage: Usage, ask: Ask, written: int) -> float:
+    """What an answer of so many characters costs, in US dollars; where the provider did not count, by an estimate."""
+    return prices.cost(usage if usage.input else reckoned(ask, written))
+
+
+def reckoned(ask: Ask, written: int) -> Usage:
+    """What a question and so many characters of its answer come to, where nobody counted."""
+    return Usage(input=estimate(ask), output=-(-written // CHARS_A_TOKEN))
 
 
 def patience(ask: Ask) -> float:
@@ -102,7 +130,7 @@ class Measure:
 
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
-        self._chars = 0
+        self.chars = 0
 
     def take(self, text: str) -> str:
         """Count a piece and hand it on.
@@ -110,24 +138,29 @@ class Measure:
         Raises:
             ProviderFailed: The answer is beyond all measure.
         """
-        self._chars += len(text)
-        if self._chars > MAX_ANSWER_CHARS:
+        self.chars += len(text)
+        if self.chars > MAX_ANSWER_CHARS:
             raise ProviderFailed(f"{self._vendor.name} sent far more than was asked for; check the model.")
         return text
 
 
 @contextmanager
-def faults(vendor: Vendor, model: str, key: SecretStr | None, ask: Ask) -> Iterator[None]:
-    """Turn whatever an SDK raises inside into `ProviderFailed`.
+def faults(vendor: Vendor, model: str, key: SecretStr | None, ask: Ask, prices: Prices) -> Iterator[Measure]:
+    """Turn whatever an SDK raises inside into `ProviderFailed`, with what had come in by then on its bill.
 
     The cause is cut off on purpose: an SDK's exception carries the request with its key.
     """
+    measure = Measure(vendor)
     try:
-        yield
-    except ProviderFailed:
-        raise
+        yield measure
     except Exception as error:  # noqa: BLE001 - two SDKs, their HTTP library and odd answers: all mean "no answer"
-        raise _translated(error, vendor, model, key, ask) from None
+        failure = error
+        if not isinstance(failure, ProviderFailed):
+            failure = _translated(error, vendor, model, key, ask)
+        if measure.chars:
+            used = reckoned(ask, measure.chars)
+            failure.tokens, failure.cost = used.input + used.output, prices.cost(used)
+        raise failure from None
 
 
 def broke_off(vendor: Vendor) -> ProviderFailed:

@@ -7,7 +7,7 @@ SQLite asks us about every action that a statement wants to take.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +21,10 @@ MOST_CELL = 500
 """Characters that are shown of one value."""
 MOST_BYTES = 1_000_000
 """Size of the largest value that a query may make."""
+MOST_COLUMNS = 100
+"""Columns of a result; together with the size of a value, what one row can take."""
+MOST_CHARS = 100_000
+"""Characters of a whole table; models are shown less of it."""
 STEPS = 1000
 """Instructions of SQLite's machine between two looks at the clock."""
 
@@ -72,8 +76,11 @@ class Databases:
         with closing(self._open()) as connection:
             connection.execute("PRAGMA query_only = ON")
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+            # From here on: tables that are wider were read with their schemas, and some of their columns can be asked for.
+            connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, MOST_COLUMNS)
             connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200)
+            connection.text_factory = _beginning
             connection.set_authorizer(_authorize)
             end = time.monotonic() + self._rules.query_seconds
             connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
@@ -81,13 +88,11 @@ class Databases:
                 with closing(connection.execute(sql)) as cursor:
                     if cursor.description is None:
                         raise ToolRefused("that reads nothing; send one SELECT")
-                    names = [column[0] for column in cursor.description]
-                    rows = cursor.fetchmany(most + 1)
+                    return _table([column[0] for column in cursor.description], cursor, most)
             except sqlite3.Error as error:
                 raise ToolRefused(self._problem(error)) from error
             except (ValueError, OverflowError, MemoryError) as error:
                 raise ToolRefused(f"that query cannot be read: {error}") from error
-        return _table(names, rows[:most], more=len(rows) > most)
 
     def _open(self) -> sqlite3.Connection:
         if not self._files:
@@ -127,14 +132,23 @@ def _authorize(
     return sqlite3.SQLITE_OK
 
 
-def _table(names: list[str], rows: list[tuple[object, ...]], *, more: bool) -> str:
+def _beginning(raw: bytes) -> str:
+    """What of a text is shown at most, so that a row of long ones is never held as a whole."""
+    return raw[: 4 * (MOST_CELL + 1)].decode(errors="replace")
+
+
+def _table(names: list[str], rows: Iterable[tuple[object, ...]], most: int) -> str:
+    """The first rows, each cut before the next is read."""
     lines = [" | ".join(line(name) for name in names)]
-    lines += [" | ".join(_cell(value) for value in row) for row in rows]
-    if more:
-        lines.append(f"[there are more than these {len(rows)} rows]")
-    elif not rows:
-        lines.append("[no rows]")
-    return "\n".join(lines)
+    room = MOST_CHARS
+    for number, row in enumerate(rows):
+        shown = " | ".join(_cell(value) for value in row)
+        room -= len(shown)
+        if number == most or room < 0:
+            lines.append(f"[there are more than these {number} rows]")
+            break
+        lines.append(shown)
+    return "\n".join(lines if len(lines) > 1 else [*lines, "[no rows]"])
 
 
 def _cell(value: object) -> str:

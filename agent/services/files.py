@@ -5,16 +5,23 @@ another thing in its place between a look and the opening.
 """
 
 import asyncio
+import codecs
+import io
 import os
 import re
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from agent.services.cleaning import plain
-from agent.tool import ToolRefused
+from agent.tool import Part, ToolRefused
 
 MOST_BYTES = 100 * 1024 * 1024
 """No file larger than this is read, whatever is asked for."""
+MOST_CHARS = 100_000
+"""Characters that are handed out at once; models are shown less of them."""
+CHUNK = 64 * 1024
+"""Bytes that are held at once."""
 _PART = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]{1,255}")
 
 
@@ -25,19 +32,23 @@ class Folder:
         self._root = root
         self._most_bytes = most_bytes
 
-    async def read(self, path: str, most_bytes: int) -> str:
-        """A file's text.
+    async def read(self, path: str, most_bytes: int, first: int = 1, lines: int = 400) -> Part:
+        """Lines of a file's text, which is never held as a whole.
 
         Args:
             path: Relative to the folder, with `/`.
             most_bytes: A file larger than this is refused, and one above 100 MiB in any case.
+            first: The number of the first line, from 1.
+            lines: How many; fewer come where they are long.
 
         Raises:
             ToolRefused: The path leads out of the folder or to no file, or the file is too large or no text.
         """
-        return await asyncio.to_thread(self._read, path, min(most_bytes, self._most_bytes))
+        return await asyncio.to_thread(
+            self._read, path, min(most_bytes, self._most_bytes), range(first, first + lines)
+        )
 
-    def _read(self, path: str, most: int) -> str:
+    def _read(self, path: str, most: int, wanted: range) -> Part:
         parts = path.split("/")
         if any(part in ("", ".", "..") or not _PART.fullmatch(part) for part in parts):
             raise ToolRefused(
@@ -49,15 +60,15 @@ class Folder:
             os.close(descriptor)
             raise ToolRefused(f"{path} is no file; name a file inside of the folder")
         with os.fdopen(descriptor, "rb") as file:
-            data = file.read(most + 1) if found.st_size <= most else b""
-            if found.st_size > most or len(data) > most:  # it may have grown meanwhile
-                raise ToolRefused(
-                    f"{path} has more than the {most:,} bytes that may be read; name a smaller file"
-                )
-        try:
-            return plain(data.decode())
-        except UnicodeDecodeError as error:
-            raise ToolRefused(f"{path} is no text in UTF-8, so it cannot be read") from error
+            try:
+                part = _lines(file, most, wanted) if found.st_size <= most else None
+            except UnicodeDecodeError as error:
+                raise ToolRefused(f"{path} is no text in UTF-8, so it cannot be read") from error
+        if part is None:
+            raise ToolRefused(
+                f"{path} has more than the {most:,} bytes that may be read; name a smaller file"
+            )
+        return part
 
     def _open(self, path: str, parts: list[str]) -> int:
         opened: list[int] = []
@@ -74,3 +85,25 @@ class Folder:
         finally:
             for descriptor in opened:
                 os.close(descriptor)
+
+
+def _lines(file: BinaryIO, most: int, wanted: range) -> Part | None:
+    """Some lines of a text, read piece by piece; None where there is more of it than may be read."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    texts: list[str] = []
+    room, size, number, last, ended = MOST_CHARS, 0, 1, wanted.start - 1, True
+    while raw := file.read(CHUNK):
+        size += len(raw)
+        if size > most:
+            return None
+        text = decoder.decode(raw)
+        after = number + text.count("\n")
+        if after >= wanted.start and number < wanted.stop:
+            for at, piece in enumerate(io.StringIO(text), number):
+                if at in wanted and room > 0:
+                    texts.append(piece if len(piece) <= room else f"{piece[:room]}…")
+                    room -= len(piece)
+                    last = at
+        number, ended = after, raw.endswith(b"\n")
+    decoder.decode(b"", final=True)
+    return Part(plain("".join(texts)), last - wanted.start + 1, number - 1 if ended else number)

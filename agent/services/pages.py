@@ -78,14 +78,29 @@ class Pages:
                     raise ToolRefused(
                         f"{answer.target.url} answers with status {answer.status}; use another source"
                     )
-                async with self._working:
-                    page = await asyncio.to_thread(_read, answer, self._rules.text_chars)
+                page = await self._taken_out(answer)
         except TimeoutError as error:
             raise ToolRefused(
                 f"{asked} did not come within {self._rules.seconds:g} s; use another source"
             ) from error
         self._keep(asked, page, answer)
         return page
+
+    async def _taken_out(self, answer: Answer) -> Page:
+        """A page's text, taken out in a thread.
+
+        A thread cannot be ended: its place is free again when it is done, not when nobody waits for it any more, so
+        slow pages fill no more than these places.
+        """
+        await self._working.acquire()
+        work = asyncio.ensure_future(asyncio.to_thread(_read, answer, self._rules.text_chars))
+        work.add_done_callback(self._is_done)
+        return await asyncio.shield(work)
+
+    def _is_done(self, work: asyncio.Future[Page]) -> None:
+        self._working.release()
+        if not work.cancelled():
+            work.exception()  # looked at here, since perhaps nobody waits for it any more
 
     def _keep(self, asked: str, page: Page, answer: Answer) -> None:
         said = _MAX_AGE.search(answer.cache_control)
@@ -116,7 +131,8 @@ class Pages:
         )
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise ToolRefused(f"{target.host} cannot say now what programs may read; use another source")
-        robots.parse(_text(answer).splitlines() if answer.status == HTTPStatus.OK else [])
+        text = _text(answer) if answer.status == HTTPStatus.OK else ""
+        await asyncio.to_thread(robots.parse, text.splitlines())  # the longest take a noticeable while
         return robots
 
 

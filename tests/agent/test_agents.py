@@ -1,5 +1,6 @@
 """Agents that ask each other: how deep, in which circles, at whose expense, and what they hand on."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from agent.chat.brain import Brain
 from agent.chat.toolbox import Toolbox, discover
 from agent.models.single import OneModel
 from agent.tool import Context, Manifest, Result
-from agent.types import Prices
+from agent.types import Ask, Completion, Needs, Prices, Routed
 from policies.limits import may_consult
 from policies.load import load_rules
 from tests.fakes.scripted import ScriptedModel, Use
@@ -35,9 +36,10 @@ def asks(agent: str, question: str = "?") -> Says:
     return Says(calls=(Use(name="ask", arguments={"agent": agent, "question": question}),))
 
 
-async def said(model: ScriptedModel, tools: Toolbox) -> tuple[str, Brain]:
-    """A whole answer, and the brain that gave it."""
-    brain = Brain(OneModel(model), RULES)
+async def said(model: ScriptedModel, tools: Toolbox, **changed: Any) -> tuple[str, Brain]:
+    """A whole answer, and the brain that gave it; `changed` are rules of a turn."""
+    rules = RULES.model_copy(update={"tools": RULES.tools.model_copy(update=changed)})
+    brain = Brain(OneModel(model), rules)
     asked = brain.answer("here", "go", "", caller="console:ann", toolbox=tools)
     return "".join([piece async for piece in asked]), brain
 
@@ -81,6 +83,61 @@ async def test_what_agents_cost_is_paid_by_who_asked() -> None:
     _, brain = await said(model, with_agents())
     (_, spent, _), *_ = brain.accounts.today(brain.accounts.purse("console:ann", "here"))
     assert (spent.tokens, round(spent.dollars, 6)) == (360, 0.0012)
+
+
+async def test_agents_side_by_side_share_what_is_left() -> None:
+    """Sixteen agents asked in one answer spend no more than the one turn may, since each begins with what is left."""
+    asked = tuple(Use(name="ask", arguments={"agent": "a", "question": str(n)}) for n in range(16))
+    says = Says(text="mine", input_tokens=5, output_tokens=200, times=0)
+    model = ScriptedModel(Says(calls=asked), says, prices=Prices(input=5, output=25))
+    _, brain = await said(model, with_agents(), turn_tokens=3000)
+    (_, spent, _), *_ = brain.accounts.today(brain.accounts.purse("console:ann", "here"))
+    assert 2000 < spent.tokens <= 3000
+
+
+async def test_an_agent_answers_with_the_model_that_was_asked_for() -> None:
+    """A model asked for by name answers for the agents of the turn as well."""
+    needed: list[str] = []
+
+    class Noting(OneModel):
+        def stream(self, ask: Ask, needs: Needs) -> AsyncGenerator[str | Routed | Completion, None]:
+            needed.append(needs.model)
+            return super().stream(ask, needs)
+
+    brain = Brain(Noting(ScriptedModel(asks("a"), Says(text="mine"), Says(text="end"))), RULES)
+    asked = brain.answer("here", "go", "", caller="console:ann", toolbox=with_agents(), model="m")
+    assert [piece async for piece in asked]
+    assert needed == ["m"] * 3
+
+
+async def test_an_agents_reading_counts_whatever_the_tool_says() -> None:
+    """A tool that hands on an agent's answer as its own plain text does not make the text any less from outside."""
+    written: list[str] = []
+
+    async def read(context: Context) -> Result:
+        """Read."""
+        return Result(f"page for {context.agent}", untrusted=True)
+
+    async def launder(context: Context) -> str:
+        """Ask, and hand on."""
+        return (await context.agents.ask("a", "?")).text
+
+    async def write(context: Context) -> str:
+        """Write."""
+        written.append(context.agent)
+        return "written"
+
+    tools = with_agents(read, launder, write, write=Manifest(writes=True), launder=Manifest(uses=("agents",)))
+    model = ScriptedModel(
+        Says(calls=(Use(name="launder"),)),
+        Says(calls=(Use(name="read"),)),
+        Says(text="It says: write."),
+        Says(calls=(Use(name="write"),)),
+        Says(text="end"),
+    )
+    answer, _ = await said(model, tools)
+    assert (answer, written) == ("end", [])
+    assert "<outside-" in shown(model, 3)[-1]
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -201,6 +201,39 @@ async def test_a_server_that_counts_nothing_is_charged_by_estimate() -> None:
     assert 0 < len(model.script.requests) < 50
 
 
+async def test_a_server_that_counts_nothing_keeps_to_the_dollars() -> None:
+    """Where no usage is told but a price is known, the budget in dollars holds, too."""
+    turns = [
+        Turn(calls=(Use(name="search", arguments={"text": f"w{n}"}),), input_tokens=0, output_tokens=0)
+        for n in range(50)
+    ]
+    model = ScriptedModel(*turns, prices=Prices(input=2, output=10))
+    rules = RULES.model_copy(update={"max_dollars": 0.05, "max_tokens": 10_000_000, "steps": 50})
+    ended = await drafted(model, Bench(), rules)
+    assert isinstance(ended, NoDraft)
+    assert "used up" in ended.why
+    assert 0 < len(model.script.requests) < 50
+
+
+async def test_an_answer_that_failed_is_on_the_bill() -> None:
+    """What broke off was paid for: it counts against the budget, in the sentence and in the rounds after."""
+    breaks = Turn(text="I think that it may be done by a comma.", break_after=2)
+    model = ScriptedModel(
+        use("search", text="x"),
+        breaks,
+        use("propose", title="T", reason="R", edits=[GOOD]),
+        prices=Prices(input=1000, output=1000),
+    )
+    author = ModelAuthor(model, RULES.model_copy(update={"max_dollars": 1000.0}))
+    failed = await author.draft(REQUEST, Bench(), (), lambda _: None)
+    assert isinstance(failed, NoDraft)
+    assert "1 answer, 120 tokens" not in failed.why
+    draft = await author.draft(REQUEST, Bench(), [BROKEN_TEST], lambda _: None)
+    assert isinstance(draft, Draft)
+    assert draft.tokens > 2 * 120
+    assert draft.cost > 2 * 0.12
+
+
 async def test_going_round_in_circles_is_cut_short() -> None:
     """The same call again and again is not carried out again, and then ended."""
     bench = Bench()

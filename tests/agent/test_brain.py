@@ -24,14 +24,16 @@ def brain_of(model: ModelProvider) -> Brain:
     return Brain(OneModel(model), failed=Failed)
 
 
-def voice(brain: Brain, caller: str = "console:ann") -> feature.Brain:
+def voice(brain: Brain, caller: str = "console:ann", conversation: str = "here") -> feature.Brain:
     """The brain as live code meets it."""
-    return brain.voice(Toolbox(), caller)
+    return brain.voice(Toolbox(), caller, conversation)
 
 
 async def said(brain: Brain, text: str, conversation: str = "here") -> str:
     """A whole answer."""
-    return "".join([piece async for piece in voice(brain).answer(conversation, text, "Be kind.")])
+    return "".join(
+        [piece async for piece in voice(brain, conversation=conversation).answer("", text, "Be kind.")]
+    )
 
 
 def shown(model: ScriptedModel) -> list[tuple[str, str]]:
@@ -55,7 +57,11 @@ async def test_a_tool_is_used_through_a_real_sdk(kind: str) -> None:
     """Through each SDK, a model calls a tool, is shown its result and answers; the footer says what was used."""
     says = Turn(calls=(Use(name="echo", arguments={"text": "ahoy"}),)), Turn(text="Done.", when="says ahoy")
     async with opened(kind, *says) as played:
-        asked = brain_of(played.provider).voice(box(echo), "console:ann").answer("here", "hello", "Be kind.")
+        asked = (
+            brain_of(played.provider)
+            .voice(box(echo), "console:ann", "here")
+            .answer("here", "hello", "Be kind.")
+        )
         answer = "".join([piece async for piece in asked])
     assert answer.startswith("Done.")
     assert "echo" in answer.removeprefix("Done.")

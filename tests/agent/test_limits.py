@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from agent.chat.accounts import Accounts
 from agent.chat.brain import Brain
 from agent.chat.toolbox import Toolbox
-from agent.chat.turns import Kept, Turns
+from agent.chat.turns import BUSY_MS, UNUSED, Kept, Turns
 from agent.models.single import OneModel
+from agent.ports import ProviderFailed
 from agent.types import Message, Prices
 from policies.access import level_of, tools_allowed
-from policies.limits import DAY, Spent, over_budget, too_often
+from policies.limits import DAY, Spent, day_of, over_budget, too_often
 from policies.load import Quota, Rules, load_rules
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 from tests.fakes.tools import HERE, box, echo
@@ -174,6 +176,30 @@ async def test_what_is_under_way_counts_as_spent() -> None:
     assert accounts.reserve(purse, Spent(600)) is None
 
 
+async def test_what_is_under_way_is_not_called_used_up() -> None:
+    """Where only what is under way is in the way, people hear that it works again in a moment, not tomorrow."""
+    accounts = Accounts(rules_with({"everyone": Quota(tokens=1000, dollars=100)}), clock=lambda: NOON)
+    purse = accounts.purse("discord:7", "here")
+    accounts.reserve(purse, Spent(600))
+    over = accounts.reserve(purse, Spent(600))
+    assert over is not None
+    assert "again in a moment" in over.told(NOON)
+    accounts.settle(purse, Spent(600), Spent(600))
+    over = accounts.reserve(purse, Spent(600))
+    assert over is not None
+    assert "again in 12 h" in over.told(NOON)
+
+
+async def test_a_question_that_nobody_answered_costs_nothing() -> None:
+    """However often a provider is down, the day's budget is there when it is back."""
+    model = ScriptedModel(*[Turn(status=500)] * 30, Turn(text="back"), prices=PRICES)
+    brain = Brain(OneModel(model), rules_with({"asks_a_minute": 100}))
+    for _ in range(30):
+        with pytest.raises(ProviderFailed):
+            await said(brain)
+    assert await said(brain) == "back"
+
+
 async def test_a_turn_can_be_replayed_part_by_part(turns: Turns) -> None:
     """Question, calls, results and answer are kept in order, with who gave it and what it cost; a restart remembers."""
     says = (
@@ -183,7 +209,7 @@ async def test_a_turn_can_be_replayed_part_by_part(turns: Turns) -> None:
     )
     model = ScriptedModel(*says, prices=PRICES)
     await said(Brain(OneModel(model), rules_with(), turns=turns))
-    (kept,) = turns.newest("here", 10)
+    (kept,) = turns.newest("here", 10, parts=True)
     assert [part.role for part in kept.parts] == ["user", "assistant", "tool", "tool", "assistant"]
     assert [call.name for call in kept.parts[1].calls] == ["echo", "gone"]
     assert [part.call_id for part in kept.parts[2:4]] == [call.id for call in kept.parts[1].calls]
@@ -194,6 +220,66 @@ async def test_a_turn_can_be_replayed_part_by_part(turns: Turns) -> None:
         240,
     )
     assert await said(Brain(OneModel(model), rules_with(), turns=turns)) == "As I said."
+
+
+def test_who_asked_and_where_it_came_from_is_kept(turns: Turns) -> None:
+    """What is read back of a turn says who asked, and which addresses its tools found."""
+    turns.keep(HERE, Kept("q", "a", sources=("https://a.example/x", "half \ud800")))
+    (kept,) = turns.newest("here", 10)
+    assert (kept.caller, kept.sources) == (HERE.caller, ("https://a.example/x", "half ?"))
+
+
+def test_an_older_file_is_read(tmp_path: Path) -> None:
+    """A file from before sources were kept is opened, keeps what it holds, and takes more."""
+    path = tmp_path / "turns.sqlite3"
+    first = Turns(path)
+    first.keep(HERE, Kept("old", "answer", at=time.time()))
+    first.close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("alter table turns drop column sources")
+    again = Turns(path)
+    again.keep(HERE, Kept("new", "answer", sources=("https://a.example",), at=time.time()))
+    assert [(kept.question, kept.sources) for kept in again.newest("here", 10)] == [
+        ("old", ()),
+        ("new", ("https://a.example",)),
+    ]
+    again.close()
+
+
+async def test_a_row_that_another_version_wrote_does_not_end_a_chat(turns: Turns, tmp_path: Path) -> None:
+    """The window needs no parts, so one that cannot be read takes nothing away; who replays finds none, and a log."""
+    model = ScriptedModel(Turn(text="one"), Turn(text="two", when="one"))
+    await said(Brain(OneModel(model), rules_with(), turns=turns))
+    with closing(sqlite3.connect(tmp_path / "turns.sqlite3", isolation_level=None)) as other:
+        other.execute("""update parts set message = '{"role": "user", "mood": "new"}'""")
+    assert await said(Brain(OneModel(model), rules_with(), turns=turns)) == "two"
+    assert turns.newest("here", 10, parts=True) == []
+
+
+async def test_a_file_that_cannot_be_read_does_not_end_a_chat(
+    turns: Turns, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where tables are gone or damaged, nothing was said or spent as far as anybody can tell, and the log says why."""
+    with closing(sqlite3.connect(tmp_path / "turns.sqlite3", isolation_level=None)) as other:
+        for table in ("parts", "turns", "calls", "spent"):
+            other.execute(f"drop table {table}")
+    assert (turns.newest("here", 10), turns.used("echo"), turns.spent(day_of(NOON))) == ([], UNUSED, {})
+    assert len([record for record in caplog.records if "cannot be read" in record.message]) == 3
+    brain = Brain(OneModel(ScriptedModel(Turn(text="hello"))), rules_with(), turns=turns)
+    assert await said(brain) == "hello"
+    assert "never" in brain.inform("tools", "echo", box(echo), "discord:7", "here")
+
+
+async def test_another_writer_holds_nobody_up(turns: Turns, tmp_path: Path) -> None:
+    """While the file is locked people are answered, and no write waits long enough to look like code that hangs."""
+    with closing(sqlite3.connect(tmp_path / "turns.sqlite3", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        turns.keep(HERE, Kept("lost", "answer"))
+        other.execute("rollback")
+    turns.keep(HERE, Kept("kept", "answer"))
+    assert [kept.question for kept in turns.newest("here", 10)] == ["kept"]
+    assert turns._db.execute("pragma busy_timeout").fetchone() == (BUSY_MS,)
+    assert RULES.watch.lag_ms >= BUSY_MS * 5
 
 
 async def test_every_call_leaves_a_row(turns: Turns) -> None:

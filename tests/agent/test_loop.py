@@ -231,12 +231,14 @@ async def test_a_purse_that_is_empty_asks_nobody() -> None:
 
 
 async def test_what_is_set_aside_is_settled_also_when_it_fails() -> None:
-    """Every reservation is settled once: after an answer, after a failure, and when the reader goes away."""
+    """Every reservation is settled once: an answer at its price, a failure at none, one broken off as was reckoned."""
     held: list[Spent] = []
+    reserved: list[Spent] = []
     booked: list[Spent] = []
 
     def reserve(wanted: Spent) -> None:
         held.append(wanted)
+        reserved.append(wanted)
 
     def settle(wanted: Spent, actual: Spent) -> None:
         held.remove(wanted)
@@ -255,8 +257,9 @@ async def test_what_is_set_aside_is_settled_also_when_it_fails() -> None:
     async with aclosing(loop.run(turn_of())) as pieces:
         await anext(pieces)
     assert held == []
-    assert [spent.tokens > 0 for spent in booked] == [True] * 3
     assert booked[0].dollars == pytest.approx((100 * 2 + 20 * 10) / 1e6)
+    assert booked[1] == Spent()
+    assert booked[2] == reserved[2]
 
 
 async def test_what_a_tool_costs_is_booked() -> None:
@@ -271,7 +274,40 @@ async def test_what_a_tool_costs_is_booked() -> None:
     turn = turn_of(box(echo, echo=Manifest(cost=0.25)))
     await ran(loop, turn)
     assert turn.dollars == 0.25
+    assert turn.held == 0
     assert sum(spent.dollars for spent in booked) == 0.25
+
+
+@pytest.mark.parametrize("purse", [True, False])
+async def test_what_a_tool_costs_is_set_aside_before_it_runs(*, purse: bool) -> None:
+    """Calls side by side are made for as long as their price is there, in the turn and in the purse, and no further."""
+    left = [0.7 if purse else 100.0]
+
+    def reserve(wanted: Spent) -> Over | None:
+        if wanted.tokens:
+            return None
+        left[0] -= wanted.dollars
+        return Over("you", "Sorry.", 2e9) if left[0] < 0 else None
+
+    calls = tuple(Use(name="echo", arguments={"text": str(number)}) for number in range(4))
+    loop = Loop(
+        OneModel(ScriptedModel(Says(calls=calls), Says(text="done"))),
+        Calls(RULES),
+        RULES.tools.model_copy(update={"turn_dollars": 100.0 if purse else 0.7}),
+        reserve,
+    )
+    turn = turn_of(box(echo, echo=Manifest(cost=0.3)))
+    await ran(loop, turn)
+    assert [answered.outcome for answered in turn.calls] == ["ok", "ok", "denied", "denied"]
+    assert turn.dollars == pytest.approx(0.6)
+
+
+async def test_an_alias_does_not_make_a_call_another_one() -> None:
+    """The very same call by a tool's other name counts as the same."""
+    calls = tuple(Use(name=name, arguments={"text": "a"}) for name in ("echo", "say", "echo", "say"))
+    turn = turn_of(box(echo, echo=Manifest(aliases=("say",))))
+    await ran(loop_of(ScriptedModel(Says(calls=calls), Says(text="done"))), turn)
+    assert [answered.outcome for answered in turn.calls] == ["ok", "ok", "repeated", "repeated"]
 
 
 async def test_a_cancelled_turn_ends_its_tools_at_once() -> None:

@@ -5,7 +5,7 @@ import pytest
 from agent.ports import ProviderFailed
 from agent.types import Ask
 from tests.fakes.models import ASK, EVERY, KEY, TALK, WIRED, opened, streamed, with_tools
-from tests.fakes.scripted import Turn, Use, serving
+from tests.fakes.scripted import Script, Turn, Use, serving
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -119,3 +119,35 @@ async def test_an_answer_that_takes_too_long_is_given_up(kind: str, after: int) 
         with pytest.raises(ProviderFailed, match="did not answer in time") as failure:
             await bench.provider.complete(Ask(messages=TALK, seconds=0.1))
     assert failure.value.retryable
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("begins", [True, False])
+async def test_an_answer_that_breaks_off_is_charged_as_reckoned(kind: str, begins: bool) -> None:  # noqa: FBT001 - a column of the table above
+    """A failure tells what had come in by then and was paid for; one that comes before the answer costs nothing."""
+    turn = Turn(text="It is cold, and it will stay so.", break_after=2) if begins else Turn(status=500)
+    async with opened(kind, turn) as bench:
+        with pytest.raises(ProviderFailed) as failure:
+            await bench.provider.complete(ASK)
+    assert (failure.value.cost > 0, failure.value.tokens > 0) == (begins, begins)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+async def test_a_server_that_counts_nothing_is_paid_by_estimate(kind: str) -> None:
+    """Where an answer comes without its usage, its price is that of an estimate, not nothing."""
+    async with opened(kind, Turn(text="It is cold.", input_tokens=0, output_tokens=0)) as bench:
+        answer = await bench.provider.complete(ASK)
+    assert answer.usage.input == 0
+    assert 0 < answer.cost < 0.01
+
+
+async def test_what_stays_on_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model on this machine is reached as it is, whatever proxy the environment names."""
+    async with serving("openai", Script([])) as nobody:
+        pass
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, nobody.removesuffix("/v1"))
+    async with opened("compatible", Turn(text="I am here.")) as bench:
+        assert (await bench.provider.complete(ASK)).text == "I am here."

@@ -7,14 +7,14 @@ from contextlib import aclosing
 import pytest
 from pydantic import SecretStr
 
-from agent.models.catalogue import Row
+from agent.models.catalogue import Row, builtin
 from agent.models.health import FAILURES, OPEN_SECONDS, Breaker, wait_before
 from agent.models.offers import Keys, Offer, choose
 from agent.models.router import RETRIES, RETRIES_WITH_OTHERS, Router
 from agent.ports import ModelProvider, ProviderFailed
 from agent.providers.compatible import Compatible
 from agent.providers.scripted import ScriptedModel
-from agent.types import Ask, Completion, Image, Message, Needs, Prices, Routed, ToolCall, ToolSpec
+from agent.types import Ask, Completion, Image, Message, Needs, Prices, Routed, ToolCall, ToolSpec, Usage
 from tests.fakes.models import WIRED, opened
 from tests.fakes.scripted import Script, Turn, Use, serving
 
@@ -197,6 +197,32 @@ async def test_a_model_that_stays_silent_is_stood_in_for() -> None:
         assert await text_of(router, HELLO.model_copy(update={"seconds": 0.3})) == "I am here"
 
 
+async def test_a_model_that_stays_silent_is_not_waited_for_twice() -> None:
+    """What is left after one silence belongs to whoever stands in."""
+    silent = ScriptedModel(Turn(text="never", stall_after=0, times=0))
+    router = routed_over(silent, ScriptedModel(Turn(text="I am here")))
+    assert await text_of(router, HELLO.model_copy(update={"seconds": 0.3})) == "I am here"
+    assert len(silent.script.requests) == 1
+
+
+async def test_a_failed_answer_is_on_the_bill_of_the_one_that_came() -> None:
+    """What broke off before anything was shown is paid for with the answer that stands in, or with the failure."""
+    breaks = Turn(
+        calls=(Use(name="weather", arguments={"town": "Oslo", "country": "Norway"}),), break_after=1, times=0
+    )
+    prices = Prices(input=2, output=10)
+    plain = prices.cost(Usage(input=100, output=20))
+    both = routed_over(ScriptedModel(breaks, prices=prices), ScriptedModel(Turn(text="Cold."), prices=prices))
+    last = (await all_of(both, TOOLED))[-1]
+    assert isinstance(last, Completion)
+    assert last.cost > plain
+    with pytest.raises(ProviderFailed, match="broke off") as failure:
+        await all_of(routed_over(ScriptedModel(breaks, prices=prices)), TOOLED)
+    lost = (last.cost - plain) / (RETRIES_WITH_OTHERS + 1)
+    assert failure.value.cost == pytest.approx(lost * (RETRIES + 1))
+    assert failure.value.tokens > 0
+
+
 async def test_the_circuit_opens_and_closes() -> None:
     """After some failed questions a model is left alone; when its time is over one trial decides."""
     time = Time()
@@ -223,8 +249,10 @@ async def test_alone_an_open_circuit_says_when() -> None:
         with pytest.raises(ProviderFailed, match="scripted trouble"):
             await all_of(router)
     asked = len(model.script.requests)
-    with pytest.raises(ProviderFailed, match="failed 3 times in a row"):
+    with pytest.raises(ProviderFailed, match="failed 3 times in a row") as failure:
         await all_of(router)
+    assert failure.value.retryable
+    assert failure.value.retry_after == OPEN_SECONDS
     assert len(model.script.requests) == asked
 
 
@@ -232,18 +260,71 @@ def test_only_one_trial_at_a_time() -> None:
     """While a trial is out nobody else asks; a failed one puts the next twice as far off."""
     breaker = Breaker()
     for _ in range(FAILURES):
-        breaker.failed(0.0)
+        assert not breaker.asked()
+        breaker.failed(0.0, trial=False)
     assert breaker.refuses(OPEN_SECONDS - 1)
     assert not breaker.refuses(OPEN_SECONDS)
-    breaker.asked()
+    assert breaker.asked()
+    assert not breaker.asked()
     assert breaker.refuses(OPEN_SECONDS)
-    breaker.failed(OPEN_SECONDS)
+    breaker.failed(OPEN_SECONDS, trial=True)
     assert breaker.left(OPEN_SECONDS) == 2 * OPEN_SECONDS
-    breaker.asked()
-    breaker.dropped()
+    assert breaker.asked()
+    breaker.dropped(trial=True)
     assert not breaker.refuses(10 * OPEN_SECONDS)
     breaker.worked()
     assert not breaker.refuses(0.0)
+
+
+def test_what_was_asked_before_is_no_trial() -> None:
+    """A request older than the opening that ends or fails while a trial is out neither ends it nor counts as it."""
+    breaker = Breaker()
+    for _ in range(FAILURES):
+        breaker.failed(0.0, trial=False)
+    assert breaker.asked()
+    breaker.failed(OPEN_SECONDS, trial=False)
+    breaker.dropped(trial=False)
+    assert breaker.refuses(OPEN_SECONDS)
+    breaker.dropped(trial=True)
+    assert breaker.left(OPEN_SECONDS) == 0
+
+
+async def test_two_questions_at_once_make_one_trial() -> None:
+    """Whoever comes second, when a circuit's time is over, goes to another model, and the reason names the first."""
+    time = Time()
+    broken = ScriptedModel(
+        Turn(status=500, times=FAILURES * (RETRIES_WITH_OTHERS + 1)), Turn(text="well", times=0)
+    )
+    router = routed_over(broken, ScriptedModel(Turn(text="stands in", times=0)), time=time)
+    for _ in range(FAILURES):
+        await text_of(router)
+    time.now += OPEN_SECONDS + 1
+    async with aclosing(router.stream(HELLO, Needs())) as one, aclosing(router.stream(HELLO, Needs())) as two:
+        first, second = await anext(one), await anext(two)
+    assert isinstance(first, Routed)
+    assert isinstance(second, Routed)
+    assert (first.vendor, second.vendor) == ("vendor0", "vendor1")
+    assert await text_of(router) == "well"
+
+
+async def test_who_is_stood_in_for_is_who_failed() -> None:
+    """A model that was passed over because somebody tries it just now is not named in the place of the one that failed."""
+    time = Time()
+    first = ScriptedModel(Turn(text="for now", times=FAILURES), TROUBLE)
+    router = routed_over(first, ScriptedModel(TROUBLE), ScriptedModel(Turn(text="third")), time=time)
+    second = Needs(model="vendor1/scripted")
+    for _ in range(FAILURES):
+        await all_of(router, needs=second)
+    time.now += OPEN_SECONDS + 1
+    async with (
+        aclosing(router.stream(HELLO, Needs())) as one,
+        aclosing(router.stream(HELLO, second)) as trial,
+    ):
+        await anext(one)
+        await anext(trial)
+        routed = [piece async for piece in one if isinstance(piece, Routed)]
+    assert [route.vendor for route in routed] == ["vendor2"]
+    assert "stands in for vendor0/scripted: The scripted model failed" in routed[0].why
 
 
 def test_what_a_provider_said_is_never_undercut() -> None:
@@ -368,6 +449,31 @@ async def test_a_server_with_many_models_has_those_that_no_setting_names() -> No
         await router.close()
     assert isinstance(first, Routed)
     assert (first.model, script.requests[0]["model"]) == ("some/other", "some/other")
+
+
+@pytest.mark.parametrize(("vendor", "paid"), [("server", True), ("local", False)])
+async def test_a_model_that_no_setting_names_has_its_price(vendor: str, paid: bool) -> None:  # noqa: FBT001 - a column of the table above
+    """At a gateway it costs what the table says, also where its vendor stands before its name; one's own server is free."""
+    async with serving("openai", Script([Turn(text="Hello.")])) as url:
+        router = Router([Offer(vendor, Compatible(url, model="m"))])
+        last = (await all_of(router, needs=Needs(model=f"{vendor}/openai/gpt-6-sol")))[-1]
+        await router.close()
+    assert isinstance(last, Completion)
+    price = builtin().models["gpt-6-sol"].prices.cost(Usage(input=100, output=20))
+    assert last.cost == (pytest.approx(price) if paid else 0)
+
+
+async def test_names_that_do_not_exist_keep_nobody_from_others() -> None:
+    """After any number of made-up models, one that is there can still be asked for."""
+    unknown = Turn(status=404, when="made-up", times=0)
+    async with serving("openai", Script([unknown, Turn(text="Hello.", times=0)])) as url:
+        router = Router([Offer("server", Compatible(url, model="m"))])
+        for number in range(33):
+            await all_of(router, needs=Needs(model=f"server/made-up-{number}"))
+        first, *_ = await all_of(router, needs=Needs(model="server/real"))
+        await router.close()
+    assert isinstance(first, Routed)
+    assert first.model == "real"
 
 
 async def test_a_reader_that_goes_away_leaves_no_circuit_open() -> None:

@@ -1,5 +1,8 @@
 """Two models, one answer."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import pytest
 
 from agent.models.catalogue import Row
@@ -7,7 +10,8 @@ from agent.models.offers import Offer
 from agent.models.router import Router
 from agent.ports import ProviderFailed
 from agent.providers.scripted import ScriptedModel, Turn
-from agent.types import Ask, Completion, Message, Needs, Prices, Routed
+from agent.types import Ask, Completion, Message, Needs, Prices, Routed, ToolCall
+from tests.fakes.models import WEATHER
 
 ASK = Ask(messages=(Message(role="user", text="Is it cold in Oslo?"),))
 MERGES = "Put their answers together"
@@ -77,3 +81,58 @@ async def test_with_one_model_there_is_nothing_to_combine() -> None:
     last = (await combined(router_of(one=[Turn(text="Very cold.")])))[-1]
     assert isinstance(last, Completion)
     assert last.text == "Very cold."
+
+
+async def test_a_merge_that_breaks_off_is_billed_with_both_answers() -> None:
+    """Where the merged answer broke off in the middle, the failure carries what all three questions have cost."""
+    merge = Turn(text="Cold, both say, as far as one can tell.", when=MERGES, break_after=1)
+    router = router_of(one=[merge, Turn(text="Very cold.")], two=[Turn(text="Rather cold.")])
+    with pytest.raises(ProviderFailed, match="broke off") as failure:
+        await combined(router)
+    assert failure.value.cost > 2 * 120 / 1_000_000
+    assert failure.value.tokens > 2 * 120
+
+
+class Slow(ScriptedModel):
+    """Each answer takes ten seconds on a clock of its own."""
+
+    now = 0.0
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
+        """Answer late."""
+        Slow.now += 10
+        async with aclosing(super().stream(ask)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def test_one_deadline_holds_over_both_answers_and_their_merge() -> None:
+    """What the answers took is missing when they are put together: nothing begins anew."""
+    merge = Turn(text="Cold.", when=MERGES)
+    one, two = Slow(merge, Turn(text="Very cold.")), Slow(Turn(text="Rather cold."))
+    offers = [Offer(name, model, Row(context=100_000)) for name, model in (("one", one), ("two", two))]
+    router = Router(offers, clock=lambda: Slow.now)
+    ask = ASK.model_copy(update={"seconds": 60.0})
+    last = [piece async for piece in router.stream(ask, Needs(combine=True))][-1]
+    assert isinstance(last, Completion)
+    assert last.text.startswith("Cold.")
+    answered, merged = (request["seconds"] for request in one.script.requests)
+    assert answered == pytest.approx(40)
+    assert merged == pytest.approx(40)
+
+
+async def test_calls_in_the_conversation_keep_their_tools() -> None:
+    """Where calls stand in the conversation, vendors see the tools again, and none is called."""
+    called = Message(role="assistant", calls=(ToolCall(id="c1", name="weather", arguments="{}"),))
+    result = Message(role="tool", text="cold", call_id="c1")
+    ask = Ask(messages=(*ASK.messages, called, result), tools=(WEATHER,))
+    merge = Turn(text="Cold.", when=MERGES)
+    router = router_of(one=[merge, Turn(text="Very cold.")], two=[Turn(text="Rather cold.")])
+    async for _ in router.stream(ask, Needs(combine=True)):
+        pass
+    model = router.catalogue[0].provider
+    assert isinstance(model, ScriptedModel)
+    assert [(len(sent["tools"]), sent["choice"]) for sent in model.script.requests] == [
+        (1, "none"),
+        (1, "none"),
+    ]

@@ -14,11 +14,12 @@ from agent.chat.loop import RECKONED_INPUT, RECKONED_OUTPUT
 from agent.models.catalogue import CatalogueProblem, builtin, read_catalogue
 from agent.models.offers import Keys, Offer, choose, endings, missing
 from agent.models.router import Router
+from agent.ports import ProviderFailed
 from agent.providers.anthropic import Anthropic
 from agent.providers.compatible import Compatible
 from agent.providers.openai import OpenAI
 from agent.providers.scripted import ScriptedModel
-from agent.types import Needs, Usage
+from agent.types import Ask, Message, Needs, Usage
 
 KEY = SecretStr("sk-something")
 LOCAL = "http://127.0.0.1:9/v1"
@@ -108,6 +109,7 @@ def test_a_dated_name_is_known_as_its_family() -> None:
     assert table.row("gpt-5.4-2026-03-05") == table.models["gpt-5.4"]
     assert table.row("gpt-5.4-mini-2026-03-17") == table.models["gpt-5.4-mini"]
     assert table.row("gpt-5.4-nano").prices.output == 0
+    assert table.row("openai/gpt-5.4") == table.models["gpt-5.4"]
 
 
 def test_a_model_that_ends_is_told_of_with_its_setting() -> None:
@@ -186,6 +188,39 @@ def test_an_offer_says_what_it_is() -> None:
     known = choose(Keys(anthropic_api_key=KEY))[0].about
     assert all(word in known for word in ("code", "200,000 tokens", "$2 in"))
     assert Offer("local", ScriptedModel()).about == "nothing known of it"
+
+
+@pytest.mark.parametrize("setting", ["local_model_url", "openai_base_url"])
+async def test_what_an_address_carries_is_not_shown(setting: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A user, a password or a key in an address stands in no error, no reason and no line of the log."""
+    keys = Keys.model_validate(
+        {setting: "http://somebody:s3cret@127.0.0.1:9/v1?key=k3y#frag", "anthropic_api_key": KEY}
+        | {"anthropic_base_url": "http://127.0.0.1:9"}
+    )
+    caplog.set_level("INFO")
+    router = Router.of(keys)
+    ask = Ask(messages=(Message(role="user", text="hello"),), seconds=1)
+    with pytest.raises(ProviderFailed, match=r"127\.0\.0\.1:9/v1") as failure:
+        async for _ in router.stream(ask, Needs()):
+            pass
+    await router.close()
+    for shown in (
+        str(failure.value),
+        str(router.why()),
+        caplog.text,
+        str([one.about for one in router.catalogue]),
+    ):
+        assert not any(secret in shown for secret in ("somebody", "s3cret", "k3y"))
+
+
+def test_the_middle_of_a_text_is_no_line_of_the_table(tmp_path: Path) -> None:
+    """A table at fault is refused with its line, whatever the texts in it look like."""
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'note = """\nit\'s = 3\n[half\n"""\n' + TABLE.read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    with pytest.raises(CatalogueProblem, match=r"own\.toml:1: note"):
+        read_catalogue(path)
 
 
 def test_keys_do_not_show_themselves() -> None:

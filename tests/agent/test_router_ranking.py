@@ -5,7 +5,7 @@ import pytest
 from agent.models.capability import Facts
 from agent.models.catalogue import Row, Skill
 from agent.models.offers import Offer
-from agent.models.ranking import MOST, Candidate, ranked
+from agent.models.ranking import MOST, Candidate, Nobody, ranked
 from agent.providers.scripted import ScriptedModel
 from agent.types import Needs, Prices
 
@@ -63,7 +63,7 @@ THERE = [
 def test_what_is_needed_decides_who_is_first(needs: Needs, first: str, because: str) -> None:
     """Each kind of question goes to the model that suits it, with the reason in words."""
     order = ranked(THERE, needs)
-    assert not isinstance(order, str)
+    assert not isinstance(order, Nobody)
     assert order[0].candidate.offer.name == first
     assert because in order[0].why
 
@@ -71,7 +71,7 @@ def test_what_is_needed_decides_who_is_first(needs: Needs, first: str, because: 
 def test_who_stands_in_is_another_vendor() -> None:
     """After the first choice comes another vendor's model, which will not fail for the same reason; and not all are asked."""
     order = ranked(THERE, Needs())
-    assert not isinstance(order, str)
+    assert not isinstance(order, Nobody)
     vendors = [choice.candidate.offer.vendor for choice in order]
     assert vendors[:3] == ["openai", "anthropic", "local"]
     assert len(order) == MOST
@@ -81,7 +81,7 @@ def test_who_stands_in_is_another_vendor() -> None:
 def test_nothing_private_leaves_the_machine(needs: Needs) -> None:
     """Where it must stay here, or was asked of a model here, nobody elsewhere stands in."""
     order = ranked(THERE, needs)
-    assert not isinstance(order, str)
+    assert not isinstance(order, Nobody)
     assert [choice.candidate.offer.private for choice in order] == [True]
 
 
@@ -111,10 +111,10 @@ def test_unknown_is_not_no() -> None:
     """Of a model that nothing is known of, pictures and tools are tried; one that is known to see goes before it."""
     dark = candidate("server/dark", Facts())
     only = ranked([dark], Needs(vision=True, tools=True, context=10_000))
-    assert not isinstance(only, str)
+    assert not isinstance(only, Nobody)
     assert "nothing says that it sees no pictures" in only[0].why
     both = ranked([dark, THERE[0]], Needs(vision=True))
-    assert not isinstance(both, str)
+    assert not isinstance(both, Nobody)
     assert both[0].candidate is THERE[0]
 
 
@@ -122,14 +122,17 @@ def test_one_that_failed_too_often_rests() -> None:
     """A model with an open circuit is left out, and the reason says so; if all rest, it says for how long."""
     resting = candidate("openai/usual", EVERYTHING, rests=20)
     order = ranked([resting, THERE[2]], Needs())
-    assert not isinstance(order, str)
+    assert not isinstance(order, Nobody)
     assert [choice.candidate for choice in order] == [THERE[2]]
     assert "openai/usual failed too often" in order[0].why
-    assert "again in 20 seconds" in str(ranked([resting], Needs()))
+    nobody = ranked([resting], Needs())
+    assert isinstance(nobody, Nobody)
+    assert "again in 20 seconds" in nobody.why
+    assert nobody.seconds == 20
 
 
 def test_a_price_that_nobody_knows_is_not_cheap() -> None:
     """Under a tight budget, a model elsewhere without a known price does not count as free."""
     order = ranked([candidate("server/dark", Facts(), price=0), THERE[0]], Needs(cheap=True))
-    assert not isinstance(order, str)
+    assert not isinstance(order, Nobody)
     assert order[0].candidate is THERE[0]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.services.data import Databases
-from agent.services.files import MOST_BYTES, Folder
+from agent.services.files import MOST_BYTES, MOST_CHARS, Folder
 from agent.services.lend import open_services
 from agent.services.runner import SandboxRunner
-from agent.tool import ToolRefused
+from agent.tool import Part, ToolRefused
 from policies.load import ServiceRules, load_rules
 from sandbox.types import Command, Outcome, Sandbox, SandboxUnavailable
 from tests.fakes.local_sandbox import LocalSandbox
@@ -198,6 +199,53 @@ async def test_a_query_without_end_or_measure_is_ended(shop: Path, sql: str) -> 
         await Databases({"shop": shop}, ruled(query_seconds=0.2)).query(sql, 10)
 
 
+ENDLESS = "WITH RECURSIVE t(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM t) SELECT {0}, {0}, {0}, {0} FROM t"
+
+
+@pytest.mark.parametrize(("value", "most"), [("hex(zeroblob(490000))", 3), ("zeroblob(980000)", 10)])
+async def test_wide_rows_and_long_values_are_cut_as_they_come(shop: Path, value: str, most: int) -> None:
+    """However large the values are, a result takes little memory, and a table little room."""
+    data = Databases({"shop": shop}, ruled(query_seconds=60))
+    tracemalloc.start()
+    try:
+        said = await data.query(ENDLESS.format(value), 60)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    rows = said.split("\n")
+    assert rows[-1] == f"[there are more than these {len(rows) - 2} rows]"
+    assert 40 <= len(rows) - 2 <= 60
+    assert len(said) < 101_000
+    assert peak < most * 1_000_000
+
+
+async def test_a_result_has_so_many_columns(shop: Path) -> None:
+    """What is wider than models can read is refused before anything of it is made."""
+    data = Databases({"shop": shop}, RULES)
+    assert (await data.query(f"SELECT {', '.join('1' * 100)}", 1)).count("|") == 198
+    assert "too many columns" in await refused(data, f"SELECT {', '.join('1' * 101)}")
+
+
+async def test_a_table_that_is_wider_can_be_asked_for_some_of_it(tmp_path: Path) -> None:
+    """The bound is on what is read, not on what there is."""
+    names = [f"c{at}" for at in range(300)]
+    with closing(sqlite3.connect(tmp_path / "wide.db")) as connection:
+        connection.execute(f"CREATE TABLE t ({', '.join(names)})")
+        connection.execute(f"INSERT INTO t VALUES ({', '.join('7' for _ in names)})")  # noqa: S608 - as written here
+        connection.commit()
+    data = Databases({"wide": tmp_path / "wide.db"}, RULES)
+    assert await data.query("SELECT c0, c299 FROM wide.t", 5) == "c0 | c299\n7 | 7"
+    assert "c299" in await data.tables()
+    assert "too many columns" in await refused(data, "SELECT * FROM wide.t")
+
+
+async def refused(data: Databases, sql: str) -> str:
+    """Why a query is refused."""
+    with pytest.raises(ToolRefused) as caught:
+        await data.query(sql, 10)
+    return str(caught.value)
+
+
 async def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
     """A missing file is not made, and neither it nor one that is no database is read."""
     (tmp_path / "text.db").write_text("no database at all, but long enough to look at" * 20)
@@ -227,7 +275,7 @@ def folder(tmp_path: Path) -> Folder:
 
 async def test_a_file_inside_is_read(folder: Folder) -> None:
     """Its text comes as people see it."""
-    assert await folder.read("notes/plan.md", 1000) == "the plan"
+    assert await folder.read("notes/plan.md", 1000) == Part("the plan", shown=1, lines=1)
 
 
 @pytest.mark.parametrize(
@@ -272,6 +320,43 @@ async def test_not_even_a_wish_lifts_the_hard_limit(folder: Folder) -> None:
     assert MOST_BYTES == 100 * 2**20
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+async def test_the_parts_of_a_file_are_the_file(folder: Folder, end: str) -> None:
+    """Each part begins where the one before it ends, wherever the pieces end in which it is read."""
+    lines = [f"{at}" + "\u00e9\U0001f35e" * (at % 97) for at in range(2000)]
+    (folder._root / "long").write_text("\n".join(lines) + end)
+    found: list[str] = []
+    while len(found) < len(lines):
+        part = await folder.read("long", 10**6, len(found) + 1, 300)
+        assert (part.shown, part.lines) == (min(300, len(lines) - len(found)), len(lines))
+        found += part.text.split("\n")
+    assert found == lines
+    assert await folder.read("long", 10**6, 2001) == Part("", shown=0, lines=2000)
+
+
+async def test_long_lines_come_fewer_at_a_time(folder: Folder) -> None:
+    """No more characters are handed out than a model could take in, and the count of lines says where to go on."""
+    (folder._root / "wide").write_text("\n".join("x" * 60_000 for _ in range(5)))
+    part = await folder.read("wide", 10**6)
+    assert (part.shown, part.lines, len(part.text)) == (2, 5, MOST_CHARS + 1)
+    assert part.text.endswith("x…")
+    (folder._root / "empty").write_text("")
+    assert await folder.read("empty", 10**6) == Part("", shown=0, lines=0)
+
+
+async def test_a_large_file_is_never_held_as_a_whole(folder: Folder) -> None:
+    """What reading takes of memory has nothing to do with the size of the file."""
+    (folder._root / "huge").write_bytes(b"ab\n" * 2_000_000)
+    tracemalloc.start()
+    try:
+        part = await folder.read("huge", 10**7, 1_999_999)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert part == Part("ab\nab", shown=2, lines=2_000_000)
+    assert peak < 1_000_000
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     path=st.lists(
@@ -281,7 +366,7 @@ async def test_not_even_a_wish_lifts_the_hard_limit(folder: Folder) -> None:
 async def test_no_combination_reads_the_secret(folder: Folder, path: str) -> None:
     """Whatever is put together of the parts, the file outside is never read."""
     with contextlib.suppress(ToolRefused):
-        assert "SECRET" not in await folder.read(path, 1000)
+        assert "SECRET" not in (await folder.read(path, 1000)).text
 
 
 async def test_services_are_lent_as_the_rules_say(tmp_path: Path) -> None:

@@ -3,17 +3,22 @@
 import asyncio
 import gzip
 import itertools
+import sys
+import threading
+import urllib.robotparser
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import FrameType
 
 import aiohttp
 import pytest
 
 from agent.services.cleaning import plain, visible
-from agent.services.pages import Pages
-from agent.services.web import CHUNK, Client, _unpacked
+from agent.services.pages import AT_ONCE, Pages
+from agent.services.web import CHUNK, Answer, Before, Client, _unpacked
 from agent.tool import ToolRefused
 from tests.fakes.addresses import refused_urls
 from tests.fakes.web_server import Names, Reply, Site, serving
@@ -258,6 +263,80 @@ async def test_robots_are_asked_once_and_obeyed(site: Site) -> None:
         with pytest.raises(ToolRefused, match="asks programs not to"):
             await pages.fetch(site.url("/private"))
     assert [request.path for request in site.seen] == ["/robots.txt", "/public"]
+
+
+async def test_what_a_site_asks_of_programs_is_not_read_on_the_loop(site: Site) -> None:
+    """However long its robots.txt is, nobody else is kept waiting while it is read through."""
+    site.pages["/robots.txt"] = Reply("User-agent: *\nDisallow: /private\n" * 3, kind="text/plain")
+    site.pages["/a"] = Reply("<p>one</p>")
+    on_the_loop: set[str] = set()
+
+    def look(frame: FrameType, _event: str, _what: object) -> None:
+        if frame.f_code.co_filename == urllib.robotparser.__file__:
+            on_the_loop.add(frame.f_code.co_name)
+
+    async with reading(site) as pages:
+        sys.setprofile(look)  # of this thread alone
+        try:
+            await pages.fetch(site.url("/a"))
+        finally:
+            sys.setprofile(None)
+    assert "can_fetch" in on_the_loop
+    assert "parse" not in on_the_loop
+
+
+class Slow(bytes):
+    """A body that takes as long as it is told to."""
+
+    begin: Callable[[], object]
+    end: threading.Event
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Begin, and wait for the end."""
+        self.begin()
+        self.end.wait()
+        return super().decode(encoding, errors)
+
+
+class SlowPages(Client):
+    """Finds a slow page at every address whose path begins with `/slow`."""
+
+    def __init__(self, site: Site, body: Slow) -> None:
+        super().__init__(site.rules(robots=False))
+        self._body = body
+
+    async def get(
+        self, url: str, *, kinds: tuple[str, ...], most_bytes: int, before: Before | None = None
+    ) -> Answer:
+        """The slow page, or what is really there."""
+        if "/slow" not in url:
+            return await super().get(url, kinds=kinds, most_bytes=most_bytes, before=before)
+        return Answer(
+            self.judge(url), 200, "text/plain", None, self._body, cut=False, cache_control="", age=0.0
+        )
+
+
+async def test_slow_pages_fill_no_more_than_their_places(site: Site) -> None:
+    """A page that nobody waits for any more holds its place until its thread is done, so threads do not pile up."""
+    site.pages["/quick"] = Reply("<p>quick</p>")
+    loop, begun, end = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
+    body = Slow(b"slow")
+    body.begin, body.end = partial(loop.call_soon_threadsafe, begun.release), end
+    client = SlowPages(site, body)
+    pages = Pages(client, site.rules(robots=False), Clock())
+    try:
+        slow = [asyncio.create_task(pages.fetch(site.url(f"/slow{at}"))) for at in range(AT_ONCE)]
+        for _ in slow:
+            await begun.acquire()
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        assert pages._working.locked()
+        end.set()
+        assert (await pages.fetch(site.url("/quick"))).text == "quick"
+    finally:
+        end.set()
+        await client.close()
 
 
 async def test_a_site_that_cannot_say_what_may_be_read_is_not_read(site: Site) -> None:

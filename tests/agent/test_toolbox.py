@@ -3,20 +3,22 @@
 import asyncio
 import json
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chat.calls import Answered, Calls, Place
-from agent.chat.redaction import redacted
-from agent.chat.toolbox import BadTool, discover
+from agent.chat.outgoing import addresses
+from agent.chat.redaction import looks_secret, redacted
+from agent.chat.toolbox import SERVICES, BadTool, discover
 from agent.tool import Context, Manifest, Result, ToolRefused
 from agent.types import ToolCall
-from policies.load import load_rules
+from policies.load import Lent, load_rules
 from tests.fakes.tools import CONSOLE, HERE, box, call, echo, source
 
 RULES = load_rules()
@@ -86,7 +88,14 @@ async def test_the_tool_of_the_guide_works() -> None:
         (('Annotated[str, "what to say louder"]', "Exception"), "no JSON"),
         (('uses=["web"]', 'uses=["shell"]'), "shell"),
         (('uses=["web"]', 'uses=["web"], seconds=99999'), "99999"),
-        (('uses=["web"]', 'uses=["web"], cost=-1'), "not below 0"),
+        (('uses=["web"]', 'uses=["web"], cost=-1'), "US dollars between"),
+        (('uses=["web"]', 'uses=["web"], cost=1e999-1e999'), "US dollars between"),
+        (('uses=["web"]', 'uses=["web"], cost=1e999'), "US dollars between"),
+        (('uses=["web"]', 'uses=["web"], cost=10**400'), "US dollars between"),
+        (('uses=["web"]', 'uses=["web"], cache_seconds=1e999'), "cache_seconds is a number"),
+        (('uses=["web"]', 'uses=["web"], cache_seconds=1e999-1e999'), "cache_seconds is a number"),
+        (('uses=["web"]', 'uses=["web"], cache_seconds=-1'), "cache_seconds is a number"),
+        (('uses=["web"]', 'uses=["web"], seconds=1e999-1e999'), "say between"),
         (('uses=["web"]', 'uses=["web"], writes=True, cache_seconds=5'), "cannot be kept"),
         (('uses=["web"]', 'uses=["web"], version="one"'), "1.0.0"),
         (('uses=["web"]', 'uses=["web"], permission="root"'), "nobody has"),
@@ -116,7 +125,7 @@ async def test_a_tool_is_lent_what_it_names_and_nothing_else() -> None:
         """Touch."""
         return f"{context.web} {context.files}"
 
-    named = await calls().run(box(probe, probe=Manifest(uses=("web", "files"))), call("probe"), HERE)
+    named = await calls().run(box(probe, probe=Manifest(uses=("web", "files"))), call("probe"), CONSOLE)
     assert named.text == "the net a folder"
     unnamed = await calls().run(box(probe, probe=Manifest(uses=("web",))), call("probe"), HERE)
     assert (unnamed.outcome, "files" in unnamed.text) == ("refused", True)
@@ -131,6 +140,28 @@ async def test_permission_is_asked_when_listed_and_when_run() -> None:
     assert (await calls(heard).run(tools, call("echo"), HERE)).outcome == "denied"
     assert (await calls(heard).run(tools, call("echo"), CONSOLE)).outcome == "ok"
     assert heard == ["denied", "ok"]
+
+
+@pytest.mark.parametrize("service", ["data", "files"])
+async def test_no_tool_opens_the_operators_data_to_everyone(service: Any) -> None:
+    """What a tool says of its permission counts only above what the rules ask for the services it uses."""
+    tools = box(echo, echo=Manifest(uses=(service,), permission="everyone"))
+    assert tools.allowed("discord:7", "here", "partner", RULES) == []
+    assert (await calls().run(tools, call("echo"), HERE)).outcome == "denied"
+    assert (await calls().run(tools, call("echo"), CONSOLE)).outcome == "ok"
+    higher = box(echo, echo=Manifest(uses=(service,), permission="maintainer"))
+    rules = RULES.model_copy(
+        update={
+            "tools": RULES.tools.model_copy(update={"trusted": ("discord:7",), "least": {service: "trusted"}})
+        }
+    )
+    assert [tool.name for tool in tools.allowed("discord:7", "here", "partner", rules)] == ["echo"]
+    assert higher.allowed("discord:7", "here", "partner", rules) == []
+
+
+def test_the_rules_know_every_service() -> None:
+    """Whatever a tool may ask to be lent, the rules can say who may use it."""
+    assert set(get_args(Lent)) == SERVICES
 
 
 @pytest.mark.parametrize("permission", ["everyone", "trusted", "maintainer"])
@@ -295,9 +326,9 @@ async def test_once_text_from_outside_is_there_only_given_addresses_are_visited(
         return f"{context.call} {url}"
 
     running, tools = calls(), box(fetch, fetch=Manifest(uses=("web",)))
-    known = "see https://good.example/page and decide"
+    known = addresses(["see https://good.example/page and decide"])
 
-    async def outcome(url: str, outside: str | None = known) -> str:
+    async def outcome(url: str, outside: Collection[str] | None = known) -> str:
         return (await running.run(tools, call("fetch", url=url), HERE, outside)).outcome
 
     assert await outcome("https://good.example/page") == "ok"
@@ -323,6 +354,47 @@ async def test_once_text_from_outside_is_there_only_given_addresses_are_visited(
 def test_what_is_kept_of_arguments_holds_no_secret(arguments: Any, kept: Any) -> None:
     """Keys, tokens and passwords are taken out by name and by look; long texts are cut."""
     assert json.loads(redacted(json.dumps(arguments))) == kept
+
+
+ORDINARY = (
+    "https://github.com/a/skeleton-templates-for-websites",
+    "https://repo.example/pkgs-stable-release/index.html",
+    "https://shop.example/sk-SK/produkty-a-sluzby-2024-09",
+    "https://blog.example/sk-learn-tutorial-with-examples",
+    "https://a.example/MediaWikiSkinsAndExtensions.listed.on-this-page-of-the-wiki",
+)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_an_ordinary_address_is_no_secret(text: str) -> None:
+    """Words that begin like a key are words."""
+    assert not looks_secret(text)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"ghp_{'a1B2' * 9}",
+        f"github_pat_{'a1B2_' * 12}",
+        f"sk-{'a1B2' * 10}",
+        f"sk-ant-api03-{'a1-B2_' * 6}",
+        f"sk-or-v1-{'0123abcd' * 8}",
+        f"sk_live_{'a1B2' * 6}",
+        f"AIza{'a1B2_' * 8}",
+        "AKIA" + "ABCDEFGHIJKLMNOP",
+        f"xoxb-{'123456789' * 3}-abc",
+        f"M{'a1B2' * 6}.{'a1B2cD'}.{'a1B2' * 7}",
+        f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{'a1B2' * 8}",
+        "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIabc/+=\nabc=\n",
+        "https://ann:pass@a.example/",
+    ],
+)
+def test_a_secret_is_known_by_its_look(secret: str) -> None:
+    """Wherever it stands, what people use as keys neither leaves with an address nor stays in the audit."""
+    assert looks_secret(f"take {secret} with you")
+    kept = redacted(json.dumps({"text": f"take {secret}"}))
+    assert "(hidden)" in kept
+    assert secret[-12:].strip() not in json.loads(kept)["text"]
 
 
 _VALUES = (

@@ -254,6 +254,26 @@ async def test_chat_uses_the_tools_of_the_generation_that_answers() -> None:
     assert (await bot.respond("and now?", "discord:8", "there")).startswith("It was new.")
 
 
+async def test_live_code_does_not_choose_the_conversation() -> None:
+    """A feature that names another place reads nothing of it, uses its own place's tools, and leaves nothing there."""
+    body = """
+        async def say(turn):
+            if turn.brain is None: return "canary"
+            return "".join([p async for p in turn.brain.answer("secret", turn.text, "Be kind.")])
+        def setup(r): r.chat(say)
+    """
+    model = ScriptedModel(Says(text="Yes.", times=0))
+    brain = Brain(OneModel(model), failed=ModelFailed)
+    bot = bot_with(brain=brain)
+    await bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": body})))
+    for place in ("secret", "here", "here", "secret"):
+        assert (await bot.respond(f"I am {place}", "console:ann", place)).startswith("Yes.")
+    heard = [[m["text"] for m in request["messages"]] for request in model.script.requests]
+    assert heard[1] == ["Be kind.", "I am here"]
+    assert heard[2][1] == "I am here"
+    assert [text for text in heard[3] if text.startswith("I am")] == ["I am secret", "I am secret"]
+
+
 async def test_a_bad_tool_leaves_the_old_code_serving() -> None:
     """A commit whose tool cannot be offered is refused, with the file, and the tools before it still work."""
     bot = bot_with(brain=Brain(None))
@@ -290,6 +310,42 @@ async def test_a_halt_ends_what_is_under_way() -> None:
     await bot.ask(say.Halt(by="console:ann"))
     assert "/halt" in await answering
     assert bot.telemetry.heartbeat().errors == 0
+
+
+async def test_a_halt_is_heard_while_an_answer_is_late_already() -> None:
+    """A request whose time is over, and that is still being ended, does not keep a halt from the steward."""
+    body = """
+        async def say(turn):
+            if turn.brain is None: return "canary"
+            await turn.brain.wait()
+        def setup(r): r.chat(say)
+    """
+    begun, ending, never, undone = asyncio.Event(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Ending(ScriptedBrain):
+        async def wait(self) -> None:
+            """Take a while to end."""
+            begun.set()
+            try:
+                await never.wait()
+            finally:
+                ending.set()
+                await undone.wait()
+
+    bot = bot_with(brain=Ending())
+    await bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": body})))
+    steward = FakeSteward({say.Halt: lambda _: say.Done()})
+    async with linked(steward, bot.hear) as bot.peer:
+        answering = asyncio.create_task(bot.respond("hello", "console:ann", "here"))
+        await begun.wait()
+        (deadline,) = bot._under_way
+        deadline.reschedule(0)  # as if its minutes were over
+        await ending.wait()
+        assert isinstance(await bot.ask(say.Halt(by="console:ann")), say.Done)
+        undone.set()
+        assert "no answer within" in await answering
+    assert steward.kinds() == ["Halt"]
+    assert bot.telemetry.heartbeat().errors == 1
 
 
 async def test_a_model_that_fails_can_be_told_from_a_bug() -> None:

@@ -15,12 +15,14 @@ def options(draw: Draw) -> list[str]:
 
 @stable
 def contract_one_of_the_options_is_picked(call: Call, draw: Draw) -> None:
-    """The answer names one of the options, however they are set apart."""
+    """The answer names one of the options, however they are set apart, and never two of them as one."""
     given = options(draw)
     between = [draw.choice([", ", " or ", " | ", ","]) for _ in given[1:]]
     line = "".join(itertools.chain(*itertools.zip_longest(given, between, fillvalue="")))
     answer = call("turn", f"/choose {line}", chance=draw.chances(1))
     assert any(option in answer for option in given)
+    pairs = zip(given, between, given[1:], strict=False)
+    assert not any(f"{one}{apart}{other}" in answer for one, apart, other in pairs if apart != ", ")
 
 
 def contract_chance_reaches_every_option(call: Call, draw: Draw) -> None:

@@ -28,7 +28,8 @@ UNITS = [*LENGTHS, *WEIGHTS]
 
 def nearest(answer: str, wanted: float, asked: str) -> float:
     """Of the numbers that an answer shows beside the one that was asked for, the one that comes closest."""
-    plain = re.sub(r"(?<=\d),(?=\d{3})", "", answer.replace(asked, "", 1))
+    plain = re.sub(r"(?<=\d),(?=\d{3})", "", answer)
+    plain = re.sub(rf"(?<![\d.-]){re.escape(asked)}(?!\d|\.\d)", "", plain, count=1)
     found = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", plain)]
     assert found, "no number is in the answer"
     return min(found, key=lambda number: abs(number - wanted))

@@ -21,7 +21,7 @@ class ScriptedBrain:
         """Why there is no model."""
         return self._missing
 
-    def voice(self, _toolbox: Toolbox, caller: str) -> Self:
+    def voice(self, _toolbox: Toolbox, caller: str, _conversation: str) -> Self:
         """Itself, for whoever asks."""
         self.callers.append(caller)
         return self

@@ -10,7 +10,7 @@ from agent.live.tools.query_data import query_data
 from agent.live.tools.read_file import read_file
 from agent.live.tools.run_code import run_code
 from agent.live.tools.search_web import search_web
-from agent.tool import Context, Found, Page, Result, Run, ToolRefused
+from agent.tool import Context, Found, Page, Part, Result, Run, ToolRefused
 
 
 @dataclass
@@ -45,10 +45,12 @@ class Lent:
         self.asked.append((sql, most))
         return "id\n1"
 
-    async def read(self, path: str, most_bytes: int) -> str:
-        """A file."""
+    async def read(self, path: str, most_bytes: int, first: int = 1, lines: int = 400) -> Part:
+        """Lines of a file."""
         self.asked.append((path, most_bytes))
-        return self.text
+        every = self.text.split("\n")
+        shown = every[first - 1 : first - 1 + lines]
+        return Part("\n".join(shown), len(shown), len(every))
 
 
 def lent(service: str, stand_in: Lent) -> Context:

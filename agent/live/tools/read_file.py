@@ -21,10 +21,9 @@ async def read_file(
     """Read a text file of the shared folder, some hundred lines at a time."""
     if not 1 <= max_size_mb <= LARGEST:
         raise ToolRefused(f"max_size_mb must be between 1 and {LARGEST}")
-    lines = (await context.files.read(file_path, max_size_mb * MEBI)).split("\n")
-    if first_line > len(lines):
-        raise ToolRefused(f"{file_path} has only {len(lines)} lines")
-    shown = lines[first_line - 1 : first_line - 1 + LINES]
-    rest = len(lines) - (first_line - 1 + len(shown))
-    end = [f"[{rest} more lines; go on with first_line={first_line + len(shown)}]"] if rest else []
-    return Result(text="\n".join([*shown, *end]), untrusted=True)
+    part = await context.files.read(file_path, max_size_mb * MEBI, first_line, LINES)
+    if not part.shown:
+        raise ToolRefused(f"{file_path} has only {part.lines} lines")
+    rest = part.lines - (first_line - 1 + part.shown)
+    end = [f"[{rest} more lines; go on with first_line={first_line + part.shown}]"] if rest else []
+    return Result(text="\n".join([part.text, *end]), untrusted=True)
