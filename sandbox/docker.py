@@ -71,6 +71,7 @@ class DockerSandbox:
         # Threads of our own: a hanging engine must not starve what else uses asyncio's.
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine")
         self._left: set[str] = set()
+        self._removing: set[asyncio.Task[None]] = set()
         self._info = SandboxInfo(backend="docker", image=image_id, reduced=False)
 
     @property
@@ -134,16 +135,19 @@ class DockerSandbox:
             await self._call(self._remove_now, name)
             self._left.discard(name)
         name = f"theseus-{self._owner}-{secrets.token_hex(6)}"
-        lost = False
         try:
-            return await self._run(name, command, feed)
+            outcome = await self._run(name, command, feed)
         except EngineLost:
-            lost = True  # asking it to clean up would only take as long again
-            self._left.add(name)
+            self._left.add(name)  # asking it to clean up would only take as long again
             raise
-        finally:
-            if not lost:
-                await self._remove(name)
+        except BaseException:
+            await self._remove(name)
+            raise
+        # It has ended: taking away what is left of it is nothing that anybody has to wait for.
+        removing = asyncio.create_task(self._remove(name))
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
+        return outcome
 
     async def _run(self, name: str, command: Command, feed: Feed) -> Outcome:
         await self._call(self._create, name, command, feed.longest)
@@ -221,6 +225,7 @@ class DockerSandbox:
         Raises:
             SandboxUnavailable: The engine does not answer.
         """
+        await asyncio.gather(*self._removing)
         wanted = [f"{key}={value}" for key, value in self._labels.items()]
         left = await self._call(self._client.containers, all=True, filters={"label": wanted})
         for container in left:
@@ -228,7 +233,8 @@ class DockerSandbox:
         return len(left)
 
     async def close(self) -> None:
-        """Let go of the connection; may be called twice."""
+        """Let go of the connection, with no container left; may be called twice."""
+        await asyncio.gather(*self._removing)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 

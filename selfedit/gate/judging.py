@@ -69,6 +69,7 @@ class Opening:
         servants: Programs that start, prepare themselves, and wait for a line on stdin; each one's argv.
         witnesses: The same for programs that run tests and tell of each.
         type_cache: Where the sandbox brings types along (may be empty); None where no types are checked.
+        learns: Whether what the type checker knows at the end is packed, to be kept.
     """
 
     purpose: str
@@ -77,6 +78,7 @@ class Opening:
     servants: Mapping[str, Sequence[str]] = field(default_factory=dict)
     witnesses: Sequence[Sequence[str]] = ()
     type_cache: str | None = None
+    learns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Judging:
             "key": key.hex(),
             "bytes": len(archive),
             "type_cache": opening.type_cache,
+            "learns": opening.learns,
             "servants": opening.servants,
             "witnesses": opening.witnesses,
         }

@@ -2,11 +2,34 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.fakes.plans import echo, plan
 from tests.fakes.process import running
 
+ROOT = Path(__file__).resolve().parents[2]
+ADDRESS = "http://somebody:pass%20word@gw.example:8080/v1?api_key=abcdef123"
+LOGS = """
+import logging, sys
+from pathlib import Path
+
+import httpx2
+
+from bot.app import log_to
+
+address, key, home = sys.argv[1:]
+log_to(Path(home), [key])
+client = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200)))
+client.get(address)
+log = logging.getLogger("theseus.some")
+log.info("asked with %s", key)
+try:
+    raise ValueError(f"no good: {key}")
+except ValueError:
+    log.exception("failed")
+"""
 STUCK = """
     async def stand_still(turn):
         if turn.text == "stop":
@@ -81,3 +104,21 @@ async def test_its_environment_shows_no_secret(tmp_path: Path) -> None:
         await bot.until("A language model is set up")
         environ = await asyncio.to_thread(Path(f"/proc/{bot.process.pid}/environ").read_bytes)
         assert b"canary" not in environ
+
+
+def test_the_log_holds_no_secret(tmp_path: Path) -> None:
+    """Neither requests of libraries nor messages nor tracebacks bring a secret into the log."""
+    home = tmp_path / "home"
+    done = subprocess.run(
+        [sys.executable, "-c", LOGS, ADDRESS, "canary-key", str(home)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    log = (home / "bot.log").read_text(encoding="utf-8")
+    assert "asked with (hidden)" in log
+    assert "no good: (hidden)" in log
+    assert "gw.example" not in log

@@ -8,7 +8,7 @@ from sandbox.types import Command, Limits, Sandbox
 from selfedit.gate.gate import Gate
 from selfedit.types import GateReport
 from tests.e2e.gate_world import GateWorld, failing, opened_sandbox, world
-from tests.fakes.small_repo import FAULTS, FILES, GREET
+from tests.fakes.small_repo import FAULTS, FILES, GREET, GREET_TEST
 from tests.fakes.small_repo import text as text_of
 
 __all__ = ["opened_sandbox", "world"]
@@ -38,6 +38,53 @@ async def test_a_sandbox_started_ahead_finds_what_one_started_late_finds(
     late = await world.gate().judge(world.small.base, head)
     assert (early.verdict, failing(early)) == (late.verdict, failing(late))
     assert places(early) == places(late)
+
+
+SPOILT = {
+    "by another signature": {
+        GREET: text_of(FILES[GREET])
+        .replace("greet(name: str)", "greet(name: bytes)")
+        .replace("polite(name)", "name"),
+    },
+    "through a file between": {
+        "app/live/helper.py": '"""Help."""\n\nfrom app.live.greet import greet\n\nHELP = greet\n',
+        GREET_TEST: text_of(FILES[GREET_TEST]).replace(
+            "app.live.greet import greet", "app.live.helper import HELP as greet"
+        ),
+        GREET: text_of(FILES[GREET]).replace("greet(name: str)", "greet(name: str, loud: bool)"),
+    },
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+async def test_types_that_a_change_spoils_elsewhere_are_found(world: GateWorld, how: str) -> None:
+    """A file that the change leaves alone is looked at when it stands on one that the change writes."""
+    *before, (path, content) = SPOILT[how].items()
+    base = world.small.change(dict(before)) if before else world.small.base
+    head = world.small.change({path: content}, on=base)
+    early = await ahead(world.gate(gate={"checks": ["types"]}), base, head)
+    late = await world.gate(gate={"checks": ["types"]}).judge(base, head)
+    assert failing(early) == failing(late) == {"types"}
+    assert places(early) == places(late)
+    assert GREET_TEST in {finding.path for finding in early.findings}
+
+
+async def test_types_of_new_files_and_of_nothing(world: GateWorld) -> None:
+    """A file that is new is looked at, and where no code changes there is nothing that could be wrong."""
+    new = world.small.change({"app/live/new.py": '"""New."""\n\nNEW: int = "one"\n'})
+    said = world.small.change({"app/live/note.md": "A note.\n"})
+    checks = {"checks": ["types"]}
+    found = await ahead(world.gate(gate=checks), world.small.base, new)
+    assert places(found) == [("assignment", "app/live/new.py", 3)]
+    assert (await ahead(world.gate(gate=checks), world.small.base, said)).verdict == "passed"
+
+
+async def test_what_main_has_wrong_is_not_passed_over(world: GateWorld) -> None:
+    """Where main's own types do not hold, everything is looked at."""
+    base = world.small.change({"app/vault.py": '"""Wrong."""\n\nGOLD: int = "three"\n'})
+    head = world.small.edit(GREET, *FAULTS["honest"], on=base)
+    found = await ahead(world.gate(gate={"checks": ["types"]}), base, head)
+    assert places(found) == [("assignment", "app/vault.py", 3)]
 
 
 async def test_what_a_candidate_removes_is_gone(world: GateWorld) -> None:

@@ -110,8 +110,8 @@ class TestChecks:
         return await self._ready.fresh(opening, order, "running the change's own tests")
 
     def _opening(self, assembly: Assembly, modules: Sequence[str], many: int | None = None) -> Opening:
-        named = [json.dumps(assembly.settings.inside()), json.dumps(list(modules))]
-        argv = [self._ready.sandbox.python, "-I", "-B", "-c", inside("witness"), *named]
+        told = (assembly.settings.inside(), list(modules), assembly.settings.tests if modules else ())
+        argv = [self._ready.sandbox.python, "-I", "-B", "-c", inside("witness"), *map(json.dumps, told)]
         return Opening(
             purpose=NAME,
             seconds=self._gate.test_seconds,

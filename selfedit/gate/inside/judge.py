@@ -45,6 +45,7 @@ class Ready:
     def __init__(self, first: Job, archive: bytes) -> None:
         trees.unpack(archive)
         self._baked = first["type_cache"]
+        self._learns = first["learns"]
         if self._baked is not None:
             with contextlib.suppress(sqlite3.Error, zlib.error, OSError):  # it is only about speed
                 typecache.lay_out(self._baked)
@@ -78,8 +79,15 @@ class Ready:
         result["steps"] = {
             name: program.result(until, alone=order["alone"]) for name, program in steps.items()
         }
-        learnt = b""
-        if self._baked is not None and result["steps"].get("types", {}).get("exit") == 0:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                learnt = typecache.pack(self._baked)
-        return result, learnt
+        return result, self._learnt(result)
+
+    def _learnt(self, result: Result) -> bytes:
+        """What is worth keeping of the type checker's cache; what was packed while it got ready costs no time now."""
+        if self._baked is None or result["steps"].get("types", {}).get("exit") != 0:
+            return b""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if typecache.LEARNT.exists():
+                return typecache.LEARNT.read_bytes()
+            if self._learns:
+                return typecache.pack(self._baked)
+        return b""

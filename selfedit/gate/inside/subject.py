@@ -135,6 +135,7 @@ def _serve(fd: int, helpers: Helpers) -> None:
             data = data[write(fd, data) :]
 
     with asyncio.Runner() as runner:
+        run = runner.get_loop().run_until_complete  # `Runner.run` sets signals up anew at each call
         tell({"id": 0, "value": "ready"})
         waiting = b""
         while data := read(fd, 65536):
@@ -143,7 +144,7 @@ def _serve(fd: int, helpers: Helpers) -> None:
                 continue
             asked, waiting = loads(waiting), b""
             try:
-                value = _called(asked, helpers, runner.run)
+                value = _called(asked, helpers, run)
                 tell({"id": asked["id"], "value": value})
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
                 tell({"id": asked["id"], "raised": [type(error).__name__, _text(error)]})

@@ -9,6 +9,8 @@ from pathlib import Path
 from selfedit.gate.inside.trees import SCRATCH
 
 TYPES = SCRATCH / "types"
+LEARNT = SCRATCH / "learnt-types"
+"""Where a type checker that got ready leaves, packed, what it learnt then."""
 MOST_TYPES = 40_000_000
 """Bytes of types, packed, that are worth keeping for the next run."""
 SCHEMA = "CREATE TABLE IF NOT EXISTS files2 (path TEXT UNIQUE NOT NULL, mtime REAL, data BLOB);"

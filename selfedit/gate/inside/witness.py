@@ -12,9 +12,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from types import CodeType
+from typing import Any, cast
 
 import pytest
+from _pytest.assertion import rewrite as rewriting
 
 LONGEST = 3000
 """Characters of a failure that are told."""
@@ -69,12 +72,13 @@ class Teller:
             self._tell(id=report.nodeid, outcome=outcome, why=why, line=None if line is None else line + 1)
 
 
-def main(path: Sequence[str], modules: Sequence[str]) -> int:
+def main(path: Sequence[str], modules: Sequence[str], tests: Sequence[str]) -> int:
     """Run pytest as wished; returns its exit code.
 
     Args:
         path: Where modules are looked for, after Python's own places.
         modules: What to import while there is nothing else to do.
+        tests: Folders and files with tests, to make ready meanwhile.
     """
     # At the end, where nothing of the repository can stand in for a module of Python's.
     sys.path.extend(path)
@@ -83,6 +87,7 @@ def main(path: Sequence[str], modules: Sequence[str]) -> int:
             importlib.import_module(name)
     if "hypothesis" in sys.modules:
         _warm_up()
+    _rewrite_ahead(tests)
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]
@@ -102,6 +107,32 @@ def _warm_up() -> None:
 
         calm = settings(database=None, derandomize=True, deadline=None)
         calm(given(strategies.text(), strategies.integers())(lambda _text, _number: None))()
+
+
+def _rewrite_ahead(tests: Sequence[str]) -> None:
+    """Have the assertions of test files rewritten that are there by now; a file that differs later is read anew."""
+    rewrite = rewriting._rewrite_test  # noqa: SLF001 - pytest keeps such code on disk or not at all, and here is no disk
+    known: dict[Path, tuple[bytes, tuple[bytes, CodeType]]] = {}
+    for place in map(Path.absolute, map(Path, tests)):
+        for file in place.rglob("test_*.py") if place.is_dir() else [place]:
+            with contextlib.suppress(Exception):  # whoever runs it will say what is wrong with it
+                known[file] = file.read_bytes(), rewrite(file, cast("pytest.Config", _Plain()))
+
+    def rewritten(fn: Path, config: pytest.Config) -> tuple[bytes, CodeType]:
+        text, ready = known.get(fn, (b"", None))
+        if ready is None or config.getini("enable_assertion_pass_hook") or fn.read_bytes() != text:
+            return rewrite(fn, config)
+        return ready
+
+    rewriting._rewrite_test = rewritten  # noqa: SLF001 - see above
+
+
+class _Plain:
+    """Settings without any."""
+
+    def getini(self, _name: str) -> bool:
+        """None is set."""
+        return False
 
 
 if __name__ == "__main__":
