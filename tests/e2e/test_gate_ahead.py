@@ -73,7 +73,7 @@ async def test_types_of_new_files_and_of_nothing(world: GateWorld) -> None:
     """A file that is new is looked at, and where no code changes there is nothing that could be wrong."""
     new = world.small.change({"app/live/new.py": '"""New."""\n\nNEW: int = "one"\n'})
     said = world.small.change({"app/live/note.md": "A note.\n"})
-    checks = {"checks": ["types"]}
+    checks: dict[str, object] = {"checks": ["types"]}
     found = await ahead(world.gate(gate=checks), world.small.base, new)
     assert places(found) == [("assignment", "app/live/new.py", 3)]
     assert (await ahead(world.gate(gate=checks), world.small.base, said)).verdict == "passed"
