@@ -5,7 +5,6 @@ Do tests notice small faults that are planted into those lines? The first decide
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from policies.decision import Finding, Severity
 from policies.load import ZoneRules
 from policies.zones import Zone, zone_of
-from selfedit.gate.changed import differing, imported, mentions, put_back
+from selfedit.gate.changed import differing, holds_tests, imported, mentions, put_back
 from selfedit.gate.changed import read as code_of
 from selfedit.gate.evidence import MOST_FINDINGS, Step, failed, no
 from selfedit.gate.judging import START, bundle
@@ -112,7 +111,7 @@ def wish(
     """
     changed = sorted(path for path in base.keys() | files.keys() if base.get(path) != files.get(path))
     below = [path for path in changed if path.startswith(zones.tests)]
-    test_files = [path for path in below if path in files and _holds_tests(path)]
+    test_files = [path for path in below if path in files and holds_tests(path)]
     code = [
         path
         for path in changed
@@ -142,7 +141,7 @@ def wish(
         path
         for path, text in files.items()
         if _below(path, tests)
-        and _holds_tests(path)
+        and holds_tests(path)
         and (path in test_files or any(spoken.search(text) for spoken in subjects))
     ]
     return Wish(
@@ -272,7 +271,3 @@ def _together(lines: Iterable[int]) -> list[tuple[int, int]]:
 
 def _below(path: str, places: Sequence[str]) -> bool:
     return any(place in (".", path) or path.startswith(f"{place}/") for place in places)
-
-
-def _holds_tests(path: str) -> bool:
-    return re.fullmatch(r"test_.*\.py|.*_test\.py", path.rpartition("/")[2]) is not None

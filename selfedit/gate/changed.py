@@ -132,3 +132,27 @@ def mentions(path: str) -> re.Pattern[bytes]:
     package, _, leaf = (re.escape(part) for part in stem.replace("/", ".").rpartition("."))
     pattern = rf"{re.escape(stem)}|{package}\.{leaf}\b|from {package} import[^\n]*\b{leaf}\b"
     return re.compile(pattern.encode())
+
+
+def felt_in(changed: Iterable[str], files: Mapping[str, bytes], zones: ZoneRules) -> list[str]:
+    """The test files that a change can be felt in: its own, and those that speak of what it writes, or of what stands on that.
+
+    It goes by what files say, so that it may miss one; none where something else than code changed.
+    """
+    felt = set(changed)
+    if not all(path.endswith(".py") for path in felt):
+        return []
+    python = {path: text for path, text in files.items() if path.endswith(".py")}
+    live = {path: text for path, text in python.items() if zone_of(path, zones.live) is Zone.LIVE}
+    going = list(felt)
+    while going:
+        spoken = mentions(going.pop())
+        more = [path for path, text in live.items() if path not in felt and spoken.search(text)]
+        felt.update(more)
+        going += more
+    return sorted(path for path in felt & live.keys() if path.startswith(zones.tests) and holds_tests(path))
+
+
+def holds_tests(path: str) -> bool:
+    """Whether it is named as a file of tests is."""
+    return re.fullmatch(r"test_.*\.py|.*_test\.py", path.rpartition("/")[2]) is not None

@@ -8,6 +8,7 @@ import pytest
 from policies.decision import Severity
 from policies.load import load_rules
 from selfedit.gate.change import Wish, change_check
+from selfedit.gate.changed import felt_in
 from selfedit.gate.evidence import Step
 from selfedit.types import Check
 from tests.fakes.small_repo import FILES, GREET, GREET_TEST, text
@@ -364,3 +365,18 @@ def test_what_does_not_fit_is_no_pass(step: Step) -> None:
     check = change_check(step.model_copy(update={"out": texts.get(step.out, step.out)}), asked)
     assert not check.passed
     assert {finding.rule for finding in check.findings} <= {"no_report", "timed_out"}
+
+
+def test_a_change_is_felt_through_what_stands_on_it() -> None:
+    """Tests of a feature are among those that are run soon when a helper of that feature changes; others are not."""
+    files = {
+        "bot/live/roll/dice.py": b"SIDES = 6\n",
+        "bot/live/roll/feature.py": b"from bot.live.roll.dice import SIDES\n",
+        "tests/live/test_roll.py": b"from bot.live.roll import feature\n",
+        "tests/live/test_help.py": b"from bot.live.help import feature\n",
+        "tests/bot/test_roll.py": b"from bot.live.roll import feature\n",
+    }
+    zones = load_rules().zones
+    assert felt_in(["bot/live/roll/dice.py"], files, zones) == ["tests/live/test_roll.py"]
+    assert felt_in(["tests/live/test_help.py"], files, zones) == ["tests/live/test_help.py"]
+    assert felt_in(["agent/live/prompts/chat.md"], files, zones) == []

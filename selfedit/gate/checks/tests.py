@@ -15,6 +15,7 @@ from selfedit.gate import evidence, manifest
 from selfedit.gate.apart import apart
 from selfedit.gate.assemble import Assembly, NotJudgeable
 from selfedit.gate.cache import Cache, digest
+from selfedit.gate.changed import felt_in
 from selfedit.gate.checks.readiness import Case, Readiness
 from selfedit.gate.evidence import Opened, Told
 from selfedit.gate.inside.trees import TREE
@@ -53,7 +54,7 @@ class TestChecks:
         """Run them, and compare with what base has."""
         places = case.assembly.settings.tests or (".",)
         if case.quick:
-            places = tuple(place for place in self._gate.quick_tests if place in places) or places
+            places = await asyncio.to_thread(self._quick, case) or places
         both = None
         if case.base and not case.quick:
             both = await asyncio.to_thread(apart, case.assembly, case.base_assembly, self._rules.zones.tests)
@@ -98,6 +99,14 @@ class TestChecks:
             left_out_on_base=left_out,
         )
         return [check]
+
+    def _quick(self, case: Case) -> tuple[str, ...]:
+        """Where the change can be felt, among what an author has to hear of soon; all that where nobody can tell."""
+        before, after = case.base_assembly.files, case.assembly.files
+        changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+        quick = tuple(place for place in self._gate.quick_tests if place in case.assembly.settings.tests)
+        felt = felt_in(changed, after, self._rules.zones)
+        return _within(felt, quick) or quick
 
     async def _waiting(self, case: Case, places: Sequence[str]) -> Opened | Finding:
         """Run tests of a candidate in the sandbox that waits for it."""
