@@ -3,8 +3,12 @@
     PYTHONPATH=. python scripts/benchmarks/gate.py [--rounds N]
 
 Both judge the same heads in the same image, of a small bot and of this repository: an honest one, and one
-with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with both
-verdicts. Both run every tool, so that one answer says all there is to mend.
+with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with their
+verdicts. All run every tool, so that one answer says all there is to mend.
+
+The gate's own ways: `ahead`, the verdict for a merge, from never-used sandboxes that stand ready; `alike`, the same
+with only the checks that the other ways have (no trial load, no contracts, no planted faults); `late`, with nothing
+started before; `quick`, what the author of a draft hears.
 """
 
 import argparse
@@ -19,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate_ways import ahead, late, naive, tuned
+from gate_ways import Said, ahead, late, naive, tools, tuned
 
 from policies.load import Rules, load_rules
 from sandbox.choose import open_sandbox
@@ -32,6 +36,12 @@ from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURE = "bot/live/choose/feature.py"
+WAYS = ("ahead", "alike", "late", "quick", "naive", "tuned")
+RATIOS = (
+    *(("naive", "ahead"), ("naive", "alike"), ("naive", "late"), ("naive", "quick")),
+    *(("tuned", "ahead"), ("tuned", "alike")),
+)
+"""Which way is so many times slower than which."""
 SET_UP = "    registry.command("
 FAULTS = {
     "honest": ("I choose {picked}.", "My choice is {picked}."),
@@ -113,48 +123,58 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
     async def opened() -> Sandbox:
         return sandbox
 
-    def new() -> Gate:
-        """A gate that remembers no verdict."""
-        return Gate(subject.repo, opened, subject.rules, caches)
+    def new(*, alike: bool = False) -> Gate:
+        """A gate that remembers no verdict; `alike`: with no more checks than the other ways have."""
+        same = subject.rules.gate.model_copy(update={"checks": tuple(tools(subject.rules, cached=True))})
+        rules = subject.rules.model_copy(update={"gate": same}) if alike else subject.rules
+        return Gate(subject.repo, opened, rules, caches)
 
     first = await late(new(), subject.base, subject.heads["honest"])
     print(
         f"\n{subject.name}; the first run, with nothing kept of it yet: {first.seconds:.1f} s, {first.verdict}"
     )
-    print(f"{'':<8} {'seconds':^41}   {'times faster than':^34}")
+    print(f"{'seconds':>12}{' ' * 42}{'times faster than naive':>36}{'than tuned':>18}")
     print(
-        f"{'head':<8} {'ahead':>7} {'late':>7} {'quick':>7} {'naive':>8} {'tuned':>8}   "
-        f"{'naive':>7} {'(late)':>7} {'(quick)':>8} {'tuned':>7}   verdicts: ahead / naive / tuned"
+        "head    "
+        + "".join(f"{way:>8}" for way in WAYS)
+        + "  "
+        + "".join(f"{fast:>8}" for _, fast in RATIOS)
+        + "   verdicts: ahead / naive / tuned"
     )
     image, gathered, differ = sandbox.info.image, [], 0
     with tuned(subject.repo, subject.rules, image, subject.base) as patient:
         await patient.judge(subject.heads["honest"])  # fills its caches
         for name in [name for name in names if name in subject.heads]:
-            head = subject.heads[name]
-            turns = [
-                (
-                    await ahead(new(), subject.base, head),
-                    await late(new(), subject.base, head),
-                    await ahead(new(), subject.base, head, quick=True),
-                    await asyncio.to_thread(naive, subject.repo, subject.rules, image, subject.base, head),
-                    await patient.judge(head),
-                )
+            base, head = subject.base, subject.heads[name]
+            turns: list[dict[str, Said]] = [
+                {
+                    "ahead": await ahead(new(), base, head),
+                    "alike": await ahead(new(alike=True), base, head),
+                    "late": await late(new(), base, head),
+                    "quick": await ahead(new(), base, head, quick=True),
+                    "naive": await asyncio.to_thread(naive, subject.repo, subject.rules, image, base, head),
+                    "tuned": await patient.judge(head),
+                }
                 for _ in range(rounds)
             ]
-            times = [statistics.median(turn[way].seconds for turn in turns) for way in range(5)]
+            times = [statistics.median(turn[way].seconds for turn in turns) for way in WAYS]
             ratios = [
                 statistics.median(turn[slow].seconds / turn[fast].seconds for turn in turns)
-                for slow, fast in ((3, 0), (3, 1), (3, 2), (4, 0))
+                for slow, fast in RATIOS
             ]
             gathered.append(ratios)
-            said = [turns[-1][way].verdict for way in (0, 3, 4)]
+            said = [turns[-1][way].verdict for way in ("ahead", "naive", "tuned")]
             differ += len({verdict == "passed" for verdict in said}) != 1
             print(
-                f"{name:<8} {times[0]:>7.2f} {times[1]:>7.2f} {times[2]:>7.2f} {times[3]:>8.2f} {times[4]:>8.2f}   "
-                f"{ratios[0]:>7.1f} {ratios[1]:>7.1f} {ratios[2]:>8.1f} {ratios[3]:>7.1f}   {' / '.join(said)}"
+                f"{name:<8}"
+                + "".join(f"{each:>8.2f}" for each in times)
+                + "  "
+                + "".join(f"{each:>8.1f}" for each in ratios)
+                + f"   {' / '.join(said)}",
+                flush=True,
             )
     means = [statistics.geometric_mean(column) for column in zip(*gathered, strict=True)]
-    print(f"{'geometric mean':<50}   {means[0]:>7.1f} {means[1]:>7.1f} {means[2]:>8.1f} {means[3]:>7.1f}")
+    print(f"{'geometric mean':<58}" + "".join(f"{each:>8.1f}" for each in means))
     return differ
 
 
