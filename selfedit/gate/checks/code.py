@@ -145,7 +145,13 @@ def _servants(sandbox: Sandbox, settings: Settings, *, ahead: bool) -> dict[str,
     types = (mypy, settings.types_on, sandbox.type_cache if ahead else None)
     servants = {
         "types": [*python, START, *map(json.dumps, types), bundle("trees", "typecache", "types")],
-        "imports": [*python, inside("imports"), settings.imports, *settings.inside()],
+        "imports": [
+            *python,
+            inside("imports"),
+            settings.imports,
+            "yes" if ahead else "no",
+            *settings.inside(),
+        ],
     }
     held = {"types": settings.mypy, "imports": settings.imports}
     return {name: argv for name, argv in servants.items() if held[name]}

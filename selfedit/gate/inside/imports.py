@@ -2,7 +2,7 @@
 
 The tool's own command puts the repository first on the module path; here it comes last, so that nothing
 of it can stand in for a module of Python's. No code of the repository is run either way. It begins at a line
-on stdin.
+on stdin; before that it may read what is there already, so that later it reads only what differs.
 """
 
 import contextlib
@@ -13,20 +13,29 @@ import sys
 from importlinter import configuration
 from importlinter.application import use_cases
 from importlinter.application.output import console
+from importlinter.application.user_options import UserOptions
+
+CACHE = "../imports"
+"""Which module imports what, by the time that its file is from."""
 
 
-def main(config: str, *path: str) -> int:
-    """Check the contracts in `config`; returns 0 kept, 1 broken, 2 could not be checked."""
-    sys.stdin.readline()
+def main(config: str, ahead: str, *path: str) -> int:
+    """Check the contracts in `config`; returns 0 kept, 1 broken, 2 could not be checked. `ahead`: `yes` where there is time."""
     sys.path.extend(path)
     configuration.configure()
+    cache = CACHE if ahead == "yes" else None
+    if cache is not None:
+        with (
+            contextlib.suppress(Exception),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):  # it is said when it counts
+            use_cases.create_report(_options(config), cache_dir=cache)
+    sys.stdin.readline()
     broken: list[dict[str, str]] = []
     kept, fault = 0, ""
     with contextlib.redirect_stdout(io.StringIO()):  # the tool talks to people there
         try:
-            options = use_cases.read_user_options(config_filename=config)
-            use_cases._register_contract_types(options)  # noqa: SLF001 - the tool offers no public way to a report
-            report = use_cases.create_report(options, cache_dir=None)
+            report = use_cases.create_report(_options(config), cache_dir=cache)
         except Exception as error:  # noqa: BLE001 - whatever it is, it goes into the report
             fault = f"{type(error).__name__}: {error}"
         else:
@@ -41,6 +50,12 @@ def main(config: str, *path: str) -> int:
                 broken.append({"name": contract.name, "why": capture.get()})
     sys.stdout.write(json.dumps({"kept": kept, "broken": broken, "fault": fault}) + "\n")
     return 2 if fault else 1 if broken else 0
+
+
+def _options(config: str) -> UserOptions:
+    options = use_cases.read_user_options(config_filename=config)
+    use_cases._register_contract_types(options)  # noqa: SLF001 - the tool offers no public way to a report
+    return options
 
 
 if __name__ == "__main__":
