@@ -1,17 +1,37 @@
 """Discord: answers mentions and direct messages, and takes control commands from maintainers alone."""
 
+import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import discord
+import yarl
+from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from agent.chat.attached import Unfit, look_at, shown_name, told_apart, too_large
+from agent.chat.wish import Wish
 from bot.control.commands import split
-from bot.messages import Messages, pieces
+from bot.messages import Messages, lay_out
 from bot.settings import SettingProblem
+from bot.slash import UNREACHABLE, Slash, send
 from bot.surface import Theseus
+from policies.load import AttachmentRules, load_rules
+
+REGISTER_SECONDS = 15.0
+"""How often it is looked whether commands have changed. Discord hears of it only when they have, so that a change that is
+taken back at once never gets there."""
+MISSED_SECONDS = 3600.0
+"""What was said longer ago while there was no session is not answered any more."""
+MOST_MISSED = 100
+"""Messages that are read in one place after a session was lost."""
+KEPT_IDS, KEPT_PLACES = 5_000, 50
+"""Of so many messages it is known that they were seen; in so many places it is looked for what was missed."""
 
 log = logging.getLogger("theseus.discord")
 
@@ -19,18 +39,93 @@ log = logging.getLogger("theseus.discord")
 class Client(discord.Client):
     """One session at Discord."""
 
-    def __init__(self, theseus: Theseus, maintainers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        theseus: Theseus,
+        maintainers: Sequence[str],
+        *,
+        files: AttachmentRules | None = None,
+        register_seconds: float = REGISTER_SECONDS,
+    ) -> None:
+        """Put it together, not yet connected.
+
+        Args:
+            theseus: What answers.
+            maintainers: Who may use control commands, as `discord:id`.
+            files: What may come along with a message; None: as `policies/rules.toml` says.
+            register_seconds: How often it is looked whether commands have changed.
+        """
         intents = discord.Intents.default()
         intents.message_content = True
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
         self._theseus = theseus
         self._messages = Messages(theseus, maintainers)
+        self._files = files or load_rules().attachments
+        self.tree = Slash(self, self._answer)
+        self._register_seconds = register_seconds
+        self._seen = _Seen()
+        self._caught_up = asyncio.Event()
+        self._catching_up: set[asyncio.Task[None]] = set()
+        self._registering: asyncio.Task[None] | None = None
+
+    async def setup_hook(self) -> None:
+        """Register the commands that work now, and from then on whenever they have changed."""
+        await self.tree.register(self._theseus.commands)
+        self._registering = asyncio.create_task(self._register())
+
+    async def _register(self) -> None:
+        while True:
+            await asyncio.sleep(self._register_seconds)
+            await self.tree.register(self._theseus.commands)
+
+    async def close(self) -> None:
+        """End the session."""
+        for task in (self._registering, *self._catching_up):
+            if task is not None:
+                task.cancel()
+        await super().close()
+
+    async def _answer(self, used: discord.Interaction, line: str) -> str:
+        return await self._messages.reply(
+            line, f"discord:{used.user.id}", _place(used.guild_id, used.channel_id)
+        )
 
     async def on_message(self, message: discord.Message) -> None:
-        """Answer what is meant for us."""
+        """Answer what is meant for us, once, and not before what was said earlier and missed."""
+        await self._caught_up.wait()
+        if self._seen.take(message):
+            await self._handle(message)
+
+    async def on_connect(self) -> None:
+        """A session has begun: after one that was lost, read what was said where people spoke last."""
+        self._caught_up.clear()
+        try:
+            for place, guild, last in self._seen.places():
+                await self._catch_up(self.get_partial_messageable(place, guild_id=guild), last)
+        finally:
+            self._caught_up.set()
+
+    async def _catch_up(self, place: discord.PartialMessageable, last: int) -> None:
+        earliest = discord.utils.utcnow() - timedelta(seconds=MISSED_SECONDS)
+        try:
+            async for message in place.history(limit=MOST_MISSED, after=discord.Object(last)):
+                if self._seen.take(message) and message.created_at > earliest:
+                    task = asyncio.create_task(self._handle_missed(message))
+                    self._catching_up.add(task)
+                    task.add_done_callback(self._catching_up.discard)
+        except UNREACHABLE as error:
+            log.warning("what was said meanwhile in %s could not be read: %s", place.id, error)
+
+    async def _handle_missed(self, message: discord.Message) -> None:
+        try:
+            await self._handle(message)
+        except Exception:
+            log.exception("a message that had been missed could not be answered")
+
+    async def _handle(self, message: discord.Message) -> None:
         if message.author.bot or self.user is None:
             return
-        to_us = message.guild is None or self.user in message.mentions
+        to_us = message.guild is None or self.user in message.mentions or self._answers_us(message)
         command = split(message.content)
         if not to_us and (
             command is None or command[0] not in {info.name for info in self._theseus.commands}
@@ -38,19 +133,100 @@ class Client(discord.Client):
             return
         text = message.content.replace(f"<@{self.user.id}>", "").replace(f"<@!{self.user.id}>", "").strip()
         try:
-            async with message.channel.typing():
+            async with _typing(message.channel):
+                wish, unread = await _attached(message.attachments, self._files)
                 reply = await self._messages.reply(
-                    text, f"discord:{message.author.id}", f"discord:{message.channel.id}"
+                    text,
+                    f"discord:{message.author.id}",
+                    _place(message.guild.id if message.guild else None, message.channel.id),
+                    wish,
                 )
-            for piece in pieces(reply):
-                await message.channel.send(piece)
-        except discord.HTTPException:
+            reply = "\n".join([*unread, reply])
+            # What is answered may be gone by then; the answer is given all the same.
+            below = {"reference": message.to_reference(fail_if_not_exists=False)} if message.guild else {}
+            await send(message.channel, lay_out(reply), **below)
+        except UNREACHABLE:
             log.exception("an answer could not be sent")
+
+    def _answers_us(self, message: discord.Message) -> bool:
+        """Whether somebody replied to something that we said, also where the reply wakes nobody."""
+        answered = message.reference and message.reference.resolved
+        return isinstance(answered, discord.Message) and answered.author == self.user
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Write down what went wrong in an event; the session goes on."""
         del args, kwargs
         log.error("an event failed: %s", event_method, exc_info=sys.exc_info())
+
+
+class _Seen:
+    """Which messages were seen, so that after a lost session none is missed and none is answered twice."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, None] = {}
+        self._last: dict[int, tuple[int | None, int]] = {}
+
+    def take(self, message: discord.Message) -> bool:
+        """Whether a message was not seen before; from now on it was."""
+        if message.id in self._ids:
+            return False
+        self._ids[message.id] = None
+        guild = message.guild.id if message.guild else None
+        _, last = self._last.pop(message.channel.id, (None, 0))
+        self._last[message.channel.id] = (guild, max(last, message.id))
+        for kept, most in ((self._ids, KEPT_IDS), (self._last, KEPT_PLACES)):
+            if len(kept) > most:
+                del kept[next(iter(kept))]
+        return True
+
+    def places(self) -> list[tuple[int, int | None, int]]:
+        """Where somebody spoke: the channel, its server, and the last message that was seen there."""
+        return [(place, guild, last) for place, (guild, last) in self._last.items()]
+
+
+def _place(guild: int | None, channel: int | None) -> str:
+    """The stable id of a place."""
+    return f"discord:{channel}" if guild is None else f"discord:{guild}/{channel}"
+
+
+@asynccontextmanager
+async def _typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
+    """Show that an answer is being written. Where that fails, only the sign is missing."""
+    sign = channel.typing()
+    try:
+        await sign.__aenter__()
+    except UNREACHABLE as error:
+        log.warning("it could not be shown that an answer is being written: %s", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        await sign.__aexit__(None, None, None)
+
+
+async def _attached(
+    files: Sequence[discord.Attachment], rules: AttachmentRules
+) -> tuple[Wish, Sequence[str]]:
+    """What came along with a message, and a sentence for each file that is not taken."""
+    taken, unread = [], []
+    most = max(rules.text_bytes, rules.picture_bytes)
+    for file in files[: rules.most]:
+        if file.size > most:
+            unread.append(too_large(file.filename, file.size, most))
+            continue
+        try:
+            found = look_at(file.filename, await file.read(), rules)
+        except UNREACHABLE as error:
+            log.warning("an attachment could not be read: %s", error)
+            found = Unfit(f"{shown_name(file.filename)} could not be fetched from Discord; send it again.")
+        if isinstance(found, Unfit):
+            unread.append(found.why)
+        else:
+            taken.append(found)
+    if len(files) > rules.most:
+        unread.append(f"I read the first {rules.most} files of a message; send the others with another one.")
+    return Wish(attachments=told_apart(taken)), unread
 
 
 async def serve_discord(theseus: Theseus, token: str, maintainers: Sequence[str], api: str | None) -> None:
@@ -61,12 +237,40 @@ async def serve_discord(theseus: Theseus, token: str, maintainers: Sequence[str]
         token: The bot's token.
         maintainers: Who may use control commands, as `discord:id`.
         api: Base address of the REST API; None for Discord's own.
+
+    Raises:
+        SettingProblem: The token is not accepted, the bot may not read messages, or the address is not one of Discord's interface.
+        OSError: Nothing answers at the address.
     """
     if api:
-        Route.BASE = api.rstrip("/")
+        await point_at(api)
     await theseus.ready.wait()
     async with Client(theseus, maintainers) as client:
         try:
             await client.start(token)
         except discord.LoginFailure as error:
             raise SettingProblem("Discord does not accept the token; check DISCORD_TOKEN") from error
+        except discord.PrivilegedIntentsRequired as error:
+            raise SettingProblem(
+                "Discord does not let the bot read messages; switch on the Message Content Intent, on the page Bot of "
+                "its application at discord.com/developers"
+            ) from error
+
+
+async def point_at(api: str) -> None:
+    """Send everything to another address than Discord's: to a REST interface, and to the gateway that it names.
+
+    Raises:
+        SettingProblem: What answers there is no such interface.
+        OSError: Nothing answers there.
+    """
+    base = api.rstrip("/")
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{base}/gateway") as answer:
+            gateway = yarl.URL((await answer.json())["url"])
+    except (aiohttp.ContentTypeError, ValueError, KeyError, TypeError) as error:
+        raise SettingProblem(
+            "THESEUS_DISCORD_API is not the address of Discord's REST interface; give it one like "
+            "http://localhost:8080/api/v10"
+        ) from error
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway

@@ -1,0 +1,79 @@
+"""The bot itself on Discord, with live code and a steward made for tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.client import Client
+from bot.theseus import Bot
+from policies.load import load_rules
+from selfedit import protocol as say
+from selfedit.types import LoadPlan, NoDraft
+from tests.discord.clients import READY_SECONDS, connected
+from tests.fakes.brain import ScriptedBrain
+from tests.fakes.discord.server import DiscordServer
+from tests.fakes.plans import echo, plan
+from tests.fakes.steward import Answers, FakeSteward, linked
+
+ECHO = echo("ahoy")
+AGAIN = plan(
+    {
+        "bot/live/again/feature.py": """
+            from bot.feature import Registry, Turn
+
+            async def again(turn: Turn) -> str:
+                times, _, text = turn.text.partition(" ")
+                return f"{text or times or 1}\\n\\n" * (int(times) if times.isdigit() else 1)
+
+            def setup(registry: Registry) -> None:
+                registry.command("again", again, usage="again N TEXT", summary="says it again and again")
+        """
+    }
+)
+LIVE = ECHO.model_copy(update={"files": (*ECHO.files, *AGAIN.files)})
+"""Live code that says a text back, once or more often."""
+
+
+class _Client(Client):
+    """The bot's client; it does not wait the five seconds between sessions that Discord asks for."""
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Go on at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The bot and what is around it."""
+
+    bot: Bot
+    client: Client
+    brain: ScriptedBrain
+    steward: FakeSteward
+
+    async def load(self, live: LoadPlan) -> None:
+        """Have it serve other live code."""
+        await self.bot.hear(say.Load(plan=live))
+
+
+async def no_author() -> NoDraft:
+    """There is no model that drafts."""
+    return NoDraft(why="no model")
+
+
+@asynccontextmanager
+async def aboard(
+    server: DiscordServer,
+    *maintainers: str,
+    answers: Answers | None = None,
+    register_seconds: float = 60.0,
+) -> AsyncIterator[Crew]:
+    """The bot, connected, with live code that says each text back."""
+    brain, steward = ScriptedBrain("none"), FakeSteward(answers or {})
+    bot = Bot(load_rules().watch, brain, no_author)
+    async with linked(steward, bot.hear) as bot.peer:
+        await bot.hear(say.Load(plan=LIVE))
+        named = [f"discord:{one}" for one in maintainers]
+        client = _Client(bot, named, register_seconds=register_seconds)
+        client._connection.guild_ready_timeout = READY_SECONDS
+        async with connected(server, client):
+            yield Crew(bot, client, brain, steward)

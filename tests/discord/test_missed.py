@@ -1,0 +1,164 @@
+"""Nothing that people say is missed, and nothing is answered twice, whatever becomes of the session."""
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.discord.crew import aboard
+from tests.fakes.discord.server import DiscordServer
+from tests.fakes.discord.things import Channel, User
+from tests.fakes.plans import echo
+
+BETWEEN = 3
+"""Messages between two faults."""
+
+
+def answers(server: DiscordServer, room: Channel) -> list[str]:
+    """What the bot said in a place, in order."""
+    return [one.content for one in room.messages if one.author is server.bot]
+
+
+def enough(server: DiscordServer, room: Channel, count: int) -> bool:
+    """Whether the bot has answered so often."""
+    return len(answers(server, room)) >= count
+
+
+async def test_what_was_said_between_two_sessions_is_answered_once(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """After a session that cannot be resumed, what was said meanwhile is read and answered, and the rest is not again."""
+    async with aboard(server) as crew:
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room) == ["ahoy one"])
+        server.gateway.forget()
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        server.say(ann, room, "not meant for it")
+        await server.until(lambda: len(answers(server, room)) == 2)
+        server.say(ann, room, f"<@{server.bot.id}> three")
+        await server.until(lambda: len(answers(server, room)) == 3)
+        assert crew.client.is_closed() is False
+    assert answers(server, room) == ["ahoy one", "ahoy two", "ahoy three"]
+    assert server.gateway.identifies == 2
+
+
+async def test_what_was_missed_comes_first(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Nothing that is said in the new session is answered before what was said between the two."""
+    history = "GET /channels/{channel_id}/messages"
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        go_on = server.faults.hold(history)
+        server.gateway.forget()
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        await server.until(lambda: server.rest.made(*history.split()))
+        server.say(ann, room, f"<@{server.bot.id}> three")
+        meanwhile = server.slash(ann, room, "say")
+        await server.until(lambda: meanwhile.done)
+        assert answers(server, room)[:2] == ["ahoy one", "ahoy"]
+        go_on.set()
+        await server.until(lambda: len(answers(server, room)) == 4)
+    assert answers(server, room)[2:] == ["ahoy two", "ahoy three"]
+
+
+async def test_direct_messages_are_not_missed_either(server: DiscordServer, ann: User) -> None:
+    """The same holds between two."""
+    direct = server.direct(ann)
+    async with aboard(server):
+        server.say(ann, direct, "one")
+        await server.until(lambda: answers(server, direct) == ["ahoy one"])
+        server.gateway.forget()
+        server.say(ann, direct, "two")
+        await server.until(lambda: len(answers(server, direct)) == 2)
+    assert answers(server, direct) == ["ahoy one", "ahoy two"]
+
+
+async def test_the_first_session_reads_nothing(server: DiscordServer, room: Channel, ann: User) -> None:
+    """What was said before the bot came is not its business."""
+    server.say(ann, room, f"<@{server.bot.id}> long ago")
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> now")
+        await server.until(lambda: answers(server, room))
+    assert answers(server, room) == ["ahoy now"]
+    assert server.rest.made("GET", "/channels/{channel_id}/messages") == []
+
+
+async def test_a_place_that_cannot_be_read_is_left_out(
+    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where what was said meanwhile cannot be read the log says so, and what comes then is answered."""
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        server.faults.fail("GET /channels/*/messages", 403, code=50001, text="Missing Access")
+        server.gateway.forget()
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        await server.until(lambda: server.gateway.identifies == 2)
+        server.say(ann, room, f"<@{server.bot.id}> three")
+        await server.until(lambda: len(answers(server, room)) == 2)
+    assert answers(server, room) == ["ahoy one", "ahoy three"]
+    assert "could not be read" in caplog.text
+
+
+async def test_an_answer_that_breaks_off_on_its_way_costs_no_other(
+    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the connection for an answer is cut it is written down, also for a question that had been missed."""
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        server.faults.cut("POST /channels/*/messages", done=False)
+        server.gateway.forget()
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        await server.until(lambda: len(server.rest.made("POST", "/channels/{channel_id}/messages")) == 2)
+        server.say(ann, room, f"<@{server.bot.id}> three")
+        await server.until(lambda: len(answers(server, room)) == 2)
+    assert answers(server, room) == ["ahoy one", "ahoy three"]
+    assert "could not be sent" in caplog.text
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_message_is_answered_exactly_once(
+    server: DiscordServer, room: Channel, ann: User, seed: int
+) -> None:
+    """While the gateway fails in every way it can, no question is lost and none is answered twice."""
+    chance = random.Random(seed)  # noqa: S311 - the same faults in each run
+    gateway = server.gateway
+    faults: list[Callable[[], None]] = [
+        gateway.drop,
+        gateway.ask_reconnect,
+        gateway.forget,
+        lambda: gateway.close(4000),
+        lambda: gateway.invalidate(resumable=True),
+        lambda: gateway.invalidate(resumable=False),
+    ]
+    chance.shuffle(faults)
+    asked = 0
+    async with aboard(server):
+        for fault in [lambda: None, *faults]:
+            fault()
+            for _ in range(BETWEEN):
+                server.say(ann, room, f"<@{server.bot.id}> {asked}")
+                asked += 1
+            await server.until(lambda: gateway.connected)
+            server.say(ann, room, f"<@{server.bot.id}> {asked}")
+            asked += 1
+            await server.until(partial(enough, server, room, asked))
+    told = answers(server, room)
+    assert sorted(told) == sorted(f"ahoy {at}" for at in range(asked))
+
+
+async def test_new_live_code_costs_no_message(server: DiscordServer, room: Channel, ann: User) -> None:
+    """While live code is swapped again and again each question is answered once, in one session, by what serves then."""
+    asked = 0
+    async with aboard(server) as crew:
+        for number in range(10):
+            server.say(ann, room, f"<@{server.bot.id}> before")
+            await crew.load(echo(f"word{number}", commit=f"{number:06x}"))
+            server.say(ann, room, f"<@{server.bot.id}> after")
+            asked += 2
+            await server.until(partial(enough, server, room, asked))
+            assert answers(server, room)[-1] == f"word{number} after"
+    assert len(answers(server, room)) == asked
+    assert server.gateway.identifies == 1

@@ -1,0 +1,170 @@
+"""The bot's slash commands: what Discord is told of, and how one is answered."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from selfedit import protocol as say
+from tests.discord.clients import Clock
+from tests.discord.crew import aboard
+from tests.fakes.discord.interactions import DEFERRED
+from tests.fakes.discord.server import DiscordServer
+from tests.fakes.discord.things import Channel, Guild, User
+from tests.fakes.discord.typed import NotPossible
+from tests.fakes.plans import echo
+from tests.fakes.steward import STATUS
+
+SYNC = ("PUT", "/applications/{application_id}/commands")
+
+
+async def test_what_works_is_offered(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Live and control commands are offered with what they do and take; those of the console are not."""
+    async with aboard(server):
+        offered = {one["name"]: one for one in server.world.commands[""]}
+    assert {"say", "again", "improve", "approve", "status"} < set(offered)
+    assert not {"quit", "attach"} & set(offered)
+    assert offered["say"]["description"] == "says a word"
+    assert [(one["name"], one["required"]) for one in offered["approve"]["options"]] == [("text", True)]
+    assert [(one["name"], one["required"]) for one in offered["improve"]["options"]] == [("text", False)]
+    assert offered["status"]["options"] == []
+    with pytest.raises(NotPossible):
+        server.slash(ann, room, "approve")
+
+
+async def test_a_live_command_is_answered_in_place(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Using a command is promised an answer at once, which then stands in that place and wakes nobody."""
+    async with aboard(server):
+        used = server.slash(ann, room, "chat", text="hello @everyone")
+        await server.until(lambda: used.done)
+    assert used.answered == DEFERRED
+    assert used.text == "ahoy hello @everyone"
+    assert used.original is not None
+    assert used.original.pings == frozenset()
+
+
+async def test_control_is_for_maintainers(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """A maintainer's command reaches the steward, anybody else's does not."""
+    bob = server.user("bob", guild)
+    async with aboard(server, ann.id, answers={say.Status: lambda _: STATUS}) as crew:
+        refused = server.slash(bob, room, "halt")
+        await server.until(lambda: refused.done)
+        assert crew.steward.kinds() == []
+        used = server.slash(ann, room, "status")
+        await server.until(lambda: used.done)
+        assert crew.steward.kinds() == ["Status"]
+    assert "maintainers" in refused.text
+    assert used.text.startswith("```\n")
+
+
+async def test_nothing_is_registered_twice(server: DiscordServer) -> None:
+    """A restart with the same commands tells Discord nothing."""
+    for _ in range(2):
+        async with aboard(server):
+            pass
+    assert len(server.rest.made(*SYNC)) == 1
+
+
+async def test_commands_of_new_live_code_are_offered(server: DiscordServer, room: Channel, ann: User) -> None:
+    """When a generation brings other commands Discord hears of it, and what is gone answers with a hint."""
+    async with aboard(server, register_seconds=0.01) as crew:
+        await crew.load(echo("ahoy", commit="ad", name="shout"))
+        await server.until(lambda: "shout" in {one["name"] for one in server.world.commands[""]})
+        used = server.slash(ann, room, "shout")
+        await server.until(lambda: used.done)
+        assert "again" not in {one["name"] for one in server.world.commands[""]}
+    assert used.text == "ahoy"
+
+
+async def test_a_command_that_is_gone_says_so(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Who still sees a command that is not there any more is told, and alone."""
+    async with aboard(server) as crew:
+        await crew.load(echo("ahoy", commit="ad", name="shout"))
+        used = server.slash(ann, room, "again", text="2 x")
+        await server.until(lambda: used.done)
+        assert "no command /again" in used.text
+        server.world.commands[""].append({**server.world.commands[""][0], "name": "ghost", "options": []})
+        ghost = server.slash(ann, room, "ghost")
+        await server.until(lambda: ghost.done)
+    assert "not there any more" in ghost.text
+    assert [one.content for one in room.ephemeral] == [ghost.text]
+
+
+async def test_a_command_that_fails_says_so(
+    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake of the bot leaves nobody waiting, and the log has it."""
+    async with aboard(server, ann.id) as crew:
+        crew.bot.peer = cast("say.Peer", object())  # something that cannot be asked at all
+        used = server.slash(ann, room, "status")
+        await server.until(lambda: used.done)
+    assert used.text == "Sorry, that failed, and it is written down; try again."
+    assert "a command failed" in caplog.text
+
+
+async def test_a_long_answer_is_told_in_order(server: DiscordServer, room: Channel, ann: User) -> None:
+    """What takes several messages follows the first one; what takes too many comes as a file with it."""
+    words = " ".join(f"word{at}" for at in range(200))
+    async with aboard(server):
+        used = server.slash(ann, room, "again", text=f"4 {words}")
+        await server.until(lambda: len(used.followups) == 3)
+        assert " ".join(one.content for one in room.messages).split() == words.split() * 4
+        endless = server.slash(ann, room, "again", text=f"20 {words}")
+        await server.until(lambda: endless.done)
+    assert endless.original is not None
+    assert [one["filename"] for one in endless.original.data["attachments"]] == ["answer.md"]
+    assert endless.followups == []
+
+
+async def test_an_answer_that_took_too_long_comes_as_a_message(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Where the promise cannot be kept any more, the answer is told in the channel, and to whom it belongs."""
+    server.world.clock = now = Clock()
+    begun = asyncio.Event()
+
+    def slow(_: say.Status) -> say.StatusIs:
+        now.seconds += 1000
+        begun.set()
+        return STATUS
+
+    async with aboard(server, ann.id, answers={say.Status: slow}):
+        used = server.slash(ann, room, "status")
+        await server.until(lambda: len(room.messages) == 3)
+    assert begun.is_set()
+    assert used.original is not None
+    assert used.original.loading
+    assert room.messages[1].content == "This is for ann, who used /status a while ago:"
+    assert room.messages[2].content.startswith("```\n")
+
+
+async def test_a_command_that_came_too_late_is_not_carried_out(
+    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What Discord has given up on is not done behind the back of whoever asked for it."""
+    server.world.clock = now = Clock()
+    async with aboard(server, ann.id) as crew:
+        callback = "POST /interactions/*/callback"
+        go_on = server.faults.hold(callback)
+        used = server.slash(ann, room, "halt")
+        now.seconds += 4
+        go_on.set()
+        await server.until(lambda: used.tries)
+        again = server.slash(ann, room, "say")
+        await server.until(lambda: again.done)
+        assert crew.steward.kinds() == []
+    assert "not answered in time" in caplog.text
+
+
+async def test_without_a_registration_the_bot_still_talks(
+    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where commands cannot be registered the log says so, and everything else works."""
+    server.faults.fail("PUT /applications/*", 403, code=50001, text="Missing Access")
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> hello")
+        await server.until(lambda: room.messages[-1].author is server.bot)
+    assert room.messages[-1].content == "ahoy hello"
+    assert "could not be registered" in caplog.text
