@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from agent.models.catalogue import Catalogue, Known, Row
@@ -38,7 +39,7 @@ class Capabilities:
     """Answers what a model takes and remembers what servers said and refused."""
 
     def __init__(self, catalogue: Catalogue, clock: Callable[[], float]) -> None:
-        self._catalogue = catalogue
+        self._guess = lru_cache(_MOST_KEPT)(partial(_by_name, catalogue))
         self._clock = clock
         self._said: dict[str, _Kept] = {}
         self._refused: dict[tuple[str, str], float] = {}
@@ -50,9 +51,7 @@ class Capabilities:
         if "unknown" in (facts.tools, facts.vision) or not facts.context:
             facts = _filled(facts, await self._server_says(offer))
         if "unknown" in (facts.tools, facts.vision):
-            model = offer.provider.model
-            guess = Facts(self._catalogue.guess(model, "tools"), self._catalogue.guess(model, "vision"))
-            facts = _filled(facts, guess)
+            facts = _filled(facts, self._guess(offer.provider.model))
         now = self._clock()
         if self._refused.get((offer.name, "tools"), now) > now:
             facts = replace(facts, tools="no")
@@ -96,6 +95,11 @@ def held(ask: Ask, row: Row) -> Ask:
     if over or (not row.default_enabled and ask.choice == "auto"):
         return ask.model_copy(update={"choice": "none"})
     return ask
+
+
+def _by_name(catalogue: Catalogue, model: str) -> Facts:
+    """What a model's name alone says of it."""
+    return Facts(catalogue.guess(model, "tools"), catalogue.guess(model, "vision"))
 
 
 def _filled(facts: Facts, more: Facts) -> Facts:

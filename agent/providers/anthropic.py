@@ -6,9 +6,8 @@ and only to the model that thought it; it travels in `native`.
 
 import asyncio
 import json
-import warnings
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
@@ -29,9 +28,7 @@ from agent.providers.wire import (
 from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-    from anthropic.types import MessageDeltaUsage, RawContentBlockDelta, RawMessageStreamEvent
-    from anthropic.types import Usage as Counted
+    from anthropic import AsyncAnthropic, AsyncStream
 
 ADDRESS = "https://api.anthropic.com"
 _STOPS = {
@@ -40,6 +37,13 @@ _STOPS = {
     "model_context_window_exceeded": "length",
     "refusal": "refused",
 }
+_GROWS = {
+    "text_delta": "text",
+    "input_json_delta": "partial_json",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+}
+"""What each kind of piece makes longer, by the name of the field that it comes in."""
 _CHOICES = {"none": {"type": "none"}, "required": {"type": "any"}}
 
 
@@ -61,7 +65,7 @@ class Anthropic:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
                 client = await self._connected()
-                events = await client.messages.create(**request, stream=True, timeout=_limits(patience(ask)))
+                events = await _posted(client, request, patience(ask))
             answer = _Answer()
             async with events:
                 async for event in Until(aiter(events), deadline):
@@ -84,11 +88,10 @@ class Anthropic:
             await self._client.close()
 
     async def _connected(self) -> "AsyncAnthropic":
-        make = await asyncio.to_thread(_sdk)
         if self._client is None:
-            # Which models end is told once, by models.toml; the SDK would tell it at each request.
-            warnings.filterwarnings("ignore", r"The model '.*' is deprecated", DeprecationWarning)
-            self._client = make(self._key.get_secret_value(), self._address)
+            make = await asyncio.to_thread(_sdk)
+            if self._client is None:  # another question may have been quicker
+                self._client = make(self._key.get_secret_value(), self._address)
         return self._client
 
     def _request(self, ask: Ask) -> dict[str, Any]:
@@ -96,6 +99,7 @@ class Anthropic:
             "model": self.model,
             "max_tokens": ask.max_tokens,
             "messages": self._turns(ask.messages),
+            "stream": True,
         }
         if system := "\n\n".join(message.text for message in ask.messages if message.role == "system"):
             request["system"] = system
@@ -147,7 +151,7 @@ class Anthropic:
         ]
 
     def _completion(self, answer: "_Answer", cost: float) -> Completion:
-        blocks = answer.blocks
+        blocks = answer.whole()
         calls = [
             ToolCall(id=block["id"], name=block["name"], arguments=answer.arguments(at))
             for at, block in blocks.items()
@@ -165,7 +169,7 @@ class Anthropic:
                 "text": "".join(block["text"] for block in blocks.values() if block["type"] == "text"),
                 "calls": numbered(calls),
                 "usage": answer.usage,
-                "stop": _STOPS.get(answer.stop, "end"),
+                "stop": _STOPS.get(answer.stop, "tools" if calls else "end"),
                 "model": answer.model or self.model,
                 "cost": cost,
                 "native": native,
@@ -189,59 +193,66 @@ class _Answer:
         self.ended = False
         self.speaking = False
         """The last piece was text for people."""
-        self._pieces: dict[int, list[str]] = {}
+        self._pieces: dict[int, dict[str, list[str]]] = {}
+        """By block and by what they make longer. Joined at the end: a text that is made longer piece by piece is copied
+        as often."""
 
     @property
     def usage(self) -> Usage:
         """Tokens as Anthropic counted them."""
         return Usage(input=self.input, output=self.output)
 
-    def take(self, event: "RawMessageStreamEvent") -> str:
+    def take(self, event: dict[str, Any]) -> str:
         """Take one event; the text or arguments that it brought."""
         self.speaking = False
-        match event.type:
+        match event["type"]:
             case "message_start":
-                self.model = event.message.model
-                self._count(event.message.usage)
+                self.model = event["message"]["model"]
+                self._count(event["message"]["usage"])
             case "content_block_start":
-                block = event.content_block.model_dump(mode="json", exclude_unset=True)
-                self.blocks[event.index] = block
+                block = self.blocks[event["index"]] = event["content_block"]
+                self._pieces[event["index"]] = {}
                 self.speaking = block["type"] == "text"
                 return str(block["text"]) if self.speaking else ""
             case "content_block_delta":
-                return self._grow(event.index, event.delta)
+                return self._grow(event["index"], event["delta"])
             case "message_delta":
-                self.stop = event.delta.stop_reason or ""
-                self._count(event.usage)
+                self.stop = event["delta"].get("stop_reason") or ""
+                self._count(event["usage"])
             case "message_stop":
                 self.ended = bool(self.stop)
         return ""
 
+    def whole(self) -> dict[int, dict[str, Any]]:
+        """The blocks with all that came after each had begun, but for arguments."""
+        return {
+            at: block
+            | {
+                name: block.get(name, "") + "".join(pieces)
+                for name, pieces in self._pieces[at].items()
+                if name != "partial_json"
+            }
+            for at, block in self.blocks.items()
+        }
+
     def arguments(self, at: int) -> str:
         """The arguments of the call in that block."""
-        return "".join(self._pieces.get(at, ())) or json.dumps(self.blocks[at].get("input") or {})
+        said = "".join(self._pieces[at].get("partial_json", ()))
+        return said or json.dumps(self.blocks[at].get("input") or {})
 
-    def _grow(self, at: int, delta: "RawContentBlockDelta") -> str:
-        block = self.blocks[at]
-        match delta.type:
-            case "text_delta":
-                self.speaking = True
-                block["text"] += delta.text
-                return delta.text
-            case "input_json_delta":
-                self._pieces.setdefault(at, []).append(delta.partial_json)
-                return delta.partial_json
-            case "thinking_delta":
-                block["thinking"] += delta.thinking
-                return delta.thinking
-            case "signature_delta":
-                block["signature"] = block.get("signature", "") + delta.signature
-        return ""
+    def _grow(self, at: int, delta: dict[str, Any]) -> str:
+        kind = delta["type"]
+        if kind not in _GROWS:
+            return ""
+        piece = str(delta[_GROWS[kind]])
+        self._pieces[at].setdefault(_GROWS[kind], []).append(piece)
+        self.speaking = kind == "text_delta"
+        return "" if kind == "signature_delta" else piece
 
-    def _count(self, usage: "Counted | MessageDeltaUsage") -> None:
-        cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-        self.input = max(self.input, (usage.input_tokens or 0) + cached)
-        self.output = max(self.output, usage.output_tokens)
+    def _count(self, usage: dict[str, Any]) -> None:
+        names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        self.input = max(self.input, sum(usage.get(name) or 0 for name in names))
+        self.output = max(self.output, usage.get("output_tokens") or 0)
 
 
 def _sdk() -> "Callable[[str, str], AsyncAnthropic]":
@@ -252,6 +263,21 @@ def _sdk() -> "Callable[[str, str], AsyncAnthropic]":
     return lambda key, address: AsyncAnthropic(
         api_key=key, base_url=address, max_retries=0, http_client=DefaultAsyncHttpxClient(verify=verify)
     )
+
+
+async def _posted(client: "AsyncAnthropic", request: dict[str, Any], seconds: float) -> "AsyncStream[Any]":
+    """The events that answer a request, as plain JSON: see `agent.providers.openai.posted`."""
+    from anthropic import AsyncStream  # loaded by now
+
+    events = await client.post(
+        "/v1/messages",
+        body=request,
+        cast_to=object,
+        options={"timeout": _limits(seconds)},
+        stream=True,
+        stream_cls=AsyncStream[object],
+    )
+    return cast("AsyncStream[Any]", events)
 
 
 def _limits(seconds: float) -> Any:

@@ -6,12 +6,12 @@ lists what it has.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
-from agent.providers.openai import limits, sdk
+from agent.providers.openai import limits, posted, sdk
 from agent.providers.wire import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -31,9 +31,7 @@ from agent.providers.wire import (
 from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletionChunk
-    from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
+    from openai import AsyncOpenAI, AsyncStream
 
 _STOPS = {"length": "length", "content_filter": "refused"}
 
@@ -124,10 +122,11 @@ class Compatible:
             await client.close()
 
     async def _connected(self) -> "AsyncOpenAI":
-        make = await asyncio.to_thread(sdk)
         if not self._line:
-            key = self._key.get_secret_value() if self._key else "none"
-            self._line.append(make(key, self._address))
+            make = await asyncio.to_thread(sdk)
+            if not self._line:  # another question may have been quicker
+                key = self._key.get_secret_value() if self._key else "none"
+                self._line.append(make(key, self._address))
         client = self._line[0]
         if not self._named:
             offered = (await client.models.list(timeout=limits(ANSWER_SECONDS))).data
@@ -136,16 +135,13 @@ class Compatible:
             self._named = offered[0].id
         return client
 
-    async def _create(self, client: "AsyncOpenAI", ask: Ask) -> Any:
+    async def _create(self, client: "AsyncOpenAI", ask: Ask) -> "AsyncStream[Any]":
         """Ask, in the server's own words: what it says it does not know is left out, from then on."""
         from openai import BadRequestError, UnprocessableEntityError
 
-        # Which overload of the SDK's method is meant is decided by data here.
-        create: Any = client.chat.completions.create
         for _ in range(3):
-            request = self._request(ask)
             try:
-                return await create(**request, timeout=limits(patience(ask)))
+                return await posted(client, "/chat/completions", self._request(ask), patience(ask))
             except (BadRequestError, UnprocessableEntityError) as error:
                 if self._limit == "max_tokens" and "max_completion_tokens" in str(error):
                     self._limit = "max_completion_tokens"
@@ -165,7 +161,7 @@ class Compatible:
         if self._counts:
             request["stream_options"] = {"include_usage": True}
         if ask.tools:
-            request["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in ask.tools]
+            request["tools"] = [{"type": "function", "function": dict(tool)} for tool in ask.tools]
             if ask.choice != "auto":
                 named = {"type": "function", "function": {"name": ask.choice}}
                 request["tool_choice"] = ask.choice if ask.choice in ("none", "required") else named
@@ -214,36 +210,35 @@ class _Answer:
             for _, identity, name, pieces in self._calls
         ]
 
-    def take(self, chunk: "ChatCompletionChunk", measure: Measure) -> str:
+    def take(self, chunk: dict[str, Any], measure: Measure) -> str:
         """Take one chunk; the text that it brought."""
-        self.model = chunk.model or self.model
-        if chunk.usage is not None:
+        self.model = chunk.get("model") or self.model
+        if counted := chunk.get("usage"):
             self.usage = Usage(
-                input=chunk.usage.prompt_tokens or 0, output=chunk.usage.completion_tokens or 0
+                input=counted.get("prompt_tokens") or 0, output=counted.get("completion_tokens") or 0
             )
         said = ""
-        for choice in (chunk.choices or ())[:1]:
+        for choice in (chunk.get("choices") or ())[:1]:
             self.begun = True
-            self.finish = choice.finish_reason or self.finish
-            delta = cast("ChoiceDelta | None", choice.delta)
-            if delta is None:  # some servers end so
-                continue
-            self.refused = self.refused or bool(delta.refusal)
-            said = measure.take(delta.content or delta.refusal or "")
+            self.finish = choice.get("finish_reason") or self.finish
+            delta = choice.get("delta") or {}  # some servers end without one
+            self.refused = self.refused or bool(delta.get("refusal"))
+            said = measure.take(delta.get("content") or delta.get("refusal") or "")
             self._text.append(said)
-            for part in delta.tool_calls or ():
+            for part in delta.get("tool_calls") or ():
                 self._grow(part, measure)
         return said
 
-    def _grow(self, part: "ChoiceDeltaToolCall", measure: Measure) -> None:
+    def _grow(self, part: dict[str, Any], measure: Measure) -> None:
         """Some servers send each call whole and all under one index; a new name under it begins a new call."""
-        name = (part.function.name if part.function else "") or ""
-        arguments = measure.take((part.function.arguments if part.function else "") or "")
-        known = [call for call in self._calls if call[0] == part.index]
-        if known and not (name and part.id and known[-1][1] != part.id):
+        function = part.get("function") or {}
+        identity, name = part.get("id") or "", function.get("name") or ""
+        arguments = measure.take(function.get("arguments") or "")
+        known = [call for call in self._calls if call[0] == part.get("index")]
+        if known and not (name and identity and known[-1][1] != identity):
             known[-1][3].append(arguments)
         else:
-            self._calls.append((part.index, part.id or "", name, [arguments]))
+            self._calls.append((part.get("index"), identity, name, [arguments]))
 
 
 def _plain(message: Message) -> dict[str, Any]:

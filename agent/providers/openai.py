@@ -8,7 +8,7 @@ reasoning that belongs to tool calls travels back in `native`.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
@@ -31,8 +31,7 @@ from agent.providers.wire import (
 from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.responses import Response
+    from openai import AsyncOpenAI, AsyncStream
 
 ADDRESS = "https://api.openai.com/v1"
 
@@ -55,22 +54,23 @@ class OpenAI:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
                 client = await self._connected()
-                events = await client.responses.create(**request, stream=True, timeout=limits(patience(ask)))
+                events = await posted(client, "/responses", request, patience(ask))
             said = False
             async with events:
                 async for event in Until(aiter(events), deadline):
-                    if event.type in ("response.output_text.delta", "response.refusal.delta"):
+                    kind = event["type"]
+                    if kind in ("response.output_text.delta", "response.refusal.delta"):
                         said = True
-                        yield measure.take(event.delta)
-                    elif event.type == "response.function_call_arguments.delta":
-                        measure.take(event.delta)
-                    elif event.type in ("response.completed", "response.incomplete", "response.failed"):
-                        completion = self._completion(event.response, ask)
+                        yield measure.take(event["delta"])
+                    elif kind == "response.function_call_arguments.delta":
+                        measure.take(event["delta"])
+                    elif kind in ("response.completed", "response.incomplete", "response.failed"):
+                        completion = self._completion(event["response"], ask)
                         if completion.text and not said:
                             yield completion.text
                         yield completion
                         return
-                    elif event.type == "error":
+                    elif kind == "error":
                         raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
             raise broke_off(self._vendor)
 
@@ -84,9 +84,10 @@ class OpenAI:
             await self._client.close()
 
     async def _connected(self) -> "AsyncOpenAI":
-        make = await asyncio.to_thread(sdk)
         if self._client is None:
-            self._client = make(self._key.get_secret_value(), self._address)
+            make = await asyncio.to_thread(sdk)
+            if self._client is None:  # another question may have been quicker
+                self._client = make(self._key.get_secret_value(), self._address)
         return self._client
 
     def _request(self, ask: Ask) -> dict[str, Any]:
@@ -95,14 +96,13 @@ class OpenAI:
             "input": [item for message in ask.messages for item in self._items(message)],
             "max_output_tokens": ask.max_tokens,
             "store": False,
+            "stream": True,
         }
         if system := "\n\n".join(message.text for message in ask.messages if message.role == "system"):
             request["instructions"] = system
         if ask.tools:
             # Strict schemas know no optional fields; what comes back is validated here anyway.
-            request["tools"] = [
-                {"type": "function", **tool.model_dump(), "strict": False} for tool in ask.tools
-            ]
+            request["tools"] = [{"type": "function", **dict(tool), "strict": False} for tool in ask.tools]
             if ask.choice != "auto":
                 named = {"type": "function", "name": ask.choice}
                 request["tool_choice"] = ask.choice if ask.choice in ("none", "required") else named
@@ -137,30 +137,30 @@ class OpenAI:
             for call in message.calls
         ]
 
-    def _completion(self, answer: "Response", ask: Ask) -> Completion:
-        if answer.status == "failed" or answer.error is not None:
+    def _completion(self, answer: dict[str, Any], ask: Ask) -> Completion:
+        if answer.get("status") == "failed" or answer.get("error") is not None:
             raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
+        output = answer["output"]
         calls = numbered(
             [
-                ToolCall(id=item.call_id, name=item.name, arguments=item.arguments)
-                for item in answer.output
-                if item.type == "function_call"
+                ToolCall(id=item["call_id"], name=item["name"], arguments=item["arguments"])
+                for item in output
+                if item["type"] == "function_call"
             ]
         )
-        parts = [part for item in answer.output if item.type == "message" for part in item.content]
-        refused = any(part.type == "refusal" for part in parts)
+        parts = [part for item in output if item["type"] == "message" for part in item["content"]]
+        refused = any(part["type"] == "refusal" for part in parts)
         usage = Usage()
-        if answer.usage is not None:
-            usage = Usage(input=answer.usage.input_tokens, output=answer.usage.output_tokens)
-        text = "".join(part.text if part.type == "output_text" else part.refusal for part in parts)
+        if counted := answer.get("usage"):
+            usage = Usage(input=counted["input_tokens"], output=counted["output_tokens"])
+        text = "".join(part["text"] if part["type"] == "output_text" else part["refusal"] for part in parts)
         written = len(text) + sum(len(call.arguments) for call in calls)
         native = ""
-        if any(item.type == "reasoning" for item in answer.output):
-            items = [item.model_dump(mode="json", exclude_none=True) for item in answer.output]
-            native = json.dumps({"by": self._signature, "items": items})
+        if any(item["type"] == "reasoning" for item in output):
+            native = json.dumps({"by": self._signature, "items": _without_nulls(output)})
         stop = "tools" if calls else "end"
-        if answer.status == "incomplete":
-            reason = answer.incomplete_details.reason if answer.incomplete_details else None
+        if answer.get("status") == "incomplete":
+            reason = (answer.get("incomplete_details") or {}).get("reason")
             stop = "refused" if reason == "content_filter" else "length"
         return Completion.model_validate(
             {
@@ -168,7 +168,7 @@ class OpenAI:
                 "calls": calls,
                 "usage": usage,
                 "stop": "refused" if refused else stop,
-                "model": answer.model,
+                "model": answer["model"],
                 "cost": price(self.prices, usage, ask, written),
                 "native": native,
             }
@@ -191,6 +191,35 @@ def sdk() -> "Callable[[str, str], AsyncOpenAI]":
         return AsyncOpenAI(api_key=key, base_url=address, max_retries=0, http_client=client)
 
     return make
+
+
+async def posted(
+    client: "AsyncOpenAI", path: str, request: dict[str, Any], seconds: float
+) -> "AsyncStream[Any]":
+    """The events that answer a request, as plain JSON.
+
+    The SDK's own methods make a typed object of each event and look through every part of the request for what they
+    might have to rename; that takes longer than everything else in a turn, and is for those who use the types.
+    """
+    from openai import AsyncStream  # loaded by now
+
+    events = await client.post(
+        path,
+        body=request,
+        cast_to=object,
+        # As the SDK's own methods have it: an organisation's key in the environment is not for this.
+        options={"timeout": limits(seconds), "security": {"bearer_auth": True}},
+        stream=True,
+        stream_cls=AsyncStream[object],
+    )
+    return cast("AsyncStream[Any]", events)
+
+
+def _without_nulls(value: Any) -> Any:
+    """The same without what is not set: what comes in as null is not always taken so."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def limits(seconds: float) -> Any:

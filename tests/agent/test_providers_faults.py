@@ -1,9 +1,13 @@
 """Every provider fails as the port says: in a sentence for people, once, and never with half an answer."""
 
+import contextlib
+
 import pytest
+from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
-from agent.types import Ask
+from agent.providers.openai import OpenAI
+from agent.types import Ask, Prices
 from tests.fakes.models import ASK, EVERY, KEY, TALK, WIRED, opened, streamed, with_tools
 from tests.fakes.scripted import Script, Turn, Use, serving
 
@@ -139,6 +143,20 @@ async def test_a_server_that_counts_nothing_is_paid_by_estimate(kind: str) -> No
         answer = await bench.provider.complete(ASK)
     assert answer.usage.input == 0
     assert 0 < answer.cost < 0.01
+
+
+async def test_no_other_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An organisation's key, which the SDK would pick up by itself, goes to nobody, also where there is no other."""
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-0123456789")
+    script = Script([Turn(text="Cold.", times=0)])
+    async with serving("openai", script) as address:
+        for key in (KEY, ""):
+            provider = OpenAI("gpt-6.1-sol", Prices(), SecretStr(key), address)
+            with contextlib.suppress(ProviderFailed):
+                await provider.complete(ASK)
+            await provider.close()
+    assert set(script.keys) <= {KEY, ""}
+    assert KEY in script.keys
 
 
 async def test_what_stays_on_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
