@@ -205,6 +205,7 @@ class Manifest:
         permission: Who may use it: `everyone`, `trusted`, `maintainer`.
         seconds: How long one call may take; a whole request ends after 300 s all the same.
         cache_seconds: How long the same call's answer stays good; 0: never kept.
+        calls_a_day: By one person; 0: as many as the rules allow. Those may allow fewer.
         cost: US dollars that are set aside before a call is made, which is not made where they are not there.
         version: Semantic version.
         examples: Calls, as a model would make them.
@@ -218,6 +219,7 @@ class Manifest:
     permission: Literal["everyone", "trusted", "maintainer"] = "everyone"
     seconds: float = 20.0
     cache_seconds: float = 0.0
+    calls_a_day: int = 0
     cost: float = 0.0
     version: str = "1.0.0"
     examples: tuple[str, ...] = ()
@@ -233,6 +235,7 @@ def tool(
     permission: Literal["everyone", "trusted", "maintainer"] = "everyone",
     seconds: float = 20.0,
     cache_seconds: float = 0.0,
+    calls_a_day: int = 0,
     cost: float = 0.0,
     version: str = "1.0.0",
     examples: Sequence[str] = (),
@@ -247,6 +250,7 @@ def tool(
         permission=permission,
         seconds=seconds,
         cache_seconds=cache_seconds,
+        calls_a_day=calls_a_day,
         cost=cost,
         version=version,
         examples=tuple(examples),

@@ -92,6 +92,33 @@ class Needs(_Value):
     """Two models answer side by side, without tools, and what they say is put together."""
     model: str = ""
     """A model that was asked for by name, as `vendor/model` or `model`; empty: any."""
+    why: str = ""
+    """Where these needs come from, in words; whoever asks for the route reads it."""
+
+
+class Usage(_Value):
+    """Tokens as the provider counted them."""
+
+    input: int = 0
+    output: int = 0
+
+
+class Prices(_Value):
+    """US dollars per million tokens."""
+
+    input: float = Field(default=0.0, ge=0)
+    output: float = Field(default=0.0, ge=0)
+    known: bool = True
+    """False: nobody knows them, and they are reckoned with rather too high."""
+
+    def cost(self, usage: Usage) -> float:
+        """What a usage costs, in US dollars."""
+        return (usage.input * self.input + usage.output * self.output) / 1_000_000
+
+
+RECKONED = Prices(input=5.0, output=25.0, known=False)
+"""What an answer is reckoned with before it is known who gives it, and where nobody knows a model's price: no model that
+is asked unless named costs more, by the list prices in `models.toml`."""
 
 
 class Routed(_Value):
@@ -100,13 +127,8 @@ class Routed(_Value):
     vendor: str
     model: str
     why: str
-
-
-class Usage(_Value):
-    """Tokens as the provider counted them."""
-
-    input: int = 0
-    output: int = 0
+    prices: Prices | None = None
+    """What its tokens cost; None: nobody said."""
 
 
 class Completion(_Value):
@@ -127,14 +149,3 @@ class Completion(_Value):
     def message(self) -> Message:
         """The answer as the conversation's next message."""
         return Message(role="assistant", text=self.text, calls=self.calls, native=self.native)
-
-
-class Prices(_Value):
-    """US dollars per million tokens."""
-
-    input: float = Field(default=0.0, ge=0)
-    output: float = Field(default=0.0, ge=0)
-
-    def cost(self, usage: Usage) -> float:
-        """What a usage costs, in US dollars."""
-        return (usage.input * self.input + usage.output * self.output) / 1_000_000

@@ -4,9 +4,11 @@ It ends when the steward says so, and at once when the steward is gone.
 """
 
 import asyncio
+import contextlib
 import getpass
 import logging
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,10 +21,13 @@ from pathlib import Path
 
 from agent.chat.brain import Brain
 from agent.chat.turns import Turns, TurnsProblem
+from agent.declared.made import Made
+from agent.declared.shelf import Shelf, ShelfProblem
 from agent.models.catalogue import CatalogueProblem, read_catalogue
-from agent.models.offers import Keys
+from agent.models.offers import NO_AUTHOR, Keys
 from agent.models.router import Router
 from agent.models.tokens import load_tables
+from agent.providers.local import weights
 from agent.types import Needs
 from bot.feature import ModelFailed
 from bot.lending import Lending
@@ -51,6 +56,7 @@ def main() -> int:
         link = int(os.environ.pop("THESEUS_LINK"))
         settings, rules = read_settings(), load_rules()
         log_to(settings.theseus_home, settings.secrets)
+        bound_memory(rules.services.process_memory_mb)
     except SettingProblem as problem:
         print(f"The bot cannot start: {problem}", file=sys.stderr)  # noqa: T201 - there is no other place yet
         return USELESS
@@ -75,9 +81,8 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     _end_with_the_steward(link)
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=link), limit=LINE_LIMIT)
-    keys = Keys(**{name: getattr(settings, name) for name in Keys.model_fields})
     await load_tables()
-    models = _models(keys, settings)
+    models = _models(settings)
     exa_key = settings.exa_api_key.get_secret_value() if settings.exa_api_key else ""
     lending = Lending(rules, settings.theseus_home, exa_key)
     brain = _brain(models, settings, rules, lending)
@@ -86,6 +91,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     surface = _surface(bot, settings, rules)
     for sentence in models.notices:
         bot.hear_notice(News(text=sentence))
+        log.warning("%s", sentence)  # the operator of a bot on Discord sees no console
     gone = asyncio.create_task(peer.run())
     parts: list[Coroutine[None, None, None]] = [surface, bot.beat(), bot.telemetry.watch_loop()]
     over = asyncio.create_task(ending.wait())
@@ -116,20 +122,27 @@ def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None
 
         token = settings.discord_token.get_secret_value()
         return serve_discord(bot, token, rules.approval.maintainers, settings.theseus_discord_api)
+    from bot.attaching import Pending
     from bot.console import Console
 
-    console = Console(bot, settings.theseus_home, f"console:{_operator()}")
+    console = Console(
+        bot, settings.theseus_home, f"console:{_operator()}", attachments=Pending(rules.attachments)
+    )
     bot.hear_notice = console.hear
     return console.run()
 
 
-def _models(keys: Keys, settings: Settings) -> Router:
+def _models(settings: Settings) -> Router:
     """Every model that the settings give access to. A file about models that does not fit is left out, and said."""
+    notices = []
+    given = {name: getattr(settings, name) for name in Keys.model_fields}
+    if settings.embedded_model and weights() is None:
+        notices.append("EMBEDDED_MODEL is set, and there is none: get it with `scripts/setup local`.")
+    keys = Keys(**given | {"embedded_model": settings.embedded_model is not False and weights() is not None})
     try:
-        return Router.of(keys, read_catalogue(settings.models_config))
+        return Router.of(keys, read_catalogue(settings.models_config), notices)
     except CatalogueProblem as problem:
-        log.warning("MODELS_CONFIG is not used: %s", problem)
-        return Router.of(keys, notices=[f"MODELS_CONFIG is not used: {problem}"])
+        return Router.of(keys, notices=[*notices, f"MODELS_CONFIG is not used: {problem}"])
 
 
 def _brain(models: Router, settings: Settings, rules: Rules, lending: Lending) -> Brain:
@@ -140,9 +153,20 @@ def _brain(models: Router, settings: Settings, rules: Rules, lending: Lending) -
         missing=models.missing,
         failed=ModelFailed,
         services=lending.lent,
+        made=_made(settings.theseus_home / "tools.sqlite3", rules, lending),
         turns=_turns(settings.theseus_home / "turns.sqlite3"),
         tools_on=settings.enable_tool_calling,
+        hidden=settings.secrets,
     )
+
+
+def _made(path: Path, rules: Rules, lending: Lending) -> Made | None:
+    """Tools that people made of data; where they cannot be kept there are none."""
+    try:
+        return Made(Shelf(path, rules.web), rules, lending.api)
+    except ShelfProblem as problem:
+        log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
+        return None
 
 
 def _turns(path: Path) -> Turns | None:
@@ -157,7 +181,7 @@ def _turns(path: Path) -> Turns | None:
 async def _open_author(models: Router, rules: Rules) -> Author | NoDraft:
     model = models.provider(Needs(code=True, tools=True))
     if model is None:
-        return NoDraft(why=models.missing or "no language model is set up")
+        return NoDraft(why=models.missing or NO_AUTHOR)
 
     def make() -> Author:
         from agent.author.author import (
@@ -167,6 +191,17 @@ async def _open_author(models: Router, rules: Rules) -> Author | NoDraft:
         return ModelAuthor(model, rules.author)
 
     return await in_thread(make)
+
+
+def bound_memory(megabytes: int) -> None:
+    """Let this process reserve no more: what asks for too much fails there and then, instead of the whole machine.
+
+    Linux counts everything private that can be written to; elsewhere this may hold less, or nothing.
+    """
+    wanted = megabytes * 1024 * 1024
+    with contextlib.suppress(ValueError, OSError):  # a lower bound stands already, or this system has none
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted if most < 0 else min(wanted, most), most))
 
 
 def _operator() -> str:

@@ -15,10 +15,13 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
-from bot.control.commands import Unclear, begins_edits, brackets, parse, split
+from agent.chat.wish import Wish
+from bot.attaching import Pending
+from bot.control.commands import ATTACH, CHAT, Unclear, begins_edits, brackets, parse, split
 from bot.inflight import Inflight
 from bot.lines import MAX_LINE, Lines, TooLong
 from bot.surface import Control, Theseus
+from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit import render
 
@@ -38,7 +41,15 @@ Try  /help  what it can do    /improve  let it find something to improve    /sta
 class Console:
     """One conversation with the operator."""
 
-    def __init__(self, theseus: Theseus, home: Path, by: str, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        theseus: Theseus,
+        home: Path,
+        by: str,
+        lines: Lines | None = None,
+        *,
+        attachments: Pending | None = None,
+    ) -> None:
         """Put a console together.
 
         Args:
@@ -46,6 +57,7 @@ class Console:
             home: Where history and the line in flight are kept.
             by: Who sits there, as `console:name`.
             lines: Where lines come from if not from the terminal or pipe of this process.
+            attachments: What is to go along with the next message; None: as the rules allow, and nothing yet.
         """
         self._theseus = theseus
         self._home = home
@@ -53,6 +65,7 @@ class Console:
         self._control = Control(theseus)
         self._inflight = Inflight(home)
         self._lines = lines or Lines(begun=self._inflight.kept(), keep=self._inflight.keep)
+        self._attachments = attachments or Pending(load_rules().attachments)
         self._terminal = lines is None and sys.stdin.isatty() and sys.stdout.isatty()
         self._screen: Screen | None = None
         self._session: PromptSession[str] | None = None
@@ -109,6 +122,8 @@ class Console:
             self._show(Text(f"{shown!r} could not be answered: the bot ended over it twice."))
         else:
             self._show(Text("Once more, the line that was not answered:"))
+            for file in left.files:
+                self._show(Text(render.shown(await self._attachments.add(file))))
             await self._answer(left.line, tries=left.tries + 1)
 
     # Lines
@@ -151,7 +166,11 @@ class Console:
         if not line.strip():
             return True
         asked = parse(line, self._by)
-        if isinstance(asked, Unclear):
+        command = split(line)
+        if command is not None and command[0] == ATTACH:
+            self._echo(line)
+            self._show(Text(render.shown(await self._attachments.add(command[1]))))
+        elif isinstance(asked, Unclear):
             self._echo(line)
             self._show(Text(render.shown(asked.why), "yellow"))
         elif asked is None:
@@ -169,10 +188,14 @@ class Console:
         return True
 
     async def _answer(self, line: str, tries: int = 1) -> None:
-        self._inflight.begin(line, control=False, tries=tries)  # first of all: it is not in the pipe any more
+        # First of all: it is not in the pipe any more.
+        self._inflight.begin(line, control=False, tries=tries, files=self._attachments.paths)
         self._echo(line)
+        name = (split(line) or (CHAT,))[0]
+        # What is attached waits for a message that a model reads.
+        files = self._attachments.take() if name == CHAT else ()
         with self._busy("thinking"):
-            reply = await self._theseus.respond(line, self._by, CONVERSATION)
+            reply = await self._theseus.respond(line, self._by, CONVERSATION, Wish(attachments=files))
         self._show(Text(render.shown(reply)))
         self._inflight.end()
 
@@ -200,6 +223,11 @@ class Console:
             finally:
                 self._working = None
 
+    def _known(self) -> list[str]:
+        """Beginnings of lines that the terminal can complete."""
+        commands = [f"/{info.name}" for info in self._theseus.commands]
+        return [*commands, *(f"/{CHAT} --model {name} " for name in self._theseus.models)]
+
     def _open_terminal(self) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import WordCompleter
@@ -207,7 +235,7 @@ class Console:
         from rich.console import Console as Screen
 
         _sane_terminal()
-        names = WordCompleter(lambda: [f"/{info.name}" for info in self._theseus.commands], sentence=True)
+        names = WordCompleter(self._known, sentence=True)
         self._session = PromptSession(
             history=FileHistory(str(self._home / "history")), completer=names, complete_while_typing=False
         )

@@ -44,6 +44,19 @@ class Brain(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. A model is shown it without a feature's doing."""
+
+    name: str
+    kind: str
+    """`text/plain`, or a picture's kind as `image/png`."""
+    size: int
+    """Bytes."""
+    text: str = ""
+    """For a text, what stands in it, written by anybody; of a picture a feature gets no more than its name."""
+
+
 class ModelFailed(Exception):
     """No model answered. Its text is a sentence for people."""
 
@@ -67,6 +80,8 @@ class Turn:
     """A number in [0, 1), handed in so that a feature needs no state of its own."""
     now: float = 0.0
     """Seconds since the epoch."""
+    attachments: Sequence[Attachment] = ()
+    """What came along with the message."""
 
 
 Reply = str

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ class Left:
     tries: int
     steward: int
     """Process id of the steward under which it was typed."""
+    files: tuple[str, ...] = ()
+    """Paths of what goes along with it."""
 
 
 class Inflight:
@@ -25,13 +28,13 @@ class Inflight:
         self._path = home / "inflight.json"
         self._part = home / "unfinished.line"
 
-    def begin(self, line: str, *, control: bool, tries: int = 1) -> None:
+    def begin(self, line: str, *, control: bool, tries: int = 1, files: Sequence[str] = ()) -> None:
         """Note a line before it is worked on.
 
         Raises:
             OSError: It cannot be written.
         """
-        left = Left(line, control, tries, os.getppid())
+        left = Left(line, control, tries, os.getppid(), tuple(files))
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(asdict(left)))
         new.replace(self._path)

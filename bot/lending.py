@@ -12,6 +12,7 @@ from sandbox.bubblewrap import open_bubblewrap
 from sandbox.types import Sandbox
 
 if TYPE_CHECKING:
+    from agent.declared.call import Api
     from agent.services.lend import Services
 
 log = logging.getLogger("theseus.tools")
@@ -44,6 +45,12 @@ class Lending:
                     self._rules, self._home, self._open_sandbox, exa_key=self._exa_key
                 )
         return self._services.lent
+
+    async def api(self) -> "Api":
+        """The way to the net for tools that people made of data."""
+        lent = await self.lent()
+        found: Api = lent["api"]
+        return found
 
     async def close(self) -> None:
         """Let go of connections."""

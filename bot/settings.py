@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     anthropic_model: str | None = None
     local_model_url: str | None = None
     local_model: str | None = None
+    embedded_model: bool | None = None
+    """Whether the model of the extra `local` may answer; where it is not set, it may if it is installed."""
     exa_api_key: SecretStr | None = None
     models_config: Path | None = None
     """What is known of models beside `agent/models/models.toml`, as `.json` or `.toml`."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
+from agent.chat.wish import PLAIN, Wish
 from bot.control.commands import Asked
 from bot.feature import CommandInfo
 from selfedit import protocol as say
@@ -33,14 +34,18 @@ class Theseus(Protocol):
         """Why there is no language model; None when there is one."""
 
     @property
+    def models(self) -> Sequence[str]:
+        """The models that can be asked by name."""
+
+    @property
     def routes(self) -> str:
         """Which models were asked lately, and why."""
 
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward."""
 
-    async def respond(self, line: str, author: str, conversation: str) -> str:
-        """Answer a line that is no control command."""
+    async def respond(self, line: str, author: str, conversation: str, wish: Wish = PLAIN) -> str:
+        """Answer a line that is no control command, as it is wished for."""
 
 
 class Control:

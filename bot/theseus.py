@@ -11,8 +11,10 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from agent.chat.toolbox import Toolbox
+from agent.chat.wish import PLAIN, Wish
+from bot.asking import read_question
 from bot.control import commands as control
-from bot.feature import Brain, CommandInfo, Turn
+from bot.feature import Attachment, Brain, CommandInfo, Turn
 from bot.generation import Generation, Generations, LiveError, build, canary
 from bot.surface import Hear
 from bot.telemetry import Telemetry
@@ -40,11 +42,15 @@ class Mind(Protocol):
     def missing(self) -> str | None:
         """Why no model can answer; None when one can."""
 
-    def voice(self, toolbox: Toolbox, caller: str, conversation: str) -> Brain:
+    def voice(self, toolbox: Toolbox, caller: str, conversation: str, wish: Wish = PLAIN) -> Brain:
         """What live code may use to answer somebody in a place, with the tools of its generation."""
 
-    def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
-        """Answer a command of the kernel about tools or costs."""
+    async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
+        """Answer a command of the kernel about tools, costs, or what was said."""
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that can be asked by name."""
 
     def routes(self) -> str:
         """Which models were asked lately, and why, for people."""
@@ -78,6 +84,11 @@ class Bot:
         return self._brain.missing
 
     @property
+    def models(self) -> Sequence[str]:
+        """The models that can be asked by name."""
+        return self._brain.models
+
+    @property
     def routes(self) -> str:
         """Which models were asked lately, and why, for people."""
         return self._brain.routes()
@@ -85,10 +96,7 @@ class Bot:
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward. A halt first ends every answer that is under way, with the tools that it runs."""
         if isinstance(message, say.Halt):
-            for deadline in [*self._under_way]:
-                with suppress(RuntimeError):  # its time is over by itself, and what it does is being ended
-                    deadline.reschedule(0)
-                    self._under_way.discard(deadline)
+            self._stop_all()
         if self.peer is None:
             return say.Refused(why="there is no steward to ask")
         wish = message.request if isinstance(message, say.Improve) else None
@@ -100,14 +108,31 @@ class Bot:
             return say.Refused(why=f"the steward cannot be asked: {error}")
         return answer
 
-    async def respond(self, line: str, author: str, conversation: str) -> str:
-        """Answer a line that is no control command, on the generation that serves at this moment."""
+    async def respond(self, line: str, author: str, conversation: str, wish: Wish = PLAIN) -> str:
+        """Answer a line that is no control command, on the generation that serves at this moment.
+
+        Args:
+            line: What was said.
+            author: Who said it, as `surface:name`.
+            conversation: Stable id of the place.
+            wish: How chat is to answer it, and what came along.
+        """
         parts = control.split(line)
         name, text = parts or (None, line.strip())
+        if name == control.ATTACH:
+            return "Here, files are sent with the message itself; /attach is for the console."
+        if name == control.CHAT:
+            asked = read_question(text, wish)
+            if isinstance(asked, control.Unclear):
+                return asked.why
+            name, text, wish = None, asked.text, asked.wish
         generation = self.generations.current
         if name in control.TOLD:
             toolbox = generation.toolbox if generation else Toolbox()
-            return self._brain.inform(name, text, toolbox, author, conversation)
+            if name == "tool" and author.startswith("console:"):
+                text = control.described(text)
+            told = self._brain.inform(name, text, toolbox, author, conversation)
+            return (await self._in_time(told))[0]
         if generation is None:
             return control.fallback_help()
         if name is not None and name not in generation.commands:
@@ -117,32 +142,44 @@ class Bot:
             author=author,
             conversation=conversation,
             commands=generation.infos,
-            brain=self._brain.voice(generation.toolbox, author, conversation),
+            brain=self._brain.voice(generation.toolbox, author, conversation, wish),
             prompts=dict(generation.prompts),
             random=random.random,
             now=time.time(),
+            attachments=[Attachment(each.name, each.kind, each.size, each.text) for each in wish.attachments],
         )
         began, failed = time.monotonic(), True
-        deadline = asyncio.timeout(REQUEST_SECONDS)
         try:
-            async with deadline:
-                self._under_way.add(deadline)
-                reply = await generation.respond(name, turn)
-            failed = False
-        except TimeoutError:
-            if deadline in self._under_way:
-                reply = f"Sorry, there was no answer within {REQUEST_SECONDS:.0f} s; try again."
-            else:
-                reply, failed = "This was stopped by /halt. What it was doing has ended; ask again.", False
+            reply, failed = await self._in_time(generation.respond(name, turn))
         except LiveError as error:
             log.exception("a request failed")
             reply = (
                 f"Sorry, {error}. This is counted; /why shows what was changed last, /rollback takes it back."
             )
         finally:
-            self._under_way.discard(deadline)
             self.telemetry.record(generation.commit, time.monotonic() - began, failed=failed)
         return reply
+
+    async def _in_time(self, work: Awaitable[str]) -> tuple[str, bool]:
+        """An answer that takes no longer than it may, and that a halt ends; and whether it counts as failed."""
+        deadline = asyncio.timeout(REQUEST_SECONDS)
+        try:
+            async with deadline:
+                self._under_way.add(deadline)
+                return await work, False
+        except TimeoutError:
+            if deadline in self._under_way:
+                return f"Sorry, there was no answer within {REQUEST_SECONDS:.0f} s; try again.", True
+            return "This was stopped by /halt. What it was doing has ended; ask again.", False
+        finally:
+            self._under_way.discard(deadline)
+
+    def _stop_all(self) -> None:
+        """End every answer that is under way, with the tools that it runs."""
+        for deadline in [*self._under_way]:
+            with suppress(RuntimeError):  # its time is over by itself, and what it does is being ended
+                deadline.reschedule(0)
+                self._under_way.discard(deadline)
 
     # What the steward says
 
@@ -156,6 +193,9 @@ class Bot:
                     return say.Drafted(result=await self._draft(body))
                 case say.Progress() | say.News():
                     self.hear_notice(body)
+                    return None
+                case say.Halt():
+                    self._stop_all()
                     return None
         except Exception as error:
             log.exception("could not answer the steward")

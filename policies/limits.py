@@ -45,6 +45,16 @@ def day_of(now: float) -> int:
     return int(now // DAY)
 
 
+def community_of(conversation: str) -> str:
+    """The community that a place belongs to, as `surface:community`; empty where it stands alone.
+
+    Args:
+        conversation: The place, as `surface:community/place` or `surface:place`.
+    """
+    community, inside, _ = conversation.partition("/")
+    return community if inside else ""
+
+
 def over_budget(
     wanted: Spent,
     spent: Mapping[str, Spent],
@@ -58,7 +68,7 @@ def over_budget(
 
     Args:
         wanted: What it is reckoned to cost.
-        spent: By whose budget it is (`you`, `this place`, `all of us`): spent today.
+        spent: By whose budget it is (`you`, `this place`, `this server`, `all of us`): spent today.
         quotas: The budgets, by the same names.
         now: Seconds since the epoch.
         held: By the same names: set aside for what is under way.
@@ -74,18 +84,29 @@ def over_budget(
     return waits
 
 
-def too_often(asked: Sequence[float], most: int, now: float) -> Over | None:
-    """Whether somebody asks too often.
+def nearly_spent(budgets: Sequence[tuple[Spent, Quota]], share: float) -> bool:
+    """Whether that share of the dollars of any budget is spent."""
+    return any(spent.dollars >= share * quota.dollars > 0 for spent, quota in budgets)
+
+
+def too_often(asked: Sequence[float], most: int, now: float, whose: str = "you") -> Over | None:
+    """Whether somebody asks, or something is asked, too often.
 
     Args:
         asked: When they asked before, oldest first, in seconds since the epoch.
         most: So many times in any minute.
         now: The moment of the question at hand.
+        whose: `you`, or what is asked.
     """
     recent = [at for at in asked if at > now - MINUTE]
     if len(recent) < most:
         return None
-    return Over("you", "That is a little fast for me, sorry.", recent[len(recent) - most] + MINUTE)
+    why = (
+        "That is a little fast for me, sorry."
+        if whose == "you"
+        else f"{whose} has been asked often enough now."
+    )
+    return Over(whose, why, recent[len(recent) - most] + MINUTE)
 
 
 def may_consult(agent: str, asked: Sequence[str], depth: int) -> Decision:

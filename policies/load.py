@@ -96,15 +96,26 @@ class Quota(_Section):
     dollars: float
 
 
+class RoleRules(_Section):
+    """People who are paid for in their own way: who they are, a day's budget for each, and for all of them together."""
+
+    members: tuple[str, ...]
+    each: Quota | None = None
+    together: Quota | None = None
+
+
 class LimitRules(_Section):
     """What chat may cost: how often somebody may ask, and each day's budgets by who it is and where."""
 
     asks_a_minute: int
+    cheap_from: float
     everyone: Quota
     trusted: Quota
     maintainer: Quota
     place: Quota
+    community: Quota
     all: Quota
+    roles: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9 _-]{0,31}$")], RoleRules]
 
 
 Level = Literal["everyone", "trusted", "maintainer"]
@@ -131,7 +142,27 @@ class ToolRules(_Section):
     turn_dollars: float
     result_chars: int
     calls_a_day: int
+    each_a_day: dict[str, int]
+    made_by_one: int
     footer: Literal["always", "tools", "never"]
+
+
+class AttachmentRules(_Section):
+    """What may come along with a message. Files, bytes, pixels, characters."""
+
+    most: int
+    text_bytes: int
+    picture_bytes: int
+    picture_pixels: int
+    text_chars: int
+    kept_bytes: int
+
+
+class AnswerRules(_Section):
+    """What an answer may not hold when it goes out, and whether a model for moderation reads it first."""
+
+    quoted_words: int
+    moderation: bool
 
 
 class WebRules(_Section):
@@ -152,11 +183,14 @@ class WebRules(_Section):
     longest_cache_seconds: float
     engines: tuple[str, ...]
     search_seconds: float
+    api_calls_a_minute: int
+    api_bytes: int
 
 
 class ServiceRules(_Section):
-    """What tools may read and run. Seconds, MiB and bytes; folders and files relative to the state folder."""
+    """What tools may read, run and fill. Seconds, MiB and bytes; folders and files relative to the state folder."""
 
+    process_memory_mb: int
     run_seconds: float
     run_memory_mb: int
     run_output_bytes: int
@@ -217,6 +251,8 @@ class Rules(_Section):
     author: AuthorRules
     limits: LimitRules
     tools: ToolRules
+    attachments: AttachmentRules
+    answers: AnswerRules
     web: WebRules
     services: ServiceRules
     approval: ApprovalRules

@@ -112,7 +112,10 @@ class Running(_Message):
 
 
 class Halt(_Message):
-    """Stop all self-editing until `Resume`; chat goes on. Answered by `Done`."""
+    """Stop all self-editing until `Resume`, and what chat is doing; chat goes on. Answered by `Done`.
+
+    What an operator's command line says is handed on to the bot, which answers nothing.
+    """
 
     kind: Literal["halt"] = "halt"
     by: str

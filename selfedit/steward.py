@@ -126,6 +126,12 @@ class Steward:
             return None
         return await self._answer(body)
 
+    async def _answer_operator(self, body: BaseModel) -> BaseModel | None:
+        """What a command line says. The bot hears of its halt first, so that what chat is doing ends as well."""
+        if isinstance(body, say.Halt):
+            await self._bot.notify(body)
+        return await self._answer(body)
+
     async def _answer(self, body: BaseModel) -> BaseModel | None:
         if isinstance(body, say.Quit):
             asyncio.get_running_loop().call_later(0.05, self._end)  # let the answer leave first
@@ -151,7 +157,7 @@ class Steward:
             log.debug("a question ended in an error, which was answered", exc_info=error)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = say.Peer(reader, writer, self._answer)
+        peer = say.Peer(reader, writer, self._answer_operator)
         self._clients.add(peer)
         try:
             await peer.run()

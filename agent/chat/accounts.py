@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.chat.turns import Turns
 from policies.access import level_of
-from policies.limits import MINUTE, Over, Spent, day_of, over_budget, too_often
+from policies.limits import MINUTE, Over, Spent, community_of, day_of, over_budget, too_often
 from policies.load import Quota, Rules
 
 ALL = "all"
@@ -57,10 +57,21 @@ class Accounts:
     def purse(self, caller: str, conversation: str) -> Purse:
         """What somebody pays from, by who they are and where they ask."""
         limits = self._rules.limits
-        quota: Quota = getattr(limits, level_of(caller, self._rules))
+        own: Quota = getattr(limits, level_of(caller, self._rules))
+        rows = {"you": (f"user {caller}", own), "this place": (f"place {conversation}", limits.place)}
+        if community := community_of(conversation):
+            rows["this server"] = (f"community {community}", limits.community)
+        for name, role in limits.roles.items():
+            if caller not in role.members:
+                continue
+            own = own if role.each is None else _more(own, role.each)
+            if role.together is not None:
+                rows[f"all {name}"] = (f"role {name}", role.together)
+        rows["you"] = (f"user {caller}", own)
+        rows["all of us together"] = (ALL, limits.all)
         return Purse(
-            {"you": f"user {caller}", "this place": f"place {conversation}", "all of us together": ALL},
-            {"you": quota, "this place": limits.place, "all of us together": limits.all},
+            {name: booked for name, (booked, _) in rows.items()},
+            {name: quota for name, (_, quota) in rows.items()},
         )
 
     def reserve(self, purse: Purse, wanted: Spent) -> Over | None:
@@ -96,3 +107,9 @@ class Accounts:
     def _turn_the_page(self) -> None:
         if (day := day_of(self._clock())) != self._day:
             self._day, self._spent = day, {}
+            if self._turns is not None:
+                self._turns.begin_day(self._clock())
+
+
+def _more(one: Quota, other: Quota) -> Quota:
+    return Quota(tokens=max(one.tokens, other.tokens), dollars=max(one.dollars, other.dollars))

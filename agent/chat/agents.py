@@ -1,17 +1,15 @@
 """Agents that ask each other: each is a prompt of the generation, with a turn of its own out of the same purse."""
 
-from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from agent.chat.loop import Turn
+from agent.chat.loop import Run, Turn
 from agent.ports import ProviderFailed
 from agent.tool import Result, ToolRefused
 from agent.types import Message
 from policies.limits import may_consult
 from policies.load import ToolRules
 
-Run = Callable[[Turn, int], AsyncGenerator[str, None]]
 LONGEST_QUESTION = 16_000
 """Characters."""
 
@@ -45,7 +43,6 @@ class Consultation:
 
     async def _asked(self, agent: str, instructions: str, question: str) -> Result:
         asker = self.turn
-        tokens, dollars = asker.tokens, asker.dollars + asker.held
         # What a model wrote after it read text from outside is no address that somebody gave.
         given = [*asker.given, *([] if asker.outside else [question])]
         turn = Turn(
@@ -58,26 +55,32 @@ class Consultation:
             specs=asker.specs,
             outside=asker.outside,
             mark=asker.mark,
-            model=asker.model,
-            # What is left of the asker's budget is all that there is.
-            tokens=tokens,
-            dollars=dollars,
+            needs=asker.needs.model_copy(update={"vision": False, "combine": False}),
             given=list(given),
         )
-        pieces: list[str] = []
         try:
-            async with aclosing(self.run(turn, self.rules.agent_rounds)) as answer:
-                pieces += [piece async for piece in answer]
+            said = await within(asker, turn, self.run, self.rules.agent_rounds)
         except ProviderFailed as failure:
             raise ToolRefused(f"{agent} could not answer: {failure}") from None
         finally:
-            asker.tokens += turn.tokens - tokens
-            asker.dollars += turn.dollars - dollars
-            asker.routes += turn.routes
             asker.given += turn.given[len(given) :]
             # Whatever the tool that asked says of its answer.
             asker.outside = asker.outside or turn.outside
         sources = tuple(dict.fromkeys(source for answered in turn.calls for source in answered.sources))
-        return Result(
-            "".join(pieces).strip() or f"{agent} had nothing to say.", sources, untrusted=turn.outside
-        )
+        return Result(said.strip() or f"{agent} had nothing to say.", sources, untrusted=turn.outside)
+
+
+async def within(asker: Turn, turn: Turn, run: Run, rounds: int) -> str:
+    """What a turn answers that is a part of another one: all that is left of the asker's budget is all that there is.
+
+    Raises:
+        ProviderFailed: No model answered.
+    """
+    turn.tokens, turn.dollars = tokens, dollars = asker.tokens, asker.dollars + asker.held
+    try:
+        async with aclosing(run(turn, rounds)) as answer:
+            return "".join([piece async for piece in answer])
+    finally:
+        asker.tokens += turn.tokens - tokens
+        asker.dollars += turn.dollars - dollars
+        asker.routes += turn.routes

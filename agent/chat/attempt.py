@@ -23,6 +23,8 @@ class Failure:
 
     outcome: Literal["refused", "late", "failed"]
     text: str
+    error: str
+    """The class of what was raised."""
 
 
 async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> object:
@@ -35,18 +37,18 @@ async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> ob
         raise
     if not done:
         limit = f"Not done: {tool.name} did not end within {tool.manifest.seconds:g} s."
-        return Failure("late", limit + await _surely(_taken_back(running, tool, context, arguments)))
+        text = limit + await _surely(_taken_back(running, tool, context, arguments))
+        return Failure("late", text, "TimeoutError")
     result = _Raised(asyncio.CancelledError()) if running.cancelled() else running.result()
     if not isinstance(result, _Raised):
         return result
     if isinstance(result.error, ToolRefused):
         # A refusal says that nothing was done, so there is nothing of this call's to take back.
-        return Failure("refused", f"Not done: {_said(result.error)}")
+        return Failure("refused", f"Not done: {_said(result.error)}", "ToolRefused")
     undone = await _surely(_undo(tool, context, arguments))
     log.warning("%s failed", tool.name, exc_info=result.error)
-    return Failure(
-        "failed", f"{tool.name} failed: {type(result.error).__name__}: {_said(result.error)}{undone}"
-    )
+    error = type(result.error).__name__
+    return Failure("failed", f"{tool.name} failed: {error}: {_said(result.error)}{undone}", error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,53 +1,35 @@
 """Answers chat: the window of a conversation, the limits, one turn of the loop, and what is kept of it."""
 
-import re
-import secrets
 import time
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from agent.chat import telling
-from agent.chat.accounts import Accounts
+from agent.chat.accounts import Accounts, Purse
 from agent.chat.agents import Consultation
-from agent.chat.calls import Calls, Lend, Place
-from agent.chat.loop import Loop, Turn, fenced
-from agent.chat.outgoing import Outgoing
+from agent.chat.calls import Answered, Calls, Lend, Place
+from agent.chat.desk import Desk, may_forget_all
+from agent.chat.leaving import leaving
+from agent.chat.loop import Loop, Run, Turn
+from agent.chat.moderation import judged
+from agent.chat.question import NO_TOOLS, turn_of, with_names
+from agent.chat.reports import Estimate, forgotten
+from agent.chat.screen import Screen, storable
+from agent.chat.sight import Sight, answered
+from agent.chat.spoken import cleaned
 from agent.chat.toolbox import Tool, Toolbox
-from agent.chat.turns import UNUSED, Kept, Turns
+from agent.chat.turns import Kept, Turns, TurnsProblem
+from agent.chat.window import Exchange, Memory
+from agent.chat.wish import PLAIN, Wish
+from agent.declared.made import Made
 from agent.ports import Models, ProviderFailed
-from agent.types import Message
+from agent.types import CHARS_A_TOKEN, RECKONED, ToolCall
 from policies.access import tools_allowed
+from policies.limits import nearly_spent
 from policies.load import Rules, load_rules
-
-WINDOW_MESSAGES = 50
-WINDOW_CHARS = 48_000
-CONVERSATIONS = 500
-"""Conversations that are remembered; the one not heard of for longest goes first."""
-MAX_QUESTION = 16_000
-"""Characters of one message that a model is shown."""
-_MENTION = re.compile(r"<(@[!&]?|#)\d{1,20}>|(?<!\w)@(everyone|here)\b")
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_NO_TOOLS = Toolbox()
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A question and its answer.
-
-    Attributes:
-        caller: Who asked, as `surface:name`.
-        outside: Text from outside had a part in it.
-        sources: Addresses that were shown below the answer.
-    """
-
-    question: str
-    answer: str
-    caller: str
-    outside: bool = False
-    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +66,9 @@ class Brain:
         failed: type[Exception] = ProviderFailed,
         turns: Turns | None = None,
         services: Lend | None = None,
+        made: Made | None = None,
         tools_on: bool | None = None,
+        hidden: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Put a brain together.
@@ -96,7 +80,9 @@ class Brain:
             failed: What is raised, with a sentence for people, when no model answers.
             turns: Where turns, audit and bills are kept; None: nowhere but in memory.
             services: Opens what tools can be lent.
+            made: Tools that people made of data; None: there are none.
             tools_on: What the operator's setting says of tools; None where it is not set.
+            hidden: The process's own keys, which no answer may hold.
             clock: Seconds since the epoch.
         """
         self.rules = rules or load_rules()
@@ -108,8 +94,12 @@ class Brain:
         self._tools_on = tools_on
         self._clock = clock
         note = turns.note if turns is not None else lambda _place, _answered: None
-        self._calls = Calls(self.rules, services, note, clock)
-        self._said: OrderedDict[str, deque[Exchange]] = OrderedDict()
+        before = turns.used_on if turns is not None else lambda _day, _caller, _tool: 0
+        self._calls = Calls(self.rules, services, note, clock, before)
+        self._made = made
+        self._desk = Desk(self.rules, self.accounts, self._calls, turns, made)
+        self._hidden = tuple(hidden)
+        self._memory = Memory(turns, self.rules.attachments.kept_bytes)
 
     @property
     def missing(self) -> str | None:
@@ -118,15 +108,15 @@ class Brain:
             return self._missing or "No language model is set up."
         return self._models.missing
 
-    def voice(self, toolbox: Toolbox, caller: str, conversation: str) -> Voice:
-        """The brain for one request of somebody in a place."""
+    def voice(self, toolbox: Toolbox, caller: str, conversation: str, wish: Wish = PLAIN) -> Voice:
+        """The brain for one request of somebody in a place, with what they want beside the words."""
 
         # Functions, so that live code is handed no attribute that leads to the brain itself.
         def missing() -> str | None:
             return self.missing
 
         def answer(text: str, instructions: str) -> AsyncGenerator[str, None]:
-            return self.answer(conversation, text, instructions, caller=caller, toolbox=toolbox)
+            return self.answer(conversation, text, instructions, caller=caller, toolbox=toolbox, wish=wish)
 
         return Voice(missing, answer)
 
@@ -134,7 +124,13 @@ class Brain:
         """The tools that a model is offered when somebody asks in a place."""
         if not tools_allowed(caller, self.rules, enabled=self._tools_on).allowed:
             return []
-        return toolbox.allowed(caller, conversation, "partner", self.rules)
+        offered = toolbox.allowed(caller, conversation, "partner", self.rules)
+        self._desk.meet(offered)
+        return offered
+
+    def _beside(self, toolbox: Toolbox, caller: str, conversation: str) -> Toolbox:
+        """The tools of a generation, with those beside them that people made of data."""
+        return toolbox if self._made is None else self._made.beside(toolbox, caller, conversation)
 
     async def answer(
         self,
@@ -143,9 +139,8 @@ class Brain:
         instructions: str,
         *,
         caller: str,
-        toolbox: Toolbox = _NO_TOOLS,
-        force: str = "",
-        model: str = "",
+        toolbox: Toolbox = NO_TOOLS,
+        wish: Wish = PLAIN,
     ) -> AsyncGenerator[str, None]:
         """Stream a model's answer to `text`, with the window of the conversation before it.
 
@@ -155,8 +150,7 @@ class Brain:
             instructions: How to answer.
             caller: Who said it, as `surface:name`.
             toolbox: The tools of the generation that answers.
-            force: `required`, or the name of a tool that is to be called first.
-            model: The model to ask, by name; empty: any.
+            wish: How it is to be answered, and what came along.
 
         Raises:
             Exception: The class given as `failed`, when no model answered; its text is for people.
@@ -166,96 +160,94 @@ class Brain:
         if (over := self.accounts.ask(caller)) is not None:
             yield over.told(self._clock())
             return
-        question = cleaned(text)
-        mark = secrets.token_hex(8)
-        window = self._window(conversation)
-        system = [Message(role="system", text=instructions)] if instructions else []
-        tools = self.tools(toolbox, caller, conversation)
-        turn = Turn(
-            messages=[
-                *system,
-                *_shown(window, caller, mark),
-                Message(role="user", text=question),
-            ],
-            toolbox=toolbox if tools else _NO_TOOLS,
-            place=Place(caller, conversation),
-            specs=tuple(tool.spec for tool in tools),
-            # What others said is text from outside, and so is what had a part in an earlier answer.
-            outside=any(each.outside or each.caller != caller for each in window),
-            # Earlier answers went out through the same filter, so what they show may be visited and shown again.
-            given=[
-                *(text for each in window for text in (each.question, each.answer, *each.sources)),
-                question,
-            ],
-            mark=mark,
-            force=force if tools else "",
-            model=model,
-        )
-        first = len(turn.messages) - 1
         purse = self.accounts.purse(caller, conversation)
-        loop = Loop(
-            self._models,
-            self._calls,
-            self.rules.tools,
-            partial(self.accounts.reserve, purse),
-            partial(self.accounts.settle, purse),
-            partial(Consultation, rules=self.rules.tools),
-        )
-        outgoing = Outgoing(lambda: turn.given if turn.outside else None)
+        toolbox = self._beside(toolbox, caller, conversation)
+        turn = self._turn(Place(caller, conversation), cleaned(text), instructions, toolbox, wish)
+        if isinstance(turn, str):
+            yield turn
+            return
+        self._memory.see(conversation, wish.attachments, private=turn.needs.private)
+        first = len(turn.messages) - 1
         heard: list[str] = []
         began = time.monotonic()
         try:
-            async with aclosing(loop.run(turn)) as pieces:
+            async with aclosing(
+                self._screened(self._loop(self._models, purse), turn, instructions)
+            ) as pieces:
                 async for piece in pieces:
-                    if shown := outgoing.feed(piece):
-                        heard.append(shown)
-                        yield shown
+                    heard.append(piece)
+                    yield piece
         except ProviderFailed as failure:
             raise self._failed(str(failure)) from None
-        if rest := outgoing.end():
-            heard.append(rest)
-            yield rest
         answer = "".join(heard)
         if not answer.strip():
             raise self._failed("The model gave an empty answer; ask again, or in other words.")
         seconds = time.monotonic() - began
         sources = telling.sources(turn)
-        self._remember(conversation, Exchange(question, answer, caller, turn.outside, sources))
-        if self.turns is not None:
-            kept = Kept(
-                question,
-                answer,
-                turn.outside,
-                tuple(turn.messages[first:]),
-                turn.answered_by,
-                turn.tokens,
-                turn.dollars,
-                seconds,
-                self._clock(),
-                caller,
-                sources,
-            )
-            self.turns.keep(turn.place, kept)
+        kept = Kept(
+            with_names(cleaned(text), wish),
+            answer,
+            turn.outside,
+            tuple(storable(part, self._hidden) for part in turn.messages[first:]),
+            turn.answered_by,
+            turn.tokens,
+            turn.dollars,
+            seconds,
+            self._clock(),
+            caller,
+            sources,
+        )
+        self._keep(turn, kept, wish)
         if below := telling.footer(turn, seconds, sources, self.rules.tools.footer):
             yield f"\n\n{below}"
 
-    def forget(self, conversation: str) -> None:
-        """Let go of all that was said in a conversation; for whoever answers for people's data."""
-        self._said.pop(conversation, None)
-        if self.turns is not None:
-            self.turns.forget(conversation)
+    def forget(self, conversation: str, caller: str | None = None) -> int:
+        """Let go of what was said in a conversation, by one person or by all; how many questions that were."""
+        written = 0 if self.turns is None else self.turns.forget(conversation, caller)
+        self._calls.forget(conversation, caller)
+        return written + self._memory.forget(conversation, caller)
 
-    def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
-        """Answer `/tools [NAME]` or `/cost` for somebody in a place."""
-        if name == "cost":
-            return telling.cost(self.accounts.today(self.accounts.purse(caller, conversation)))
-        offered = self.tools(toolbox, caller, conversation)
-        if not rest:
-            return telling.tools(offered)
-        one = toolbox.find(rest.strip())
-        if one is None or one not in offered:
-            return f"There is no tool {rest.strip()[:48]!r} that you may use here; /tools lists them."
-        return telling.tool(one, self.turns.used(one.name) if self.turns is not None else UNUSED)
+    async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
+        """Answer a command about tools, costs, or what was said, for somebody in a place; see `Desk`."""
+        if name == "models":
+            return telling.models(self._models.catalogue if self._models is not None else ())
+        if name == "forget":
+            everybody = may_forget_all(rest.strip(), caller, self.rules)
+            if isinstance(everybody, str):
+                return everybody
+            try:
+                gone = self.forget(conversation, None if everybody else caller)
+            except TurnsProblem as problem:
+                return f"Not done: {problem}."
+            return forgotten(gone, everybody=everybody)
+        offered = self.tools(self._beside(toolbox, caller, conversation), caller, conversation)
+        estimate = partial(self._estimate, offered, conversation)
+        answer = await self._desk.answer(
+            name,
+            rest.strip(),
+            Place(caller, conversation),
+            toolbox=toolbox,
+            offered=offered,
+            estimate=estimate,
+        )
+        guessed = (
+            telling.guessed(self._models.why(100)) if name == "cost" and self._models is not None else ""
+        )
+        return f"{answer}\n{guessed}".rstrip()
+
+    def _estimate(self, offered: Sequence[Tool], conversation: str) -> Estimate:
+        """What the next question in a place may come to, by what would be sent and by who was asked last."""
+        window = sum(each.size for each in self._memory.window(conversation, private=False))
+        told = sum(len(tool.spec.description) + len(str(tool.spec.parameters)) for tool in offered)
+        newest = self._models.why(1) if self._models is not None else ()
+        model, prices = (f"{newest[0].vendor}/{newest[0].model}", newest[0].prices) if newest else ("", None)
+        tokens = (window + told) // CHARS_A_TOKEN
+        return Estimate(tokens, model.strip("/"), prices or RECKONED, self.rules.tools.turn_dollars)
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that can be asked by name."""
+        return [offer.name for offer in self._models.catalogue] if self._models is not None else []
 
     def routes(self) -> str:
         """Which models were asked lately, and why, for people."""
@@ -265,55 +257,67 @@ class Brain:
         """Let go of connections and files."""
         if self._models is not None:
             await self._models.close()
+        if self._made is not None:
+            self._made.close()
         if self.turns is not None:
             self.turns.close()
 
-    def _window(self, conversation: str) -> list[Exchange]:
-        """The newest exchanges, oldest first, within both bounds."""
-        room = WINDOW_CHARS
-        kept: list[Exchange] = []
-        for exchange in reversed(self._before(conversation)):
-            room -= len(exchange.question) + len(exchange.answer) + sum(map(len, exchange.sources))
-            if room < 0:
-                break
-            kept.insert(0, exchange)
-        return kept
+    def _turn(
+        self, place: Place, question: str, instructions: str, toolbox: Toolbox, wish: Wish
+    ) -> Turn | str:
+        if wish.combine and len(self.models) == 1:
+            return (
+                f"There is only {self.models[0]} here, so there is nothing to put together; ask without that."
+            )
+        purse = self.accounts.purse(place.caller, place.conversation)
+        budgets = [(spent, quota) for _, spent, quota in self.accounts.today(purse)]
+        return turn_of(
+            place,
+            question,
+            instructions,
+            wish,
+            toolbox=toolbox,
+            tools=lambda box: self.tools(box, place.caller, place.conversation),
+            memory=self._memory,
+            rules=self.rules.attachments,
+            pressed=nearly_spent(budgets, self.rules.limits.cheap_from),
+        )
 
-    def _before(self, conversation: str) -> deque[Exchange]:
-        if (said := self._said.get(conversation)) is None:
-            said = deque(maxlen=WINDOW_MESSAGES // 2)
+    def _loop(self, models: Models, purse: Purse) -> Loop:
+        def lend(turn: Turn, run: Run) -> Mapping[str, Any]:
+            pictures = self._memory.pictures(turn.place.conversation, private=turn.needs.private)
+            return {
+                "agents": Consultation(turn, run, self.rules.tools),
+                "vision": Sight(turn, run, pictures),
+            }
+
+        return Loop(
+            models,
+            self._calls,
+            self.rules.tools,
+            partial(self.accounts.reserve, purse),
+            partial(self.accounts.settle, purse),
+            lend,
+        )
+
+    def _screened(self, loop: Loop, turn: Turn, instructions: str) -> AsyncGenerator[str, None]:
+        def note(found: str) -> None:
             if self.turns is not None:
-                newest = self.turns.newest(conversation, WINDOW_MESSAGES // 2)
-                said.extend(
-                    Exchange(kept.question, kept.answer, kept.caller, kept.outside, kept.sources)
-                    for kept in newest
-                )
-                self._said[conversation] = said
-        return said
+                call = ToolCall(id="", name="(answer)", arguments="{}")
+                self.turns.note(turn.place, Answered(call, call.name, "denied", found))
 
-    def _remember(self, conversation: str, exchange: Exchange) -> None:
-        self._said.setdefault(conversation, deque(maxlen=WINDOW_MESSAGES // 2)).append(exchange)
-        self._said.move_to_end(conversation)
-        while len(self._said) > CONVERSATIONS:
-            self._said.popitem(last=False)
+        screen = Screen(self._hidden, instructions, self.rules.answers.quoted_words)
+        judge = partial(judged, turn=turn, run=loop.run) if self.rules.answers.moderation else None
+        return leaving(answered(loop.run, turn), turn, screen, judge, note)
 
-
-def _shown(window: Sequence[Exchange], caller: str, mark: str) -> Iterator[Message]:
-    """Earlier exchanges as a model reads them: others' questions between marks, sources where they can be asked for."""
-    for each in window:
-        mine = each.caller == caller
-        question = each.question if mine else f"Somebody else said:\n{fenced(each.question, mark)}"
-        listed = telling.numbered(each.sources)
-        answer = f"{each.answer}\n\n(sources:\n{listed})" if listed else each.answer
-        yield Message(role="user", text=question)
-        yield Message(role="assistant", text=answer)
-
-
-def cleaned(text: str) -> str:
-    """A message as a model may be shown it: no mentions that would ring, nothing unwritable, not endless."""
-
-    def spoken(found: re.Match[str]) -> str:
-        named = {"@&": "(a role)", "#": "(a channel)"}
-        return found[2] or named.get(found[1], "(somebody)")
-
-    return _UNWRITABLE.sub("", _MENTION.sub(spoken, text))[:MAX_QUESTION]
+    def _keep(self, turn: Turn, kept: Kept, wish: Wish) -> None:
+        """Remember an exchange; what was private is not written down."""
+        most = self.rules.attachments.text_chars
+        files = tuple(replace(each, text=each.text[:most]) for each in wish.attachments if each.image is None)
+        private = turn.needs.private
+        exchange = Exchange(
+            kept.question, kept.answer, kept.caller, kept.outside, kept.sources, files, private
+        )
+        self._memory.remember(turn.place.conversation, exchange)
+        if self.turns is not None and not private:
+            self.turns.keep(turn.place, kept)

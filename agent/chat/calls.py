@@ -5,18 +5,19 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from agent.chat.attempt import Failure, attempt
-from agent.chat.outgoing import visits_stranger
-from agent.chat.redaction import looks_secret, redacted
+from agent.chat.confirm import needs_a_person
+from agent.chat.redaction import redacted
 from agent.chat.schema import Wrong
 from agent.chat.toolbox import Tool, Toolbox
 from agent.tool import Context, Result
 from agent.types import ToolCall
 from policies.access import Role, may_use
+from policies.limits import DAY, Over, day_of
 from policies.load import Rules
 
 Outcome = Literal[
@@ -32,6 +33,18 @@ Outcome = Literal[
     "failed",
     "cancelled",
 ]
+Stage = Literal["permission", "input", "policy", "access", "execution"]
+"""What a call passes, in this order, before it is written down: may this person use it here, do its arguments fit, does
+text from outside in the turn forbid it, is there budget and what it wants to be lent, and how did it run."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
+_STOPPED: dict[Outcome, Stage] = {
+    "unknown": "permission",
+    "wrong": "input",
+    "unconfirmed": "policy",
+    "repeated": "policy",
+    "denied": "access",
+}
+"""Where a call with such an outcome went no further, if nobody says otherwise; the rest got as far as running."""
 KEPT_RESULTS = 256
 _OUTSIDE = frozenset({"web", "runner", "data", "files", "vision"})
 """Services by which text from outside comes in: pages, rows, files and pictures are written by anybody, and a program
@@ -57,17 +70,36 @@ class Answered:
     file: str = ""
     arguments: str = "{}"
     """As they are kept: secrets and long texts taken out."""
+    stopped: Stage | None = None
+    """The stage that it did not get beyond; None: the one that its outcome stands for."""
+    error: str = ""
+    """The class of what went wrong while it ran, for the log; people and models read `text`."""
+
+    @property
+    def stages(self) -> str:
+        """Every stage with what came of it there, in order, as the audit keeps it."""
+        stopped = self.stopped or _STOPPED.get(self.outcome, "execution")
+        said = {stopped: self.outcome if stopped == "execution" else "no"}
+        reached = STAGES.index(stopped)
+        rows = [
+            f"{stage}={said.get(stage, 'yes' if at < reached else '-')}" for at, stage in enumerate(STAGES)
+        ]
+        return " ".join([*rows, "audit=written"])
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where calls come from: who asks, where, and by which agents."""
+    """Where calls come from: who asks, where, by which agents, and which model makes them."""
 
     caller: str
     conversation: str
     role: Role = "partner"
     asked: tuple[str, ...] = ()
     """The agents that asked each other, the one that calls last; empty for the chat itself."""
+    model: str = ""
+    """As `vendor/model`; empty where a person calls."""
+    private: bool = False
+    """What tools are given is not written down."""
 
     @property
     def agent(self) -> str:
@@ -84,6 +116,7 @@ class Calls:
         services: Lend | None = None,
         note: Callable[[Place, Answered], None] = lambda _place, _answered: None,
         clock: Callable[[], float] = time.time,
+        before: Callable[[int, str, str], int] = lambda _day, _caller, _tool: 0,
     ) -> None:
         """Put it together.
 
@@ -92,11 +125,13 @@ class Calls:
             services: Opens what tools can be lent.
             note: Hears of every call and what came of it.
             clock: Seconds since the epoch.
+            before: How often somebody used a tool on a day (of UTC, by number), before this process.
         """
         self._rules = rules
         self._note = note
         self._lend = services
         self._clock = clock
+        self._before = before
         self._kept: OrderedDict[tuple[str, ...], tuple[float, Answered]] = OrderedDict()
         self._used: dict[tuple[int, str, str], int] = {}
 
@@ -154,11 +189,12 @@ class Calls:
         answered = replace(answered, tool=tool.name)
         decision = may_use(tool.wanted, place.caller, place.conversation, place.role, self._rules)
         if not decision.allowed:
-            return replace(answered, outcome="denied", text=f"Not done: {decision.why}")
+            text = f"Not done: {decision.why}"
+            return replace(answered, outcome="denied", text=text, stopped="permission")
         arguments = tool.signature.read(call.arguments)
         if isinstance(arguments, Wrong):
             return replace(answered, outcome="wrong", text=f"Not done: {arguments.why}.")
-        if outside is not None and (why := _needs_a_person(tool, call.arguments, outside)):
+        if outside is not None and (why := needs_a_person(tool, call.arguments, outside)):
             return replace(answered, outcome="unconfirmed", text=why)
         return await self._allowed_call(tool, arguments, place, answered, lent)
 
@@ -181,11 +217,10 @@ class Calls:
         kept = self._kept.get(key)
         if kept is not None and kept[0] > now:
             return replace(kept[1], call=answered.call, outcome="cached", seconds=0.0, cost=0.0)
-        day = (int(now // 86_400), place.caller, tool.name)
-        if self._used.get(day, 0) >= self._rules.tools.calls_a_day:
-            text = f"Not done: {tool.name} was used {self.used(day)} times today, which is all there is in a day."
-            return replace(answered, outcome="denied", text=text)
-        self._used = {each: number for each, number in self._used.items() if each[0] == day[0]}
+        day = (day_of(now), place.caller, tool.name)
+        if self.used(day) >= self.most_a_day(tool):
+            over = Over(tool.name, f"{tool.name} was used {self.used(day)} times today.", (day[0] + 1) * DAY)
+            return replace(answered, outcome="denied", text=f"Not done: {over.told(now)}")
         self._used[day] = self.used(day) + 1
         uses = tool.manifest.uses
         try:
@@ -193,7 +228,8 @@ class Calls:
         except Exception as error:
             log.warning("%s cannot be lent what it uses", tool.name, exc_info=error)
             text = f"{tool.name} failed: what it needs cannot be opened; the operator finds the reason in the log."
-            return replace(answered, outcome="failed", text=text)
+            name = type(error).__name__
+            return replace(answered, outcome="failed", text=text, stopped="access", error=name)
         services = {name: each for name, each in {**services, **lent}.items() if name in uses}
         context = Context(
             caller=place.caller,
@@ -211,9 +247,27 @@ class Calls:
                 self._kept.popitem(last=False)
         return done
 
+    def most_a_day(self, tool: Tool) -> int:
+        """How often one person may have a tool run in a day: the least that rules and tool allow."""
+        rules = self._rules.tools
+        own = tool.manifest.calls_a_day or rules.calls_a_day
+        return min(rules.calls_a_day, own, rules.each_a_day.get(tool.name, own))
+
     def used(self, day: tuple[int, str, str]) -> int:
         """How often somebody used a tool on a day (of UTC, by number)."""
-        return self._used.get(day, 0)
+        if day not in self._used:
+            if day[0] != next(iter(self._used), day)[0]:
+                self._used = {}  # a new day; to look through them at each call would take longer with each person
+            self._used[day] = self._before(*day)
+        return self._used[day]
+
+    def forget(self, conversation: str, caller: str | None = None) -> None:
+        """Let go of answers that may be given again, in a conversation; of one person's alone, or of everybody's."""
+        self._kept = OrderedDict(
+            (key, kept)
+            for key, kept in self._kept.items()
+            if key[4] != conversation or caller not in (None, key[3])
+        )
 
     async def _timed(
         self, tool: Tool, context: Context, arguments: dict[str, Any], answered: Answered
@@ -227,13 +281,14 @@ class Calls:
                 answered = replace(answered, untrusted=answered.untrusted or outside)
             except Exception as error:
                 log.warning("%s answered with what cannot be read", tool.name, exc_info=error)
-                answered = replace(
-                    answered, outcome="failed", text=f"{tool.name} failed: its answer cannot be read."
-                )
+                text = f"{tool.name} failed: its answer cannot be read."
+                answered = replace(answered, outcome="failed", text=text, error=type(error).__name__)
         else:
             # What went wrong may be told in words from outside, where the tool can reach there.
             untrusted = outside and result.outcome != "late"
-            answered = replace(answered, outcome=result.outcome, text=result.text, untrusted=untrusted)
+            answered = replace(
+                answered, outcome=result.outcome, text=result.text, untrusted=untrusted, error=result.error
+            )
         return replace(answered, seconds=time.monotonic() - began, cost=tool.manifest.cost)
 
     def _read(self, tool: Tool, result: object, answered: Answered) -> Answered:
@@ -241,7 +296,7 @@ class Calls:
             result = Result(text=result)
         if not isinstance(result, Result):
             text = f"{tool.name} failed: it answered with {type(result).__name__}, not with text."
-            return replace(answered, outcome="failed", text=text)
+            return replace(answered, outcome="failed", text=text, error="TypeError")
         text = str.__str__(result.text)
         if not text.strip() and result.data is not None:
             text = json.dumps(result.data, ensure_ascii=False, default=str, indent=1)
@@ -257,35 +312,6 @@ class Calls:
             untrusted=bool(result.untrusted),
             file=str(result.file),
         )
-
-
-def _needs_a_person(tool: Tool, arguments: str, outside: Collection[str]) -> str:
-    """Why a call is not made while text from outside is in the turn; empty where it is."""
-    if tool.manifest.writes:
-        return (
-            f"Not done: text from outside was read in this conversation, so {tool.name}, which changes something, "
-            "needs a person. Tell the person what you would do, and let them do it."
-        )
-    if "web" not in tool.manifest.uses:
-        return ""
-    texts = list(_texts(json.loads(arguments.strip() or "{}")))
-    if any(looks_secret(text) for text in texts):
-        return "Not done: there is something in it that looks like a secret."
-    # An address that a model puts together may carry away what it has read.
-    if any(visits_stranger(text, outside) for text in texts):
-        return "Not done: nobody gave that address. Visit addresses exactly as they were given."
-    return ""
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
 
 
 def _canonical(arguments: str) -> str:

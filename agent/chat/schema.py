@@ -6,7 +6,7 @@ references. What a model sends is held to the same types strictly: a number in a
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -54,7 +54,7 @@ class Signature:
         if len(arguments) > LONGEST_ARGUMENTS:
             return Wrong("", f"the arguments are longer than {LONGEST_ARGUMENTS:,} characters; send less")
         try:
-            read = self.model.model_validate_json(arguments.strip() or "{}", strict=True)
+            read = self.model.model_validate_json(arguments.strip() or "{}", strict=True, extra="forbid")
         except ValidationError as error:
             return self._wrong(error)
         except ValueError as error:  # halves of characters that no UTF-8 can carry
@@ -66,6 +66,8 @@ class Signature:
         where = ".".join(str(part) for part in fault["loc"])
         if not where:
             return Wrong("", f"the arguments are no JSON object: {fault['msg']}")
+        if fault["type"] == "extra_forbidden" and len(fault["loc"]) > 1:
+            return Wrong(where, f"{where[:80]}: there is no such field; leave it out")
         if fault["type"] == "extra_forbidden":
             known = ", ".join(self.names) or "none at all"
             return Wrong(where, f"there is no parameter {where[:80]}; there are: {known}")
@@ -92,14 +94,30 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     if not taken:
         raise BadSignature(f"{name} must take `context: Context` first")
     told = _told(documented)
-    fields: dict[str, Any] = {}
+    fields: dict[str, tuple[Any, Any]] = {}
     for parameter in taken[1:]:
         _look_at(name, parameter, hints)
         default = PydanticUndefined if parameter.default is parameter.empty else parameter.default
         said = told.get(parameter.name)
-        kind = _described(hints[parameter.name], said)
-        # A prefix of its own: a parameter may be called as an attribute of the model is.
-        fields[f"p_{parameter.name}"] = (kind, Field(default, alias=parameter.name))
+        fields[parameter.name] = (_described(hints[parameter.name], said), default)
+    return signature_from(name, _summary(documented), fields)
+
+
+def signature_from(name: str, description: str, taken: Mapping[str, tuple[Any, Any]]) -> Signature:
+    """The signature of a tool that takes certain parameters.
+
+    Args:
+        name: What the tool is called, for what is said of faults.
+        description: What it is for.
+        taken: The type of each parameter and its default, or pydantic's mark for "there is none".
+
+    Raises:
+        BadSignature: It cannot be offered to a model.
+    """
+    # A prefix of its own: a parameter may be called as an attribute of the model is.
+    fields: dict[str, Any] = {
+        f"p_{called}": (kind, Field(default, alias=called)) for called, (kind, default) in taken.items()
+    }
     try:
         model = create_model(
             "Arguments",
@@ -117,8 +135,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     parameters.setdefault("required", [])
     parameters["additionalProperties"] = False
     parameters.pop("description", None)
-    names = tuple(parameter.name for parameter in taken[1:])
-    return Signature(_summary(documented), parameters, model, names)
+    return Signature(description, parameters, model, tuple(taken))
 
 
 def _look_at(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> None:

@@ -3,16 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
-from agent.chat.loop import ANSWER_TOKENS, Turn, reckoned
+from agent.chat.loop import Turn
 from agent.chat.outgoing import addresses, visits_stranger
 from agent.chat.toolbox import Tool
-from agent.chat.turns import Used
-from agent.types import Routed
-from policies.limits import Spent
-from policies.load import Quota
+from agent.ports import Offer
+from agent.types import RECKONED, Routed
 
 MOST_SOURCES = 10
 LONGEST_SOURCE = 500
@@ -46,7 +43,8 @@ def footer(
     if shown == "always" or (shown == "tools" and turn.calls):
         used = Counter(answered.tool for answered in turn.calls if answered.outcome != "unknown")
         names = ", ".join(name if number == 1 else f"{name} x{number}" for name, number in used.items())
-        price = f"${turn.dollars:.4f}" if turn.dollars else ""
+        guessed = any(route.prices is not None and not route.prices.known for route in turn.routes)
+        price = f"{'at most ' if guessed else ''}${turn.dollars:.4f}" if turn.dollars else ""
         parts = [turn.answered_by, f"{seconds:.1f} s", names, price]
         lines.append(f"({' · '.join(part for part in parts if part)})")
     return "\n".join(lines)
@@ -61,39 +59,24 @@ def tools(offered: Sequence[Tool]) -> str:
     return "\n".join(["Tools that chat may use for you here; /tools NAME tells more:", *lines])
 
 
-def tool(one: Tool, used: Used) -> str:
-    """All that is known of one tool."""
-    manifest = one.manifest
-    rows = {
-        "takes": ", ".join(_parameter(name, one) for name in one.signature.names) or "nothing",
-        "examples": "; ".join(manifest.examples) or "none",
-        "uses": ", ".join(manifest.uses) or "nothing outside of itself",
-        "changes things": "yes, so it may ask for a person" if manifest.writes else "no",
-        "for": manifest.permission,
-        "time limit": f"{manifest.seconds:g} s",
-        "answers kept": f"{manifest.cache_seconds:g} s" if manifest.cache_seconds else "no",
-        "reckoned with": f"${manifest.cost:.4f} a call",
-        "version": manifest.version,
-        "also called": ", ".join(manifest.aliases) or "-",
-        "file": one.path,
-        "used": _used(used),
-    }
-    width = max(map(len, rows)) + 2
-    lines = [f"  {name.ljust(width)}{value}" for name, value in rows.items()]
-    return "\n".join([f"{one.name}: {one.signature.description}", *lines])
+def models(offers: Sequence[Offer]) -> str:
+    """The models that can be asked by name, the one asked first in front."""
+    if not offers:
+        return "There is no choice of models here."
+    width = max(len(offer.name) for offer in offers) + 2
+    lines = [f"  {offer.name.ljust(width)}{offer.about}" for offer in offers]
+    return "\n".join(["Models, asked by name as in /chat --model NAME TEXT; the first in front:", *lines])
 
 
-def cost(budgets: Sequence[tuple[str, Spent, Quota]]) -> str:
-    """What was spent today, and what a question may come to at most."""
-    lines = [
-        f"  {name}: {spent.tokens:,} of {quota.tokens:,} tokens, ${spent.dollars:.4f} of ${quota.dollars:.2f}"
-        for name, spent, quota in budgets
-    ]
-    most = reckoned(1000, ANSWER_TOKENS)
-    about = (
-        f"A short question is reckoned with ${most:.2f} before it is asked, and booked at what it cost after."
+def guessed(newest: Sequence[Routed]) -> str:
+    """Which models were paid for by a guess; empty where all prices are known."""
+    names = {f"{each.vendor}/{each.model}" for each in newest if each.prices and not each.prices.known}
+    if not names:
+        return ""
+    return (
+        f"Nobody knows what {', '.join(sorted(names))} costs, so it is reckoned with ${RECKONED.input:g} in and "
+        f"${RECKONED.output:g} out a million tokens; MODELS_CONFIG can say better."
     )
-    return "\n".join(["Spent today (UTC), what is under way included:", *lines, about])
 
 
 def routes(newest: Sequence[Routed]) -> str:
@@ -106,15 +89,3 @@ def routes(newest: Sequence[Routed]) -> str:
 
 def _first_sentence(text: str) -> str:
     return text.partition(". ")[0].rstrip(".") + "."
-
-
-def _parameter(name: str, one: Tool) -> str:
-    return name if name in one.signature.parameters["required"] else f"[{name}]"
-
-
-def _used(used: Used) -> str:
-    if not used.calls:
-        return "never"
-    last = datetime.fromtimestamp(used.last, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    often = "once" if used.calls == 1 else f"{used.calls} times"
-    return f"{often}, {used.good} of them well, last {last}, ${used.dollars:.4f} in all"

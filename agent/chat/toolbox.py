@@ -145,6 +145,8 @@ def _look_at(name: str, manifest: Manifest) -> None:
         raise BadSignature(f"{name} may take {manifest.seconds} s; say between 0 and {LONGEST_CALL:.0f}")
     if not _is_number(manifest.cache_seconds) or not 0 <= manifest.cache_seconds <= LONGEST_KEPT:
         raise BadSignature(f"{name}: cache_seconds is a number between 0 and {LONGEST_KEPT:.0f}")
+    if type(manifest.calls_a_day) is not int or manifest.calls_a_day < 0:
+        raise BadSignature(f"{name}: calls_a_day is a whole number; 0 for what the rules allow")
     if not _is_number(manifest.cost) or not 0 <= manifest.cost <= DEAREST_CALL:
         raise BadSignature(f"{name}: cost is a number of US dollars between 0 and {DEAREST_CALL:g}")
     if manifest.writes and manifest.cache_seconds > 0:

@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from agent.chat import usage
 from agent.chat.calls import Answered, Place
 from agent.types import Message
 from policies.limits import DAY, Spent, day_of
 
 KEPT_DAYS = 90
-"""What is older than this is let go of when the file is opened."""
+"""What is older than this is let go of when the file is opened, and with each day that begins."""
 OPEN_SECONDS = 5.0
 BUSY_MS = 200
 """So long the event loop may stand still for another process that writes; what comes too late for it is let go of."""
@@ -29,7 +30,8 @@ _SCHEMA = """
 create table if not exists turns (
     id integer primary key, at real not null, conversation text not null, caller text not null,
     question text not null, answer text not null, outside integer not null, model text not null,
-    tokens integer not null, dollars real not null, seconds real not null, sources text not null default '[]'
+    tokens integer not null, dollars real not null, seconds real not null, sources text not null default '[]',
+    provider text not null default ''
 );
 create index if not exists turns_of_place on turns (conversation, id);
 create table if not exists parts (
@@ -39,14 +41,34 @@ create table if not exists parts (
 create table if not exists calls (
     id integer primary key, at real not null, caller text not null, conversation text not null, agent text not null,
     call text not null, tool text not null, outcome text not null, arguments text not null, note text not null,
-    seconds real not null, dollars real not null
+    seconds real not null, dollars real not null, stages text not null default '', error text not null default '',
+    model text not null default ''
 );
 create index if not exists calls_of_tool on calls (tool, id);
+create index if not exists calls_of_person on calls (caller, tool, at);
+create index if not exists calls_of_place on calls (conversation, at);
+create table if not exists met (
+    tool text not null, version text not null, at real not null, primary key (tool, version)
+) without rowid;
 create table if not exists spent (
     day integer not null, whose text not null, tokens integer not null, dollars real not null,
     primary key (day, whose)
 ) without rowid;
 """
+_FORGET = (
+    "delete from parts where turn in (select id from turns where conversation = ?1 and (?2 is null or caller = ?2))",
+    "update calls set arguments = '{}', note = '' where conversation = ?1 and (?2 is null or caller = ?2)",
+    "delete from turns where conversation = ?1 and (?2 is null or caller = ?2)",
+)
+"""The last says how many questions are gone."""
+_LATER = (
+    ("turns", "sources", "[]"),
+    ("turns", "provider", ""),
+    ("calls", "stages", ""),
+    ("calls", "error", ""),
+    ("calls", "model", ""),
+)
+"""Columns that a file from an earlier version lacks: table, name, what older rows hold."""
 T = TypeVar("T")
 _SOURCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
@@ -81,19 +103,6 @@ class Kept:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """How a tool has been used: calls, how many of them went well, seconds since the epoch of the last."""
-
-    calls: int
-    good: int
-    last: float
-    dollars: float
-
-
-UNUSED = Used(0, 0, 0.0, 0.0)
-
-
 class Turns:
     """The file."""
 
@@ -110,17 +119,28 @@ class Turns:
             self._db.execute("pragma journal_mode=wal")
             # A turn lost to a power cut is no harm; waiting for the disk in the middle of a chat is.
             self._db.execute("pragma synchronous=off")
+            self._db.execute("pragma secure_delete=on")
             self._db.executescript(_SCHEMA)
-            if "sources" not in {row[1] for row in self._db.execute("pragma table_info(turns)")}:
-                self._db.execute("alter table turns add column sources text not null default '[]'")
-            oldest = time.time() - KEPT_DAYS * DAY
-            self._db.execute("delete from parts where turn in (select id from turns where at < ?)", (oldest,))
-            self._db.execute("delete from turns where at < ?", (oldest,))
-            self._db.execute("delete from calls where at < ?", (oldest,))
-            self._db.execute("delete from spent where day < ?", (day_of(oldest),))
+            for table, column, default in _LATER:
+                if column not in {row[1] for row in self._db.execute(f"pragma table_info({table})")}:
+                    self._db.execute(
+                        f"alter table {table} add column {column} text not null default '{default}'"
+                    )
+            self._let_go(time.time() - KEPT_DAYS * DAY)
             self._db.execute(f"pragma busy_timeout={BUSY_MS}")
         except (sqlite3.Error, OSError) as error:
             raise TurnsProblem(f"what is said cannot be kept in {path}: {error}") from error
+
+    def begin_day(self, now: float) -> None:
+        """Let go of what is too old by a moment, in seconds since the epoch."""
+        with self._writing():
+            self._let_go(now - KEPT_DAYS * DAY)
+
+    def _let_go(self, oldest: float) -> None:
+        self._db.execute("delete from parts where turn in (select id from turns where at < ?)", (oldest,))
+        self._db.execute("delete from turns where at < ?", (oldest,))
+        self._db.execute("delete from calls where at < ?", (oldest,))
+        self._db.execute("delete from spent where day < ?", (day_of(oldest),))
 
     def keep(self, place: Place, kept: Kept) -> None:
         """Write a whole turn down, or nothing of it."""
@@ -128,10 +148,11 @@ class Turns:
             row = (
                 kept.at, place.conversation, place.caller, kept.question, kept.answer, kept.outside, kept.model,
                 kept.tokens, kept.dollars, kept.seconds, json.dumps([_storable(each) for each in kept.sources]),
+                place.model.partition("/")[0] if "/" in place.model else "",
             )  # fmt: skip
             turn = self._db.execute(
                 "insert into turns (at, conversation, caller, question, answer, outside, model, tokens, dollars,"
-                " seconds, sources) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " seconds, sources, provider) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
             self._db.executemany(
@@ -178,48 +199,77 @@ class Turns:
         rows = self._db.execute("select message from parts where turn = ? order by place", (turn,))
         return tuple(Message.model_validate_json(message) for (message,) in rows)
 
-    def forget(self, conversation: str) -> None:
-        """Let go of all that was said in a conversation; the audit keeps who called what."""
-        with self._writing():
-            self._db.execute(
-                "delete from parts where turn in (select id from turns where conversation = ?)",
-                (conversation,),
-            )
-            self._db.execute("delete from turns where conversation = ?", (conversation,))
+    def forget(self, conversation: str, caller: str | None = None) -> int:
+        """Let go of what was said in a conversation, and of what tools were given there, so that no trace is in the file.
+
+        The audit keeps who called what, and what came of it.
+
+        Args:
+            conversation: Where it was said.
+            caller: Only what this person asked, with its answers; None: what anybody did.
+
+        Returns:
+            How many questions with their answers are gone.
+
+        Raises:
+            TurnsProblem: Nothing could be let go of.
+        """
+        gone = 0
+        try:
+            with self._db:
+                self._db.execute("begin")
+                for statement in _FORGET:
+                    gone = self._db.execute(statement, (conversation, caller)).rowcount
+            self._db.execute("pragma wal_checkpoint(truncate)")  # what was deleted stands in the log as well
+        except sqlite3.Error as error:
+            raise TurnsProblem(f"what was said cannot be let go of just now ({error}); try again") from error
+        return gone
 
     def note(self, place: Place, answered: Answered) -> None:
         """Write down what came of one call."""
-        why = "" if answered.outcome in ("ok", "cached") else answered.text[:300]
+        why = "" if place.private or answered.outcome in ("ok", "cached") else answered.text[:300]
+        arguments = "{}" if place.private else answered.arguments
         row = (
             time.time(), place.caller, place.conversation, place.agent, answered.call.id, answered.tool,
-            answered.outcome, answered.arguments, why, answered.seconds, answered.cost,
+            answered.outcome, arguments, why, answered.seconds, answered.cost, answered.stages,
+            answered.error, place.model,
         )  # fmt: skip
         with self._writing():
             self._db.execute(
                 "insert into calls (at, caller, conversation, agent, call, tool, outcome, arguments, note, seconds,"
-                " dollars) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " dollars, stages, error, model) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tuple(_storable(each) for each in row),
             )
 
-    def calls(self, most: int = 100) -> list[dict[str, str]]:
-        """The newest audit rows, newest first."""
-        names = ("caller", "conversation", "tool", "outcome", "arguments", "note")
-        rows = self._db.execute(
-            "select caller, conversation, tool, outcome, arguments, note from calls order by id desc limit ?",
-            (most,),
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
+    def cached(self, conversation: str, kept: Kept) -> frozenset[str]:
+        """The ids of those calls of an exchange whose answer was given again."""
+        within = (kept.at - kept.seconds - 1, kept.at + 1)
+        return self._read(partial(usage.cached, self._db, conversation, within), frozenset())
 
-    def used(self, tool: str) -> Used:
+    def calls(self, most: int = 100) -> list[dict[str, Any]]:
+        """The newest audit rows, newest first; none where the file cannot be read."""
+        return self._read(partial(usage.newest_calls, self._db, most), [])
+
+    def used(self, tool: str) -> usage.Used:
         """How a tool has been used, in all; as if never, where the file cannot be read."""
-        return self._read(partial(self._used, tool), UNUSED)
+        return self._read(partial(usage.used, self._db, tool), usage.UNUSED)
 
-    def _used(self, tool: str) -> Used:
-        row = self._db.execute(
-            "select count(*), sum(outcome in ('ok', 'cached')), max(at), sum(dollars) from calls where tool = ?",
-            (tool,),
-        ).fetchone()
-        return Used(row[0], row[1] or 0, row[2] or 0.0, row[3] or 0.0)
+    def used_on(self, day: int, caller: str, tool: str) -> int:
+        """How often somebody had a tool run on a day (of UTC, by number)."""
+        return self._read(partial(usage.used_on, self._db, day, caller, tool), 0)
+
+    def usage(self, since: float) -> usage.Usage:
+        """Who and what was used since a moment (seconds since the epoch); nothing where the file cannot be read."""
+        return self._read(partial(usage.usage_since, self._db, since), usage.Usage())
+
+    def meet(self, tool: str, version: str) -> None:
+        """Write down that a version of a tool is offered, the first time that it is."""
+        with self._writing():
+            self._db.execute("insert or ignore into met values (?, ?, ?)", (tool, version, time.time()))
+
+    def met(self, tool: str) -> float:
+        """Since when a tool is known, in seconds since the epoch; 0 where nobody wrote it down."""
+        return self._read(partial(usage.met, self._db, tool), 0.0)
 
     def spend(self, day: int, whose: Sequence[str], spent: Spent) -> None:
         """Add to what was spent on a day, in each of several names."""

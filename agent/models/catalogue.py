@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.types import Prices
+from agent.types import RECKONED, Prices
 
 Known = Literal["yes", "no", "unknown"]
 """Whether a model takes something. "unknown" is not "no": it is found out by trying."""
@@ -45,6 +45,7 @@ class Row(_Strict):
         max_iterations: Rounds of tool calls for one question; None: as many as the rules allow.
         default_enabled: It may call tools as it likes; else only where a call is asked for.
         offered: It is asked where it fits better than the vendor's default.
+        only_talks: It is too small for anything but talk: nobody has it write code.
     """
 
     vendor: str = ""
@@ -57,6 +58,12 @@ class Row(_Strict):
     max_iterations: int | None = Field(default=None, ge=1, le=100)
     default_enabled: bool = True
     offered: bool = False
+    only_talks: bool = False
+
+    @property
+    def paid(self) -> Prices:
+        """What its tokens cost where they are paid for: where nobody knows, it is reckoned with rather too much."""
+        return self.prices if self.prices.output else RECKONED
 
 
 class _Defaults(_Strict):
@@ -68,6 +75,7 @@ class _Family(_Strict):
     like: tuple[str, ...] = Field(min_length=1)
     tools: Known = "unknown"
     vision: Known = "unknown"
+    ends: date | None = None
 
 
 class Catalogue(_Strict):
@@ -86,14 +94,14 @@ class Catalogue(_Strict):
         for spelled in (model, model.rpartition("/")[2]):
             if found := [name for name in self.models if _named(spelled, name)]:
                 return self.models[max(found, key=len)]
-        return Row()
+        ends = (one.ends for one in self.families if one.ends and _like(model, one))
+        return Row(ends=next(ends, None))
 
     def guess(self, model: str, what: Literal["tools", "vision"]) -> Known:
         """What a name alone says; the first family that says anything."""
-        bare = model.lower()
         for family in self.families:
             said: Known = getattr(family, what)
-            if said != "unknown" and any(fnmatch(bare, pattern) for pattern in family.like):
+            if said != "unknown" and _like(model, family):
                 return said
         return "unknown"
 
@@ -185,6 +193,10 @@ def read_table(path: Path) -> Catalogue:
         return Catalogue.model_validate(data)
     except ValidationError as error:
         raise _problem(path, error, lambda loc: _toml_line(text, loc)) from None
+
+
+def _like(model: str, family: _Family) -> bool:
+    return any(fnmatch(model.lower(), pattern) for pattern in family.like)
 
 
 def _named(model: str, name: str) -> bool:

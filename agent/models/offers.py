@@ -16,10 +16,16 @@ from agent.models.catalogue import Catalogue, Row, builtin
 from agent.ports import ModelProvider
 from agent.providers.anthropic import Anthropic
 from agent.providers.compatible import Compatible
+from agent.providers.local import NAME, Local
 from agent.providers.openai import OpenAI
 from agent.providers.wire import Vendor, bare, on_this_machine
 
 _WARN_DAYS = 60
+NO_AUTHOR = (
+    "the model that is set up only talks; set OPENAI_API_KEY, ANTHROPIC_API_KEY or LOCAL_MODEL_URL to one that can write "
+    "code. /improve without a goal, and edits by hand, need none"
+)
+"""Why nothing is drafted where the embedded model is the only one."""
 _UNKNOWN = Row()
 
 
@@ -36,6 +42,8 @@ class Keys(BaseModel):
     anthropic_model: str | None = None
     local_model_url: str | None = None
     local_model: str | None = None
+    embedded_model: bool = False
+    """The extra `local` is installed, and nothing is said against using it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,8 @@ class Offer:
     """A model that can be asked.
 
     Attributes:
-        vendor: `openai`, `anthropic`, `local` (one's own server) or `server` (another address).
+        vendor: `openai`, `anthropic`, `local` (one's own server), `server` (another address) or
+            `embedded`.
         provider: Who asks it.
         row: What the table knows of it.
         private: What it is told stays on this machine.
@@ -75,8 +84,10 @@ class Offer:
         says += [] if self.row.tools == "unknown" else [f"tools: {self.row.tools}"]
         says += [f"{self.row.context:,} tokens"] if self.row.context else []
         prices = self.provider.prices
-        says += [f"${prices.input:g} in, ${prices.output:g} out a million"] if prices.output else []
+        guess = "" if prices.known else "price unknown, reckoned with "
+        says += [f"{guess}${prices.input:g} in, ${prices.output:g} out a million"] if prices.output else []
         says += ["on this machine"] if self.private else []
+        says += ["only talks: no tools, no code, and often wrong"] if self.row.only_talks else []
         says += [f"ends {self.row.ends.isoformat()}"] if self.row.ends else []
         return "; ".join(says) or "nothing known of it"
 
@@ -90,9 +101,11 @@ def choose(keys: Keys, catalogue: Catalogue | None = None) -> list[Offer]:
     | OPENAI_API_KEY                         | OpenAI, over Responses                            |
     | OPENAI_BASE_URL at another host        | that server, over Chat Completions, key or no key |
     | ANTHROPIC_API_KEY                      | Anthropic (at ANTHROPIC_BASE_URL), over Messages  |
+    | nothing, and the extra is installed    | the embedded model, in a process of its own       |
 
     One's own server comes first: whoever runs one wants it used, and it costs nothing. Of a vendor, only the model
-    is asked that a setting names; where none does, the table's default, and the others where they fit better.
+    is asked that a setting names; where none does, the table's default, and the others where they fit better. The
+    embedded model is beside others only for whoever names it, and for what must not leave this machine.
     """
     table = catalogue or builtin()
     chosen: list[Offer] = []
@@ -107,7 +120,7 @@ def choose(keys: Keys, catalogue: Catalogue | None = None) -> list[Offer]:
         chosen += [
             Offer(
                 "openai",
-                OpenAI(model, row.prices, secret, keys.openai_base_url or None),
+                OpenAI(model, row.paid, secret, keys.openai_base_url or None),
                 row,
                 offered=offered,
             )
@@ -118,12 +131,14 @@ def choose(keys: Keys, catalogue: Catalogue | None = None) -> list[Offer]:
         chosen += [
             Offer(
                 "anthropic",
-                Anthropic(model, row.prices, secret, keys.anthropic_base_url or None),
+                Anthropic(model, row.paid, secret, keys.anthropic_base_url or None),
                 row,
                 offered=offered,
             )
             for model, row, offered in _models(table, "anthropic", keys.anthropic_model)
         ]
+    if keys.embedded_model:
+        chosen.append(Offer("embedded", Local(), table.row(NAME), private=True, offered=not chosen))
     return chosen
 
 
@@ -133,7 +148,8 @@ def missing(keys: Keys) -> str | None:
         return None
     return (
         "No language model is set up: set OPENAI_API_KEY, ANTHROPIC_API_KEY or LOCAL_MODEL_URL "
-        "(in the environment or in .env) and start again. Without one, commands work (/help lists them), "
+        "(in the environment or in .env) and start again; `scripts/setup local` gets a small one that needs no key, and "
+        "talks a little. Without one, commands work (/help lists them), "
         "/improve without a goal finds improvements by itself, and edits by hand go through the same gate."
     )
 
@@ -151,6 +167,16 @@ def endings(offers: Sequence[Offer], today: date) -> list[str]:
     return said
 
 
+def limits(offers: Sequence[Offer]) -> list[str]:
+    """What the operator has to know of models that do less than people expect, one sentence each."""
+    return [
+        f"Chat is answered by {offer.name}, on this machine and for nothing: so small a model talks and is often wrong, "
+        "uses no tools and writes no code. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or LOCAL_MODEL_URL to one that can."
+        for offer in offers
+        if offer.offered and offer.row.only_talks
+    ]
+
+
 def _models(table: Catalogue, vendor: str, named: str | None) -> Iterator[tuple[str, Row, bool]]:
     """A vendor's models, with whether they may be asked without being named."""
     offered = [named] if named else table.offered(vendor)
@@ -165,14 +191,15 @@ def _elsewhere(keys: Keys, table: Catalogue, address: str) -> Offer:
     model = keys.openai_model or table.defaults.openai
     vendor = Vendor(f"The model at {bare(address)}", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
     row = table.row(model)
+    here = on_this_machine(address)
     provider = Compatible(
         address,
         model=model,
-        prices=row.prices,
+        prices=row.prices if here else row.paid,
         key=keys.openai_api_key if _given(keys.openai_api_key) else None,
         vendor=vendor,
     )
-    return Offer("server", provider, row, private=on_this_machine(address))
+    return Offer("server", provider, row, private=here)
 
 
 def _given(key: SecretStr | None) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.models.capability import Facts
 from agent.models.offers import Offer
@@ -35,6 +36,8 @@ class Nobody:
 
     why: str
     seconds: float | None = None
+    refused: Literal["", "images"] = ""
+    """What no model takes, where that is the reason."""
 
 
 def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobody:
@@ -49,19 +52,28 @@ def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobo
         there = ", ".join(one.offer.name for one in candidates[:8])
         return Nobody(f'There is no model "{needs.model}" here; there are {there}.')
     stays = needs.private or (bool(named) and named[0].offer.private)
-    open_to = [one for one in candidates if one.offer.offered or one in named]
+    open_to = [
+        one for one in candidates if one.offer.offered or one in named or (stays and one.offer.private)
+    ]
     if stays:
         open_to = [one for one in open_to if one.offer.private]
         if not open_to:
             return Nobody(
                 "This must not leave this machine, and no model runs here; set LOCAL_MODEL_URL to one."
             )
+        if named and named[0] not in open_to:
+            return Nobody(
+                f"This must not leave this machine, and {needs.model} does not run here; leave one of the two out."
+            )
     if needs.vision:
         open_to = [one for one in open_to if one.facts.vision != "no"]
         if not open_to or (named and named[0] not in open_to):
-            who = needs.model or "No model that is set up"
+            who = needs.model or f"No model {'on this machine' if stays else 'that is set up'}"
             sees = "sees no pictures" if needs.model else "sees pictures"
-            return Nobody(f"{who} {sees}; choose one that does, or describe it in words.")
+            return Nobody(
+                f"{who} {sees}; choose one that does (/models lists them), or describe it in words.",
+                refused="images",
+            )
     large = [one for one in open_to if not one.facts.context or one.facts.context >= needs.context]
     if not large:
         most = max(one.facts.context for one in open_to)
@@ -116,7 +128,8 @@ def _skills(one: Candidate, needs: Needs) -> list[str]:
 def _price(one: Candidate) -> float:
     """What a question and an answer of usual lengths cost; a price that nobody knows is not cheap."""
     prices = one.offer.provider.prices
-    if prices.output == 0 and not one.offer.private and one.offer.vendor != "local":
+    free = one.offer.private or one.offer.vendor == "local"
+    if not prices.known or (prices.output == 0 and not free):
         return 1e6
     return 3 * prices.input + prices.output
 

@@ -6,6 +6,7 @@ All waiting and repeating is here; the providers ask once. One deadline holds ov
 import asyncio
 import logging
 import random
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ from agent.models.capability import Capabilities, Facts, held
 from agent.models.catalogue import Catalogue, builtin
 from agent.models.combine import combined
 from agent.models.health import wait_before
-from agent.models.offers import Keys, Offer, choose, endings, missing
+from agent.models.offers import Keys, Offer, choose, endings, limits, missing
 from agent.models.ranking import Choice, Nobody, ranked
 from agent.models.seat import Lost, Seat
 from agent.models.tokens import size
@@ -90,7 +91,7 @@ class Router:
     def of(cls, keys: Keys, catalogue: Catalogue | None = None, notices: Sequence[str] = ()) -> Self:
         """The models that the settings give access to."""
         offers = choose(keys, catalogue)
-        notices = [*notices, *endings(offers, datetime.now(UTC).date())]
+        notices = [*notices, *limits(offers), *endings(offers, datetime.now(UTC).date())]
         return cls(offers, catalogue=catalogue, missing=missing(keys), notices=notices)
 
     @property
@@ -108,8 +109,10 @@ class Router:
         return tuple(self._routes)[::-1][:most]
 
     def provider(self, needs: Needs) -> ModelProvider | None:
-        """All of them as one provider, for questions that need the same; None where there is no model."""
-        if not self._seats:
+        """All of them as one provider, for questions that need the same; None where no model can do it."""
+        if not self._seats or (
+            needs.code and all(seat.offer.row.only_talks for seat in self._seats if seat.offer.offered)
+        ):
             return None
         return AsOne(self.catalogue, lambda ask: self.stream(ask, needs, job=True), self.close)
 
@@ -145,7 +148,7 @@ class Router:
             trial = seat.breaker.asked()  # at once, so that nobody else takes it for free
             begun = False
             try:
-                yield self._route(choice, instead_of)
+                yield self._route(choice, instead_of, needs)
                 mine = ask if job else held(ask, seat.offer.row)
                 asked = self._asked(
                     seat, choice.candidate.facts, mine, deadline, lost, last=last, trial=trial
@@ -173,6 +176,7 @@ class Router:
             " ".join(dict.fromkeys(map(str, failures))),
             retryable=any(failure.retryable for failure in failures),
             retry_after=min((f.retry_after for f in failures if f.retry_after is not None), default=None),
+            refused="images" if failures and all(f.refused == "images" for f in failures) else "",
             tokens=lost.tokens,
             cost=lost.cost,
         )
@@ -184,7 +188,8 @@ class Router:
         seats = [*self._seats, *self._asked_for(needs.model)]
         facts = await asyncio.gather(*(self._capabilities.of(seat.offer) for seat in seats))
         now = self._clock()
-        smallest = min((known.context for known in facts if known.context), default=0)
+        # Where nobody's room is known, a bound does.
+        smallest = min((known.context for known in facts if known.context), default=sys.maxsize)
         least = min(ask.max_tokens, SHORT_ANSWER)
         needs = needs.model_copy(
             update={
@@ -196,7 +201,10 @@ class Router:
         there = [seat.candidate(known, now) for seat, known in zip(seats, facts, strict=True)]
         order = ranked(there, needs)
         if isinstance(order, Nobody):
-            raise ProviderFailed(order.why, retryable=order.seconds is not None, retry_after=order.seconds)
+            again = order.seconds
+            raise ProviderFailed(
+                order.why, retryable=again is not None, retry_after=again, refused=order.refused
+            )
         by_offer = {id(seat.offer): seat for seat in seats}
         return [(by_offer[id(choice.candidate.offer)], choice) for choice in order]
 
@@ -211,7 +219,7 @@ class Router:
                 if other is None:
                     row = self._table.row(model)
                     # One's own server costs nothing, whatever a model of that name costs elsewhere.
-                    prices = Prices() if vendor == "local" else row.prices
+                    prices = Prices() if vendor == "local" or seat.offer.private else row.paid
                     provider = seat.offer.provider.other(model, prices)
                     other = Seat.of(Offer(vendor, provider, row, private=seat.offer.private, offered=False))
                 self._others[name] = other
@@ -220,10 +228,11 @@ class Router:
                 return [other]
         return []
 
-    def _route(self, choice: Choice, instead_of: str) -> Routed:
+    def _route(self, choice: Choice, instead_of: str, needs: Needs) -> Routed:
         offer = choice.candidate.offer
         why = f"stands in for {instead_of}" if instead_of else f"asked first because {choice.why}"
-        routed = Routed(vendor=offer.vendor, model=offer.model, why=why)
+        why = f"{why} ({needs.why})" if needs.why else why
+        routed = Routed(vendor=offer.vendor, model=offer.model, why=why, prices=offer.provider.prices)
         self._routes.append(routed)
         log.info("%s: %s", offer.name, why)
         return routed

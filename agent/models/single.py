@@ -26,7 +26,9 @@ class OneModel:
     async def stream(self, ask: Ask, needs: Needs) -> AsyncGenerator[str | Routed | Completion, None]:
         """Ask it; see `Models.stream`."""
         del needs
-        route = Routed(vendor="", model=self._provider.model, why="It is the only one.")
+        route = Routed(
+            vendor="", model=self._provider.model, why="It is the only one.", prices=self._provider.prices
+        )
         self._routes.appendleft(route)
         yield route
         async with aclosing(self._provider.stream(ask)) as pieces:

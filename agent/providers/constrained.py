@@ -13,6 +13,9 @@ _HOW = (
     'Answer with one JSON object and nothing else. To say something: {"text": "..."}. '
     'To use a tool: {"tool": "NAME", "arguments": {...}}; you will be told its result. The tools:\n'
 )
+_CUT_CALL = re.compile(r'\s*\{\s*"tool"\s*:\s*"(\w+)"\s*,\s*"arguments"\s*:\s*(.*)', re.DOTALL)
+_CUT_TEXT = re.compile(r'\s*\{\s*"text"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+"""How a reply begins that was cut off for its length."""
 
 
 class Constrained:
@@ -128,16 +131,32 @@ def _read(answer: Completion, tools: Sequence[ToolSpec]) -> Completion:
     try:
         said = json.loads(_unfenced(answer.text))
     except (ValueError, RecursionError):
-        return answer
+        return _cut(answer, tools) if answer.stop == "length" else answer
     if not isinstance(said, dict):
         return answer
     name, arguments = str(said.get("tool")), said.get("arguments")
     if any(name == tool.name for tool in tools) and isinstance(arguments, dict):
-        call = ToolCall(id=f"call_{secrets.token_hex(6)}", name=name, arguments=json.dumps(arguments))
-        return answer.model_copy(update={"text": "", "calls": (call,), "stop": "tools"})
+        return _called(answer, name, json.dumps(arguments), "tools")
     if isinstance(said.get("text"), str):
         return answer.model_copy(update={"text": said["text"]})
     return answer
+
+
+def _cut(answer: Completion, tools: Sequence[ToolSpec]) -> Completion:
+    """A reply that was cut off as the call or the text that it began to be; nobody runs half a call."""
+    if (found := _CUT_CALL.match(answer.text)) and any(found[1] == tool.name for tool in tools):
+        return _called(answer, found[1], found[2], "length")
+    if found := _CUT_TEXT.match(answer.text):
+        try:
+            return answer.model_copy(update={"text": str(json.loads(f'"{found[1]}"', strict=False))})
+        except ValueError:
+            return answer.model_copy(update={"text": found[1]})
+    return answer
+
+
+def _called(answer: Completion, name: str, arguments: str, stop: str) -> Completion:
+    call = ToolCall(id=f"call_{secrets.token_hex(6)}", name=name, arguments=arguments)
+    return answer.model_copy(update={"text": "", "calls": (call,), "stop": stop})
 
 
 def _unfenced(text: str) -> str:

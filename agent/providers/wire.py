@@ -34,7 +34,7 @@ _NO_TOOLS = re.compile(
 )
 _NO_IMAGES = re.compile(
     r"support\w*\W+(?:\w+\W+){0,2}(?:images?|vision)\b|\bimages? (?:input )?(?:is|are) not supported"
-    r"|not a (?:vision|multimodal) model",
+    r"|not a (?:vision|multimodal) model|required for image input",
     re.IGNORECASE,
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from agent.services.api import Calling
 from agent.services.data import Databases
 from agent.services.files import Folder
 from agent.services.pages import Pages
@@ -15,6 +16,9 @@ from agent.services.search import Ddgs, Engine, Exa, Search
 from agent.services.web import Client
 from agent.tool import Found, Page
 from policies.load import Rules
+
+API = "api"
+"""Lent to tools that people made as data, and to no live code: no manifest may name it."""
 
 
 class Net:
@@ -60,7 +64,7 @@ def open_services(
     exa_key: str = "",
     resolver: AbstractResolver | None = None,
 ) -> Services:
-    """Make what tools are lent: `web`, `runner`, `data` and `files`. Call it on the event loop; it starts nothing.
+    """Make what tools are lent: `web`, `api`, `runner`, `data` and `files`. Call it on the event loop; it starts nothing.
 
     Args:
         rules: Their parts `web` and `services` say what is allowed.
@@ -79,6 +83,7 @@ def open_services(
     engines += [Ddgs(name, rules.web.search_seconds) for name in rules.web.engines]
     net = Net(Pages(client, rules.web), Search(engines, rules.web), client, session)
     lent: dict[str, Any] = {"web": net, "runner": SandboxRunner(open_sandbox, rules.services)}
+    lent[API] = Calling(client, rules.web)
     if rules.services.databases:
         files = {name: home / path for name, path in rules.services.databases.items()}
         lent["data"] = Databases(files, rules.services)

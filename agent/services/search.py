@@ -1,8 +1,9 @@
 """Searches the net: engines are asked one after the other until one has an answer, which is then put in order.
 
 Exa is asked first where its key is set; the others come through the ddgs library, which reads the result pages of public
-engines. The addresses of the engines are the kernel's own, so the page client's filter is not in the way; what
-they find is judged by it, and a hit that could not be fetched is left out.
+engines with an HTTP client of its own. So the page client's filter does not see these requests: they go to the engines'
+own addresses, whatever a name server says of these, and follow no redirect. What the engines find is judged by the filter,
+and a hit that could not be fetched is left out.
 """
 
 import asyncio
@@ -136,6 +137,8 @@ class Ddgs:
         if kind is None:
             raise SearchFailed(f"the ddgs library knows no engine {self.name}")
         engine: Any = kind(timeout=max(1, round(self._seconds)))
+        # Its client is the library's own, which no filter of ours sees: it goes to the engine and nowhere from there.
+        engine.http_client.client.follow_redirects = False
         if self._address:
             engine.search_url = self._address
         found: dict[str, Found] = {}

@@ -8,8 +8,8 @@ no key and nothing of the environment's, and reads no more than it is allowed to
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urljoin
 
@@ -44,6 +44,21 @@ class Answer:
     """The body went on beyond what is allowed."""
     cache_control: str
     age: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """How something is asked for; a page by default."""
+
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+    @property
+    def good(self) -> Collection[int]:
+        """The states whose body is read: of a page one, since the others are no page."""
+        made = (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
+        return made if self.headers else made[:1]
 
 
 class Client:
@@ -81,6 +96,36 @@ class Client:
             f"{url} is more than {self._rules.redirects} redirects away; give the address of the page itself"
         )
 
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        kinds: tuple[str, ...],
+        most_bytes: int,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Answer:
+        """Make one call of an interface for programs. No redirect is followed: what is asked is what was described.
+
+        Args:
+            method: As HTTP names it.
+            url: As it was described.
+            kinds: Content types that are read.
+            most_bytes: How much of the body is read.
+            headers: Sent beside our own.
+            body: What is sent along.
+
+        Raises:
+            ToolRefused: The address, or what is there, is not allowed, or cannot be had.
+            TimeoutError: It took longer than the rules allow.
+        """
+        target = self.judge(url)
+        found = await self._once(target, kinds, most_bytes, _Call(method, headers, body))
+        if isinstance(found, str):
+            raise ToolRefused(f"{target.host} sends callers elsewhere; describe the address that it names")
+        return found
+
     def judge(self, url: str) -> Target:
         """What may be asked for at an address.
 
@@ -97,13 +142,18 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def _once(self, target: Target, kinds: tuple[str, ...], most_bytes: int) -> Answer | str:
+    async def _once(
+        self, target: Target, kinds: tuple[str, ...], most_bytes: int, call: "_Call | None" = None
+    ) -> Answer | str:
         """The answer, or the address of a redirect."""
+        call = call or _Call()
         try:
-            async with self._opened().get(target.url, allow_redirects=False) as response:
+            async with self._opened().request(
+                call.method, target.url, headers=call.headers, data=call.body, allow_redirects=False
+            ) as response:
                 if response.status in REDIRECTS and "Location" in response.headers:
                     return response.headers["Location"]
-                if response.status != HTTPStatus.OK:
+                if response.status not in call.good:
                     return _answer(target, response, b"", cut=False)
                 if response.content_type.lower() not in kinds or "Content-Type" not in response.headers:
                     raise ToolRefused(

@@ -20,6 +20,9 @@ from selfedit.types import Request
 MAX_EDITS_BYTES = MAX_EDITS * 20_000
 """Longest list of edits that is read at all, in bytes."""
 
+MAX_DESCRIPTION = 100_000
+"""Bytes of a tool's description that are read at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -82,9 +85,29 @@ def unknown(name: str, known: Collection[str]) -> str:
 
 
 def begins_edits(line: str) -> bool:
-    """Whether a line begins a pasted list of edits, which may go over several lines."""
+    """Whether a line begins pasted JSON, which may go over several lines: edits, or the description of a tool."""
     parts = split(line)
-    return parts is not None and parts[0] == "improve" and parts[1].startswith(("[", "{"))
+    if parts is None:
+        return False
+    name, rest = parts
+    making = name == "tool" and re.match(r"create\s+(?:[a-z]\w*\s+)?\{", rest) is not None
+    return making or (name == "improve" and rest.startswith(("[", "{")))
+
+
+def described(rest: str) -> str:
+    """What follows `/tool`, with the text of a file in place of `create @FILE`; at the console only.
+
+    A file that cannot be read is left as it was typed, which is then no description.
+    """
+    found = re.fullmatch(r"create\s+(?:([a-z]\w*)\s+)?@(.+)", rest.strip())
+    if found is None:
+        return rest
+    try:
+        with Path(found[2].strip()).expanduser().open("rb") as file:
+            text = file.read(MAX_DESCRIPTION + 1).decode(errors="replace")
+    except (OSError, ValueError):
+        return rest
+    return f"create {found[1] or ''} {text}"
 
 
 def brackets(line: str) -> int:
@@ -96,7 +119,8 @@ def brackets(line: str) -> int:
 def infos() -> tuple[CommandInfo, ...]:
     """The control commands, and what the bot itself answers, as help shows them."""
     asked = [CommandInfo(name, c.usage, c.summary, live=False) for name, c in _COMMANDS.items()]
-    return (*asked, *(CommandInfo(name, *about, live=False) for name, about in _TOLD.items()))
+    told = {**_TOLD, **_SAID}
+    return (*asked, *(CommandInfo(name, *about, live=False) for name, about in told.items()))
 
 
 def fallback_help() -> str:
@@ -207,10 +231,26 @@ _COMMANDS: dict[str, _Command] = {
 
 _TOLD: dict[str, tuple[str, str]] = {
     "tools": ("tools [NAME]", "what chat can do for you beside talking; all about one tool"),
-    "cost": ("cost", "what language models have cost today"),
+    "tool": ("tool create {...}", "make a tool of data, or list, show, try, share, remove one; template"),
+    "cost": ("cost", "what language models have cost today, and what the next question may"),
+    "history": ("history [N]", "what was said here lately, with the calls of tools"),
+    "forget": ("forget [all]", "let go of what you said here"),
+    "usage": ("usage [DAYS]", "for maintainers: who and what was used, how often and how well"),
+    "calls": ("calls [N]", "for maintainers: the newest calls of tools with all their stages"),
+    "models": ("models", "which language models can be asked, and what they cost"),
+}
+
+CHAT = "chat"
+"""The command that is chat, with options."""
+CHAT_USAGE = f"{CHAT} [--model NAME] [--tools auto|force|off|TOOL] [--combine] [--private] TEXT"
+ATTACH = "attach"
+"""The console's own: elsewhere files come with the message."""
+_SAID: dict[str, tuple[str, str]] = {
+    CHAT: (CHAT_USAGE, "chat, and say how it is to be answered"),
+    ATTACH: ("attach [PATH]", "at the console: send a text or a picture along with your next message"),
 }
 
 TOLD = frozenset(_TOLD)
 """Commands of the kernel that the bot answers without asking the steward."""
-NAMES = frozenset(_COMMANDS) | TOLD
+NAMES = frozenset(_COMMANDS) | TOLD | frozenset(_SAID)
 """Names that no live feature may take."""

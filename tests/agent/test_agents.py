@@ -7,6 +7,7 @@ import pytest
 
 from agent.chat.brain import Brain
 from agent.chat.toolbox import Toolbox, discover
+from agent.chat.wish import Wish
 from agent.models.single import OneModel
 from agent.tool import Context, Manifest, Result
 from agent.types import Ask, Completion, Needs, Prices, Routed
@@ -105,7 +106,7 @@ async def test_an_agent_answers_with_the_model_that_was_asked_for() -> None:
             return super().stream(ask, needs)
 
     brain = Brain(Noting(ScriptedModel(asks("a"), Says(text="mine"), Says(text="end"))), RULES)
-    asked = brain.answer("here", "go", "", caller="console:ann", toolbox=with_agents(), model="m")
+    asked = brain.answer("here", "go", "", caller="console:ann", toolbox=with_agents(), wish=Wish(model="m"))
     assert [piece async for piece in asked]
     assert needed == ["m"] * 3
 

@@ -1,16 +1,22 @@
 """The chat turn: what is remembered, what is not, and what people hear when no model answers."""
 
+import base64
+import json
 from contextlib import aclosing
 
 import pytest
 
-from agent.chat.brain import WINDOW_CHARS, WINDOW_MESSAGES, Brain, cleaned
+from agent.chat.brain import Brain
+from agent.chat.spoken import cleaned
 from agent.chat.toolbox import Toolbox
+from agent.chat.window import WINDOW_CHARS, WINDOW_MESSAGES
+from agent.chat.wish import Wish
 from agent.models.offers import Keys, missing
 from agent.models.single import OneModel
 from agent.ports import ModelProvider
 from bot import feature
 from tests.fakes.models import WIRED, opened
+from tests.fakes.pictures import attached, png
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 from tests.fakes.tools import box, echo
 
@@ -50,6 +56,18 @@ async def test_an_answer_streams_from_a_real_sdk(kind: str) -> None:
         brain = brain_of(played.provider)
         assert await said(brain, "hello") == "Hello to you, too."
         assert await said(brain, "remember?") == "Yes."
+
+
+@pytest.mark.parametrize("kind", list(WIRED))
+async def test_a_picture_reaches_a_model_through_a_real_sdk(kind: str) -> None:
+    """What was attached arrives in the vendor's own form, beside the question and the name; the answer comes back."""
+    wish = Wish(attachments=(attached("cat.png"),))
+    async with opened(kind, Turn(text="A red cat.")) as played:
+        asked = brain_of(played.provider).voice(Toolbox(), "console:ann", "here", wish)
+        assert [piece async for piece in asked.answer("", "What is it?", "Be kind.")] != []
+    (request,) = played.script.requests
+    assert "cat.png (image/png, 4x3" in json.dumps(request)
+    assert base64.b64encode(png()).decode() in json.dumps(request)
 
 
 @pytest.mark.parametrize("kind", list(WIRED))

@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 
 from agent.chat.accounts import Accounts
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox
-from agent.chat.turns import BUSY_MS, UNUSED, Kept, Turns
+from agent.chat.calls import Calls, Place
+from agent.chat.turns import BUSY_MS, Kept, Turns
+from agent.chat.usage import UNUSED
 from agent.models.single import OneModel
 from agent.ports import ProviderFailed
+from agent.tool import Manifest
 from agent.types import Message, Prices
 from policies.access import level_of, tools_allowed
-from policies.limits import DAY, Spent, day_of, over_budget, too_often
-from policies.load import Quota, Rules, load_rules
+from policies.limits import DAY, Spent, community_of, day_of, over_budget, too_often
+from policies.load import Quota, RoleRules, Rules, load_rules
 from tests.fakes.scripted import ScriptedModel, Turn, Use
-from tests.fakes.tools import HERE, box, echo
+from tests.fakes.tools import CONSOLE, HERE, box, call, echo
 
 RULES = load_rules()
 NOON = DAY * 100 + DAY / 2
@@ -267,7 +269,7 @@ async def test_a_file_that_cannot_be_read_does_not_end_a_chat(
     assert len([record for record in caplog.records if "cannot be read" in record.message]) == 3
     brain = Brain(OneModel(ScriptedModel(Turn(text="hello"))), rules_with(), turns=turns)
     assert await said(brain) == "hello"
-    assert "never" in brain.inform("tools", "echo", box(echo), "discord:7", "here")
+    assert "never" in await brain.inform("tools", "echo", box(echo), "discord:7", "here")
 
 
 async def test_another_writer_holds_nobody_up(turns: Turns, tmp_path: Path) -> None:
@@ -315,6 +317,21 @@ def test_what_is_old_is_let_go_of(tmp_path: Path) -> None:
     again.close()
 
 
+async def test_what_gets_old_while_the_bot_runs_is_let_go_of(turns: Turns) -> None:
+    """With the first question of a day, what is then more than ninety days old goes, and no younger word."""
+    now = [time.time()]
+    model = ScriptedModel(Turn(calls=(Use(name="echo"),)), Turn(text="yes", times=0))
+    brain = Brain(OneModel(model), rules_with(), turns=turns, clock=lambda: now[0])
+    await said(brain, "first")
+    now[0] += 50 * DAY
+    await said(brain, "second")
+    assert len(turns.newest("here", 10)) == 2
+    now[0] += 41 * DAY
+    await said(brain, "third")
+    assert [kept.question for kept in turns.newest("here", 10)] == ["second", "third"]
+    assert turns.calls() == []
+
+
 async def test_a_disk_that_takes_nothing_more_does_not_end_a_chat(tmp_path: Path) -> None:
     """When nothing can be written down any more, people are answered all the same, with what is in memory."""
     turns = Turns(tmp_path / "turns.sqlite3")
@@ -353,14 +370,68 @@ async def test_without_leave_a_model_is_offered_no_tools() -> None:
     assert "no such tool" in model.script.requests[1]["messages"][-1]["text"]
 
 
-def test_people_are_told_of_tools_and_costs(turns: Turns) -> None:
-    """`/tools` lists what somebody may use, with a name it tells all about one, and `/cost` shows every budget."""
-    brain = Brain(None, rules_with(), turns=turns)
-    tools = box(echo)
-    assert "echo" in brain.inform("tools", "", tools, "discord:7", "here")
-    about = brain.inform("tools", "echo", tools, "discord:7", "here")
-    assert all(part in about for part in ("[text]", "never", "1.0.0", "agent/live/tools/echo.py"))
-    assert "no tool 'gone'" in brain.inform("tools", "gone", tools, "discord:7", "here")
-    assert "no tools" in brain.inform("tools", "", Toolbox(), "discord:7", "here")
-    cost = brain.inform("cost", "", tools, "discord:7", "here")
-    assert all(name in cost for name in ("you", "this place", "all of us"))
+@pytest.mark.parametrize(
+    ("place", "community"),
+    [
+        ("discord:1/2", "discord:1"),
+        ("discord:1/2/3", "discord:1"),
+        ("discord:2", ""),
+        ("console", ""),
+        ("", ""),
+    ],
+)
+def test_a_place_may_belong_to_a_community(place: str, community: str) -> None:
+    """The channels of one server share its name; direct messages and the console stand alone."""
+    assert community_of(place) == community
+
+
+async def test_a_community_has_a_budget_over_all_its_places() -> None:
+    """What one channel spent counts for the next of the same server, for no other server, and not for direct messages."""
+    model = ScriptedModel(Turn(text="yes", times=0))
+    room = Quota(tokens=8_400, dollars=100)
+    brain = Brain(OneModel(model), rules_with({"community": room}), clock=lambda: NOON)
+    assert await said(brain, place="discord:1/2") == "yes"
+    assert await said(brain, place="discord:1/2") == "yes"
+    refused = await said(brain, place="discord:1/3", caller="discord:8")
+    assert "used up for this server" in refused
+    assert "works again in 12 h" in refused
+    assert await said(brain, place="discord:9/3") == "yes"
+    assert await said(brain, place="discord:3") == "yes"
+    assert len(model.script.requests) == 4
+
+
+async def test_a_role_has_budgets_of_its_own() -> None:
+    """Each of a role may spend what the role allows where that is more, and all of them together no more than that."""
+    patrons = RoleRules(
+        members=("discord:8", "discord:9"),
+        each=Quota(tokens=20_000, dollars=100),
+        together=Quota(tokens=8_600, dollars=100),
+    )
+    rules = rules_with({"everyone": Quota(tokens=100, dollars=100), "roles": {"patrons": patrons}})
+    model = ScriptedModel(Turn(text="yes", times=0))
+    brain = Brain(OneModel(model), rules, clock=lambda: NOON)
+    assert "used up for you" in await said(brain, caller="discord:7")
+    for _ in range(3):
+        assert await said(brain, caller="discord:8") == "yes"
+    assert "used up for all patrons" in await said(brain, caller="discord:9")
+    assert len(model.script.requests) == 3
+
+
+async def test_a_tool_may_be_used_so_often_by_one_person(turns: Turns) -> None:
+    """Rules and tool bound it, the less counts; a restart forgets nothing, another person and another day begin anew."""
+    now = [time.time()]
+    rules = rules_with(tools={"each_a_day": {"echo": 2}})
+    tools = box(echo, echo=Manifest(calls_a_day=5))
+
+    async def outcomes(who: Place, number: int) -> list[str]:
+        calls = Calls(rules, None, turns.note, lambda: now[0], turns.used_on)
+        return [(await calls.run(tools, call("echo", text=str(each)), who)).outcome for each in range(number)]
+
+    assert await outcomes(HERE, 1) == ["ok"]
+    assert await outcomes(HERE, 2) == ["ok", "denied"]
+    assert await outcomes(CONSOLE, 1) == ["ok"]
+    now[0] += DAY
+    assert await outcomes(HERE, 1) == ["ok"]
+    told = await Calls(rules, before=lambda *_: 2).run(tools, call("echo"), HERE)
+    assert "used 2 times today" in told.text
+    assert "works again in" in told.text

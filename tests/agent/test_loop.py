@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from agent.chat.calls import Calls
 from agent.chat.loop import Loop, Turn
 from agent.chat.toolbox import Toolbox
 from agent.models.single import OneModel
+from agent.models.tokens import IMAGE_TOKENS
+from agent.ports import ProviderFailed
 from agent.tool import Context, Manifest, Result
-from agent.types import Message, Prices
+from agent.types import Image, Message, Prices
 from policies.limits import Over, Spent
 from policies.load import ToolRules, load_rules
 from tests.fakes.scripted import ScriptedModel, Use
@@ -259,7 +261,37 @@ async def test_what_is_set_aside_is_settled_also_when_it_fails() -> None:
     assert held == []
     assert booked[0].dollars == pytest.approx((100 * 2 + 20 * 10) / 1e6)
     assert booked[1] == Spent()
-    assert booked[2] == reserved[2]
+    assert booked[2].tokens == reserved[2].tokens
+    # At the prices of the model that was asked, not at those of the dearest.
+    most = booked[2].tokens * 10 / 1e6
+    assert 0 < booked[2].dollars <= most < reserved[2].dollars
+
+
+@pytest.mark.parametrize("broken", [True, False])
+async def test_a_free_model_that_breaks_off_costs_no_money(*, broken: bool) -> None:
+    """Whether it broke off or nobody waited, an answer of a model that costs nothing is booked in tokens alone."""
+    booked: list[Spent] = []
+    model = ScriptedModel(Says(text="A long answer in pieces.", break_after=1 if broken else None))
+    loop = Loop(
+        OneModel(model), Calls(RULES), RULES.tools, settle=lambda _wanted, actual: booked.append(actual)
+    )
+    turn = turn_of()
+    with pytest.raises(ProviderFailed) if broken else nullcontext():
+        async with aclosing(loop.run(turn)) as pieces:
+            await anext(pieces)
+            if broken:
+                await anext(pieces)
+    assert (turn.dollars, booked[0].dollars) == (0, 0)
+    assert booked[0].tokens == turn.tokens > 0
+
+
+def test_a_picture_counts_in_the_size_of_a_question() -> None:
+    """What a vendor reckons for a picture is set aside before it is sent."""
+    turn = turn_of()
+    before = turn.size
+    image = Image(kind="image/png", data=b"x")
+    turn.messages[-1] = turn.messages[-1].model_copy(update={"images": (image, image)})
+    assert turn.size == before + 2 * IMAGE_TOKENS
 
 
 async def test_what_a_tool_costs_is_booked() -> None:

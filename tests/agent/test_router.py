@@ -377,9 +377,18 @@ async def test_the_ways_in_which_servers_refuse_tools_are_known(words: str) -> N
         assert ["tools" in request for request in bench.script.requests] == [True, False]
 
 
-async def test_a_model_that_refuses_pictures_is_stood_in_for() -> None:
-    """A picture that one model's server refuses goes to the next, and next time to that one first."""
-    refusal = Turn(status=400, message="this model does not support image input", times=0)
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "this model does not support image input"),
+        (404, "No endpoints found that support image input"),
+        (500, "failed to process inputs: this model is missing data required for image input"),
+        (400, "Model does not support images. Please use a model that does."),
+    ],
+)
+async def test_a_model_that_refuses_pictures_is_stood_in_for(status: int, message: str) -> None:
+    """A picture that a server refuses, in its own words, goes to the next, and next time to that one first."""
+    refusal = Turn(status=status, message=message, times=0)
     seen = Message(role="user", text="What is this?", images=(Image(kind="image/png", data=b"x"),))
     sees = ScriptedModel(Turn(text="A dot.", times=0))
     async with opened("compatible", refusal) as blind:

@@ -10,7 +10,6 @@ from anthropic.types.model import Model
 from openai.types.shared.chat_model import ChatModel
 from pydantic import SecretStr
 
-from agent.chat.loop import RECKONED_INPUT, RECKONED_OUTPUT
 from agent.models.catalogue import CatalogueProblem, builtin, read_catalogue
 from agent.models.offers import Keys, Offer, choose, endings, missing
 from agent.models.router import Router
@@ -19,7 +18,7 @@ from agent.providers.anthropic import Anthropic
 from agent.providers.compatible import Compatible
 from agent.providers.openai import OpenAI
 from agent.providers.scripted import ScriptedModel
-from agent.types import Ask, Message, Needs, Usage
+from agent.types import RECKONED, Ask, Message, Needs, Usage
 
 KEY = SecretStr("sk-something")
 LOCAL = "http://127.0.0.1:9/v1"
@@ -93,8 +92,8 @@ def test_no_model_is_asked_unnamed_that_costs_more_than_is_reckoned() -> None:
     table = builtin()
     for vendor in ("openai", "anthropic"):
         prices = [table.row(model).prices for model in table.offered(vendor)]
-        assert max(price.input for price in prices) <= RECKONED_INPUT
-        assert max(price.output for price in prices) <= RECKONED_OUTPUT
+        assert max(price.input for price in prices) <= RECKONED.input
+        assert max(price.output for price in prices) <= RECKONED.output
 
 
 def test_a_models_file_is_named_without_its_path() -> None:

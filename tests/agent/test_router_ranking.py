@@ -90,6 +90,8 @@ def test_nothing_private_leaves_the_machine(needs: Needs) -> None:
     [
         (Needs(model="nobody"), "There is no model"),
         (Needs(model="local/own", vision=True), "sees no pictures"),
+        (Needs(private=True, vision=True), "No model on this machine sees pictures"),
+        (Needs(private=True, model="openai/usual"), "openai/usual does not run here"),
         (Needs(context=10_000_000), "too long"),
     ],
 )

@@ -16,6 +16,7 @@ from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.types import FileDiff, LoadPlan, NoDraft, Stage
 from tests.fakes.brain import ScriptedBrain
+from tests.fakes.pictures import png
 from tests.fakes.plans import echo, plan
 from tests.fakes.steward import STATUS, Answers, FakeSteward, linked, proposal
 
@@ -312,6 +313,59 @@ async def test_a_line_is_noted_while_it_is_answered(world: World) -> None:
     noted = [left for left in seen if left is not None]
     assert [left.line for left in noted] == ["look"]
     assert Inflight(world.home).left() is None
+
+
+SEES = """
+    async def say(turn): return f"got {[(each.name, each.kind, each.text) for each in turn.attachments]}"
+    def setup(r):
+        r.chat(say)
+        r.command("say", say, usage="say", summary="says")
+"""
+
+
+async def test_a_file_goes_along_with_the_next_message(world: World) -> None:
+    """What is attached waits for chat, reaches the model and live code once, and of a picture live code gets the name."""
+    await load(world.bot, plan({"bot/live/a/feature.py": SEES}, "abcabc"))
+    (world.home / "cat.png").write_bytes(png())
+    (world.home / "a.txt").write_text("hi")
+    out = await world.run(
+        f"/attach {world.home}/cat.png\n/attach {world.home}/a.txt\n/say\n/chat --private look\nand now\n"
+    )
+    assert [line for line in out.splitlines() if line.startswith("got ")] == [
+        "got []",
+        "got [('cat.png', 'image/png', ''), ('a.txt', 'text/plain', 'hi')]",
+        "got []",
+    ]
+    brain = world.bot._brain
+    assert isinstance(brain, ScriptedBrain)
+    asked = [wish for wish in brain.wishes if wish.attachments]
+    assert [(wish.private, len(wish.attachments), len(wish.images)) for wish in asked] == [(True, 2, 1)]
+
+
+async def test_the_terminal_knows_commands_and_models(world: World) -> None:
+    """What can be typed can be completed, the models behind `/chat --model` included."""
+    brain = world.bot._brain
+    assert isinstance(brain, ScriptedBrain)
+    brain.models.append("vendor/some")
+    known = Console(world.bot, world.home, "console:ann", Lines(world.reading))._known()
+    os.close(world.writing)
+    assert {"/chat --model vendor/some ", "/say", "/improve"} <= set(known)
+
+
+async def test_what_cannot_be_attached_is_said_at_once(world: World) -> None:
+    """A file that is missing is a sentence, and the next message goes without."""
+    out = await world.run(f"/attach {world.home}/none.png\nhello\n/chat\n")
+    assert "There is no file" in out
+    assert "ahoy hello" in out
+    assert "say what you want to ask: /chat" in out
+
+
+async def test_a_line_that_is_answered_once_more_has_its_files(world: World) -> None:
+    """After a restart the files that went along are read again."""
+    await load(world.bot, plan({"bot/live/a/feature.py": SEES}, "abcabc"))
+    (world.home / "a.txt").write_text("hi")
+    Inflight(world.home).begin("look", control=False, files=[f"{world.home}/a.txt"])
+    assert "got [('a.txt', 'text/plain', 'hi')]" in await world.run()
 
 
 async def test_an_older_stewards_line_is_nobodys_wish(tmp_path: Path) -> None:

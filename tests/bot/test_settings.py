@@ -1,6 +1,5 @@
 """What the environment says to the bot: what it refuses, and what never shows."""
 
-
 import pytest
 
 from bot.app import hidden, main

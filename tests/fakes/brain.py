@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 from agent.chat.toolbox import Toolbox
+from agent.chat.wish import PLAIN, Wish
 from bot.feature import ModelFailed
 
 
@@ -14,6 +15,8 @@ class ScriptedBrain:
         self._missing = missing
         self._answers = list(answers or [])
         self.callers: list[str] = []
+        self.models: list[str] = []
+        self.wishes: list[Wish] = []
         self.asked: list[tuple[str, str, str]] = []
 
     @property
@@ -21,12 +24,13 @@ class ScriptedBrain:
         """Why there is no model."""
         return self._missing
 
-    def voice(self, _toolbox: Toolbox, caller: str, _conversation: str) -> Self:
+    def voice(self, _toolbox: Toolbox, caller: str, _conversation: str, wish: Wish = PLAIN) -> Self:
         """Itself, for whoever asks."""
         self.callers.append(caller)
+        self.wishes.append(wish)
         return self
 
-    def inform(self, name: str, rest: str, _toolbox: Toolbox, _caller: str, _conversation: str) -> str:
+    async def inform(self, name: str, rest: str, _toolbox: Toolbox, _caller: str, _conversation: str) -> str:
         """The command, said back."""
         return f"{name} {rest}".strip()
 

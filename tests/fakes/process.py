@@ -60,6 +60,7 @@ async def running(home: Path, settings: dict[str, str] | None = None) -> AsyncIt
     """A bot process, ended for certain when the block is left."""
     ours, theirs = socket.socketpair()
     env, secrets = hand_over(settings or {})
+    env = {"EMBEDDED_MODEL": "false"} | env  # unless a test wants it
     env |= {"PATH": os.environ["PATH"], "THESEUS_HOME": str(home), "THESEUS_LINK": str(theirs.fileno())}
     env["THESEUS_SECRETS_FD"] = str(secrets)
     process = await asyncio.create_subprocess_exec(

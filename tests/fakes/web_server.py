@@ -33,6 +33,10 @@ class Site:
     port: int
     pages: dict[str, Reply] = field(default_factory=dict)
     seen: list[web.Request] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """What came along with each request."""
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the first request."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str = "/") -> str:
@@ -52,6 +56,8 @@ class Site:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         self.seen.append(request)
+        self.came.set()
+        self.bodies.append(await request.read())
         reply = self.pages.get(request.path, Reply(status=404))
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         response = web.StreamResponse(

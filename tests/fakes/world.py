@@ -101,6 +101,7 @@ class World:
             "HOME": str(home.parent),
             "THESEUS_HOME": str(home),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "EMBEDDED_MODEL": "false",  # the same with the extra as without it
             **{key: os.environ[key] for key in ("THESEUS_SANDBOX", "DOCKER_HOST") if key in os.environ},
             **(env or {}),
         }

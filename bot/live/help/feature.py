@@ -2,6 +2,9 @@
 
 from bot.feature import CommandInfo, Registry, Turn
 
+WIDEST = 24
+"""Characters of a usage that the summaries of all commands make room for."""
+
 
 def _find(commands: list[CommandInfo], name: str) -> CommandInfo | None:
     for command in commands:
@@ -21,7 +24,7 @@ def _explain(command: CommandInfo) -> str:
 def _overview(commands: list[CommandInfo]) -> str:
     width = 0
     for command in commands:
-        if len(command.usage) > width:
+        if width < len(command.usage) <= WIDEST:
             width = len(command.usage)
     lines = []
     for command in commands:

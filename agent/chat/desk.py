@@ -1,0 +1,155 @@
+"""Answers people's commands about tools, costs, and what was said; no model is asked."""
+
+from collections.abc import Callable, Sequence
+
+from agent.chat import reports, telling
+from agent.chat.accounts import Accounts
+from agent.chat.calls import Calls, Place
+from agent.chat.reports import Estimate
+from agent.chat.toolbox import Tool, Toolbox
+from agent.chat.turns import Turns
+from agent.chat.usage import UNUSED
+from agent.declared.made import Made
+from agent.types import ToolCall
+from policies.access import least_level, level_of
+from policies.limits import DAY, Spent, day_of
+from policies.load import Rules
+
+HISTORY, MOST_HISTORY = 5, 50
+"""Exchanges, and calls."""
+USAGE_DAYS, MOST_DAYS = 30, 90
+_NO_FILE = "Nothing is kept on disk here, so there is nothing to show."
+
+
+class Desk:
+    """What people can ask about."""
+
+    def __init__(
+        self, rules: Rules, accounts: Accounts, calls: Calls, turns: Turns | None, made: Made | None
+    ) -> None:
+        self._rules = rules
+        self._accounts = accounts
+        self._calls = calls
+        self._turns = turns
+        self._made = made
+        self._met: set[tuple[str, str]] = set()
+
+    def meet(self, offered: Sequence[Tool]) -> None:
+        """Note since when tools are offered; done once for each version."""
+        for one in offered:
+            key = (one.name, one.manifest.version)
+            if key not in self._met and self._turns is not None:
+                self._met.add(key)
+                self._turns.meet(*key)
+
+    async def answer(
+        self,
+        name: str,
+        rest: str,
+        who: Place,
+        *,
+        toolbox: Toolbox,
+        offered: Sequence[Tool],
+        estimate: Callable[[], Estimate],
+    ) -> str:
+        """Answer one command.
+
+        Args:
+            name: The command.
+            rest: What follows it.
+            who: Who says it, and where.
+            toolbox: The tools of the generation that serves.
+            offered: Those that somebody may use here, tools made of data included.
+            estimate: What the next question may come to.
+        """
+        match name:
+            case "tools":
+                return self._tools(rest, who, offered)
+            case "tool":
+                return await self._tool(rest, who, toolbox, offered)
+            case "cost":
+                return self._cost(who, estimate())
+        if self._turns is None:
+            return _NO_FILE
+        if name == "history":
+            return self._history(rest, who, self._turns)
+        if level_of(who.caller, self._rules) != "maintainer":
+            return f"Only maintainers may see what everybody did; /{name} is for them."
+        if name == "usage":
+            days = _number(rest, USAGE_DAYS, MOST_DAYS)
+            return reports.usage(days, self._turns.usage(self._calls.now - days * DAY))
+        return reports.calls(self._turns.calls(_number(rest, HISTORY * 2, MOST_HISTORY)))
+
+    def _tools(self, rest: str, who: Place, offered: Sequence[Tool]) -> str:
+        wanted = rest.removeprefix("info ").strip()
+        if not wanted:
+            return telling.tools(offered)
+        one = next((tool for tool in offered if wanted in (tool.name, *tool.manifest.aliases)), None)
+        if one is None:
+            return f"There is no tool {wanted[:48]!r} that you may use here; /tools lists them."
+        used, since = UNUSED, 0.0
+        if self._turns is not None:
+            used, since = self._turns.used(one.name), self._turns.met(one.name)
+        today = self._calls.used((day_of(self._calls.now), who.caller, one.name))
+        least = least_level(one.wanted, self._rules)
+        return reports.tool(one, used, since, least, (today, self._calls.most_a_day(one)))
+
+    async def _tool(self, rest: str, who: Place, toolbox: Toolbox, offered: Sequence[Tool]) -> str:
+        if self._made is None:
+            return "Tools made of data cannot be kept here; the operator finds the reason in the log."
+        what, more = [*rest.split(None, 1), "", ""][:2]
+        if what != "try":
+            return self._made.answer(rest, who, toolbox)
+        name, arguments = [*more.split(None, 1), "", ""][:2]
+        one = next((tool for tool in offered if tool.name == name), None)
+        if one is None:
+            return f"There is no tool {name[:48]!r} that you may use here; /tools and /tool list list them."
+        if (over := self._accounts.ask(who.caller)) is not None:
+            return over.told(self._calls.now)
+        purse, wanted = self._accounts.purse(who.caller, who.conversation), Spent(0, one.manifest.cost)
+        if (over := self._accounts.reserve(purse, wanted)) is not None:
+            return over.told(self._calls.now)
+        call = ToolCall(id="by_hand", name=one.name, arguments=arguments.strip() or "{}")
+        actual = wanted  # of one that was cancelled nobody knows how far it got
+        try:
+            # A person's own wish: there is no text from outside that could have put it into a model's head.
+            answered = await self._calls.run(Toolbox({one.name: one}), call, who)
+            actual = Spent(0, answered.cost)
+        finally:
+            self._accounts.settle(purse, wanted, actual)
+        return f"{one.name}, {answered.outcome}, {answered.seconds:.1f} s:\n{answered.text}"
+
+    def _cost(self, who: Place, estimate: Estimate) -> str:
+        last = None
+        if self._turns is not None:
+            newest = self._turns.newest(who.conversation, MOST_HISTORY)
+            last = next((kept for kept in reversed(newest) if kept.caller == who.caller), None)
+        return reports.cost(
+            self._accounts.today(self._accounts.purse(who.caller, who.conversation)), estimate, last
+        )
+
+    def _history(self, rest: str, who: Place, turns: Turns) -> str:
+        kept = turns.newest(who.conversation, _number(rest, HISTORY, MOST_HISTORY), parts=True)
+        return reports.history(kept, [turns.cached(who.conversation, one) for one in kept])
+
+
+def may_forget_all(rest: str, caller: str, rules: Rules) -> bool | str:
+    """Whether `/forget ...` means what everybody said in a place; or why that is not done.
+
+    Args:
+        rest: What follows the command: nothing, or `all`.
+        caller: Who says it.
+        rules: They name maintainers.
+    """
+    if not rest:
+        return False
+    if rest != "all":
+        return "Say /forget alone for what you said here, or /forget all for what everybody did."
+    if level_of(caller, rules) != "maintainer":
+        return "Only maintainers may forget what others said; /forget alone takes what you said here."
+    return True
+
+
+def _number(rest: str, otherwise: int, most: int) -> int:
+    """A number that somebody gave; where there is none, or none that makes sense, the usual one."""
+    return min(max(1, int(rest)), most) if rest.isdecimal() and len(rest) < len("1000") + 1 else otherwise

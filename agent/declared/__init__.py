@@ -1,0 +1,1 @@
+"""Tools that people make as data: a described call of the net, never code."""
