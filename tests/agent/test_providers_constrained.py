@@ -67,6 +67,37 @@ async def test_what_is_no_call_stays_text(said: str) -> None:
     assert completion.text == said
 
 
+async def cut(said: str) -> Completion:
+    """What comes of words that end because they may be no longer."""
+    return await Constrained(ScriptedModel(Turn(text=said, stop="length"))).complete(ASK)
+
+
+@pytest.mark.parametrize("arguments", ["", "{", '{"town": "Os', '{"town": "Oslo"}'])
+async def test_a_call_that_was_cut_off_is_one_that_nobody_runs(arguments: str) -> None:
+    """It comes out as a native call would: with what there is of its arguments, and with the reason."""
+    completion = await cut(f'{{"tool": "weather",\n "arguments": {arguments}')
+    (call,) = completion.calls
+    assert (call.name, call.arguments, completion.stop) == ("weather", arguments, "length")
+    assert completion.text == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('{"text": "It is c', "It is c"),
+        ('{ "text" : "One.\\nTwo \\u00e9', "One.\nTwo \u00e9"),
+        ('{"text": "Bad \\q', "Bad \\q"),
+        ('{"tool": "rm_rf", "arguments": {"a', '{"tool": "rm_rf", "arguments": {"a'),
+        ('{"te', '{"te'),
+        ("Plain words", "Plain words"),
+    ],
+)
+async def test_a_text_that_was_cut_off_is_shown_without_its_form(said: str, shown: str) -> None:
+    """What had come of the answer is shown as text; what is neither text nor a call of a tool stays as it is."""
+    completion = await cut(said)
+    assert (completion.text, completion.calls, completion.stop) == (shown, (), "length")
+
+
 @given(
     st.text()
     | st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps)

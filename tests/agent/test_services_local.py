@@ -377,9 +377,9 @@ async def test_services_are_lent_as_the_rules_say(tmp_path: Path) -> None:
 
     rules = load_rules()
     services = open_services(rules, tmp_path, none)
-    assert set(services.lent) == {"web", "runner", "files"}
+    assert set(services.lent) == {"web", "api", "runner", "files"}
     await services.close()
     some = rules.model_copy(update={"services": ruled(databases={"shop": "shop.db"}, folder="")})
     services = open_services(some, tmp_path, none, exa_key="key")
-    assert set(services.lent) == {"web", "runner", "data"}
+    assert set(services.lent) == {"web", "api", "runner", "data"}
     await services.close()
