@@ -1,6 +1,7 @@
 """The seams of the agent: what it needs of the world."""
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent.types import Ask, Completion, Needs, Prices, Routed
@@ -87,6 +88,12 @@ class Models(Protocol):
             ProviderFailed: Nobody answered, or the one who had begun broke off.
         """
 
+    def reckoned(self, needs: Needs) -> Prices:
+        """What an answer is reckoned with before it is known who gives it: nobody who is to be asked first costs more."""
+
+    def stays(self, needs: Needs) -> bool:
+        """Whether nobody elsewhere is asked: it is private, or the model that is named runs on this machine."""
+
     def why(self, most: int = 10) -> Sequence[Routed]:
         """The newest routes with their reasons, newest first."""
 
@@ -104,3 +111,38 @@ class Offer(Protocol):
     @property
     def about(self) -> str:
         """What it is good at, what it takes and what it costs, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One call of an interface for programs."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came back: where from, its content type, and its text."""
+
+    url: str
+    kind: str
+    text: str
+
+
+class Unanswered(Exception):
+    """What changes something was sent, and nobody knows what came of it. Its text is a sentence for people."""
+
+
+class Api(Protocol):
+    """The way to the net for tools that people made as data, through the address filter."""
+
+    async def send(self, sent: Sent) -> Got:
+        """Make one call.
+
+        Raises:
+            ToolRefused: The address, the pace or the answer is not allowed, and nothing was changed.
+            Unanswered: It may have been changed, or not.
+        """

@@ -1,8 +1,9 @@
 """The vocabulary of talking to models: no SDK's object crosses these shapes."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CHARS_A_TOKEN = 3
 """Where nobody counts tokens; fewer than the truth, so that an estimate is rather too high."""
@@ -96,11 +97,24 @@ class Needs(_Value):
     """Where these needs come from, in words; whoever asks for the route reads it."""
 
 
-class Usage(_Value):
-    """Tokens as the provider counted them."""
+MOST_TOKENS = 10**9
+"""No answer comes to more: who counts more does not count."""
 
-    input: int = 0
-    output: int = 0
+
+class Usage(_Value):
+    """Tokens as the provider counted them; none where what it says makes no sense."""
+
+    input: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    output: int = Field(default=0, ge=0, le=MOST_TOKENS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sensible(cls, said: Any) -> Any:
+        """A count below nothing would make room in a budget, a senseless one fill it: both are as good as none."""
+        numbers = said.values() if isinstance(said, dict) else ()
+        return (
+            said if all(0 <= each <= MOST_TOKENS for each in numbers if isinstance(each, int | float)) else {}
+        )
 
 
 class Prices(_Value):
@@ -119,6 +133,12 @@ class Prices(_Value):
 RECKONED = Prices(input=5.0, output=25.0, known=False)
 """What an answer is reckoned with before it is known who gives it, and where nobody knows a model's price: no model that
 is asked unless named costs more, by the list prices in `models.toml`."""
+
+
+def dearest(prices: Iterable[Prices]) -> Prices:
+    """Prices that none of these is above, and at least what is reckoned with anyway."""
+    every = [RECKONED, *prices]
+    return Prices(input=max(each.input for each in every), output=max(each.output for each in every))
 
 
 class Routed(_Value):

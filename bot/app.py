@@ -20,7 +20,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from agent.chat.brain import Brain
-from agent.chat.turns import Turns, TurnsProblem
+from agent.chat.redaction import HIDDEN
+from agent.chat.turns import Turns, TurnsProblem, open_turns
 from agent.declared.made import Made
 from agent.declared.shelf import Shelf, ShelfProblem
 from agent.models.catalogue import CatalogueProblem, read_catalogue
@@ -45,7 +46,6 @@ LAST_SECONDS = 2.0
 """How long the process may take to end after the steward is gone."""
 _TALKATIVE = ("httpx2", "httpcore2", "httpx", "httpcore")
 """Libraries that log each request with its whole address."""
-_HIDDEN = "(hidden)"
 
 log = logging.getLogger("theseus.app")
 
@@ -172,7 +172,7 @@ def _made(path: Path, rules: Rules, lending: Lending) -> Made | None:
 def _turns(path: Path) -> Turns | None:
     """Where turns are kept; where that cannot be, chat goes on with what is in memory."""
     try:
-        return Turns(path)
+        return open_turns(path)
     except TurnsProblem as problem:
         log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
         return None
@@ -181,7 +181,7 @@ def _turns(path: Path) -> Turns | None:
 async def _open_author(models: Router, rules: Rules) -> Author | NoDraft:
     model = models.provider(Needs(code=True, tools=True))
     if model is None:
-        return NoDraft(why=models.missing or NO_AUTHOR)
+        return NoDraft(why=NO_AUTHOR)
 
     def make() -> Author:
         from agent.author.author import (
@@ -237,9 +237,7 @@ def log_to(home: Path, secrets: Sequence[str]) -> None:
 
 def hidden(text: str, secrets: Sequence[str]) -> str:
     """A text without secrets: neither those that are known nor what looks like one."""
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
-    return without_credentials(text, _HIDDEN)
+    return without_credentials(text, HIDDEN, secrets)
 
 
 class _Discreet(logging.Formatter):

@@ -1,6 +1,7 @@
-"""Files that the operator sends along with the next message at the console: found, read, refused with a reason."""
+"""Files that come with a message, or go along with the next one at the console: found, read, refused with a reason."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from agent.chat.redaction import looks_secret
 from bot.thread import in_thread
 from policies.load import AttachmentRules
 
+AT_ONCE = 2
+"""Messages whose files are fetched at the same time; each may be some megabytes."""
 NONE = "none"
 """What is typed behind `/attach` to send nothing along."""
 
@@ -46,6 +49,11 @@ class Pending:
         """Where the files are."""
         return [path for path, _ in self._files]
 
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """What it is."""
+        return tuple(file for _, file in self._files)
+
     async def add(self, rest: str) -> str:
         """Do as is typed behind `/attach`; what to say of it."""
         path = rest.strip().strip("\"'")
@@ -61,7 +69,10 @@ class Pending:
             return file.why
         self._files.append((path, file))
         mind = " Mind: it holds what looks like a key or a password." if looks_secret(file.text) else ""
-        return f"{file.about} goes along with your next message.{mind}"
+        return (
+            f"{file.about} goes along with your next message, and stays in the conversation until /forget; "
+            f"/attach {NONE} takes it back.{mind}"
+        )
 
     def take(self) -> tuple[Attachment, ...]:
         """Everything, for the message that is sent now."""
@@ -74,3 +85,48 @@ class Pending:
             return "Nothing is attached. Name a file: /attach PATH"
         names = ", ".join(file.about for _, file in self._files)
         return f"Goes along with your next message: {names}. /attach {NONE} takes it back."
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that came with a message and is not read yet; `fetch` gives its bytes, or why it cannot be had."""
+
+    name: str
+    size: int
+    fetch: Callable[[], Awaitable[bytes | Unfit]]
+
+
+class Files:
+    """Reads what comes along with messages, a few messages at a time, and looks at it beside the event loop."""
+
+    def __init__(self, rules: AttachmentRules) -> None:
+        """Begin, with nothing to read.
+
+        Args:
+            rules: What is taken.
+        """
+        self._rules = rules
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def look_at(self, files: Sequence[Sent]) -> tuple[tuple[Attachment, ...], Sequence[str]]:
+        """The files of a message that are taken, and a sentence for each that is not."""
+        if not files:
+            return (), ()
+        async with self._at_once:
+            found = [await self._found(file) for file in files[: self._rules.most]]
+        taken = told_apart(each for each in found if isinstance(each, Attachment))
+        unread = [each.why for each in found if isinstance(each, Unfit)]
+        if len(files) > self._rules.most:
+            most = self._rules.most
+            unread.append(f"I read the first {most} files of a message; send the others with another one.")
+        return taken, unread
+
+    async def _found(self, file: Sent) -> Attachment | Unfit:
+        rules = self._rules
+        most = max(rules.text_bytes, rules.picture_bytes)
+        if file.size > most:
+            return Unfit(too_large(file.name, file.size, most))
+        data = await file.fetch()
+        if isinstance(data, Unfit):
+            return data
+        return await in_thread(lambda: look_at(file.name, data, rules))

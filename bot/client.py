@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -14,9 +15,10 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from agent.chat.attached import Unfit, look_at, shown_name, told_apart, too_large
-from agent.chat.wish import Wish
-from bot.control.commands import split
+from agent.chat.attached import Unfit, shown_name
+from agent.chat.wish import PLAIN, Wish
+from bot.attaching import Files, Sent
+from bot.control.commands import CHAT, split
 from bot.messages import Messages, lay_out
 from bot.settings import SettingProblem
 from bot.slash import UNREACHABLE, Slash, send
@@ -30,6 +32,8 @@ MISSED_SECONDS = 3600.0
 """What was said longer ago while there was no session is not answered any more."""
 MOST_MISSED = 100
 """Messages that are read in one place after a session was lost."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""Seconds before Discord is tried again where it cannot be reached; each time twice as many, up to the second."""
 KEPT_IDS, KEPT_PLACES = 5_000, 50
 """Of so many messages it is known that they were seen; in so many places it is looked for what was missed."""
 
@@ -60,7 +64,7 @@ class Client(discord.Client):
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
         self._theseus = theseus
         self._messages = Messages(theseus, maintainers)
-        self._files = files or load_rules().attachments
+        self._files = Files(files or load_rules().attachments)
         self.tree = Slash(self, self._answer)
         self._register_seconds = register_seconds
         self._seen = _Seen()
@@ -134,7 +138,9 @@ class Client(discord.Client):
         text = message.content.replace(f"<@{self.user.id}>", "").replace(f"<@!{self.user.id}>", "").strip()
         try:
             async with _typing(message.channel):
-                wish, unread = await _attached(message.attachments, self._files)
+                # Files are for a model: what is a command is carried out without them.
+                reads = (split(text) or (CHAT,))[0] == CHAT
+                wish, unread = await self._attached(message.attachments) if reads else (PLAIN, ())
                 reply = await self._messages.reply(
                     text,
                     f"discord:{message.author.id}",
@@ -147,6 +153,22 @@ class Client(discord.Client):
             await send(message.channel, lay_out(reply), **below)
         except UNREACHABLE:
             log.exception("an answer could not be sent")
+
+    async def _attached(self, sent: Sequence[discord.Attachment]) -> tuple[Wish, Sequence[str]]:
+        """What came along with a message, and a sentence for each file that is not taken."""
+
+        async def fetch(file: discord.Attachment) -> bytes | Unfit:
+            try:
+                return await file.read()
+            except UNREACHABLE as error:
+                log.warning("an attachment could not be read: %s", error)
+                name = shown_name(file.filename)
+                return Unfit(f"{name} could not be fetched from Discord; send it again.")
+
+        taken, unread = await self._files.look_at(
+            [Sent(file.filename, file.size, partial(fetch, file)) for file in sent]
+        )
+        return Wish(attachments=taken), unread
 
     def _answers_us(self, message: discord.Message) -> bool:
         """Whether somebody replied to something that we said, also where the reply wakes nobody."""
@@ -205,46 +227,46 @@ async def _typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
         await sign.__aexit__(None, None, None)
 
 
-async def _attached(
-    files: Sequence[discord.Attachment], rules: AttachmentRules
-) -> tuple[Wish, Sequence[str]]:
-    """What came along with a message, and a sentence for each file that is not taken."""
-    taken, unread = [], []
-    most = max(rules.text_bytes, rules.picture_bytes)
-    for file in files[: rules.most]:
-        if file.size > most:
-            unread.append(too_large(file.filename, file.size, most))
-            continue
-        try:
-            found = look_at(file.filename, await file.read(), rules)
-        except UNREACHABLE as error:
-            log.warning("an attachment could not be read: %s", error)
-            found = Unfit(f"{shown_name(file.filename)} could not be fetched from Discord; send it again.")
-        if isinstance(found, Unfit):
-            unread.append(found.why)
-        else:
-            taken.append(found)
-    if len(files) > rules.most:
-        unread.append(f"I read the first {rules.most} files of a message; send the others with another one.")
-    return Wish(attachments=told_apart(taken)), unread
-
-
-async def serve_discord(theseus: Theseus, token: str, maintainers: Sequence[str], api: str | None) -> None:
-    """Stay connected to Discord for as long as the process runs.
+async def serve_discord(
+    theseus: Theseus,
+    token: str,
+    maintainers: Sequence[str],
+    api: str | None,
+    *,
+    pause: float = FIRST_PAUSE,
+) -> None:
+    """Stay connected to Discord for as long as the process runs. Where it cannot be reached, it is tried again and again.
 
     Args:
         theseus: What answers.
         token: The bot's token.
         maintainers: Who may use control commands, as `discord:id`.
         api: Base address of the REST API; None for Discord's own.
+        pause: Seconds before it is tried again for the first time.
 
     Raises:
         SettingProblem: The token is not accepted, the bot may not read messages, or the address is not one of Discord's interface.
-        OSError: Nothing answers at the address.
     """
-    if api:
-        await point_at(api)
-    await theseus.ready.wait()
+    told = False
+    while True:
+        try:
+            if api:
+                await point_at(api)
+            await theseus.ready.wait()
+            await _session(theseus, token, maintainers)
+        except (OSError, aiohttp.ClientError, discord.DiscordServerError) as error:
+            log.warning("Discord cannot be reached: %s", error)
+            if not told:
+                check = "THESEUS_DISCORD_API" if api else "the network"
+                sys.stderr.write(f"Discord cannot be reached; check {check}. It is tried again and again.\n")
+            told = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return
+
+
+async def _session(theseus: Theseus, token: str, maintainers: Sequence[str]) -> None:
     async with Client(theseus, maintainers) as client:
         try:
             await client.start(token)

@@ -16,9 +16,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from agent.chat.wish import Wish
+from bot.asking import Question, is_private, read_question
 from bot.attaching import Pending
 from bot.control.commands import ATTACH, CHAT, Unclear, begins_edits, brackets, parse, split
-from bot.inflight import Inflight
+from bot.inflight import Inflight, Left
 from bot.lines import MAX_LINE, Lines, TooLong
 from bot.surface import Control, Theseus
 from policies.load import load_rules
@@ -27,12 +28,15 @@ from selfedit import render
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
     from rich.console import Console as Screen
     from rich.status import Status
 
 PATIENCE = 20.0
 """Seconds to wait for live code before lines are taken without it."""
 CONVERSATION = "console"
+_BEGINNING = 4_000
+"""Bytes of an unfinished line that are read for whether it is private."""
 WELCOME = """\
 Theseus: a chat bot that improves its own code. Changes are judged in a sandbox, approved by you, and can be taken back.
 Try  /help  what it can do    /improve  let it find something to improve    /status  how things stand"""
@@ -64,7 +68,9 @@ class Console:
         self._by = by
         self._control = Control(theseus)
         self._inflight = Inflight(home)
-        self._lines = lines or Lines(begun=self._inflight.kept(), keep=self._inflight.keep)
+        self._lines = lines or Lines(
+            begun=self._inflight.kept(), keep=lambda part: self._inflight.keep(unfinished(part))
+        )
         self._attachments = attachments or Pending(load_rules().attachments)
         self._terminal = lines is None and sys.stdin.isatty() and sys.stdout.isatty()
         self._screen: Screen | None = None
@@ -109,12 +115,19 @@ class Console:
                 Text(WELCOME, "bold"),
                 Text(model or "A language model is set up: any line that is no command is chat."),
             )
-        left = self._inflight.left()
+        held, left = self._inflight.held(), self._inflight.left()
         self._inflight.end()
-        if left is None:
-            return
+        if left is not None:
+            await self._take_up(left)
+        for file in held:
+            await self._attach(file)
+
+    async def _take_up(self, left: Left) -> None:
+        """Go on with what the last bot did not finish."""
         shown = render.shown(left.line.split("\n")[0][:80])
-        if left.control:
+        if is_private(left.line):
+            self._show(Text("A private question was not answered; it is not kept, so ask it again."))
+        elif left.control:
             self._show(
                 Text(f"{shown!r} was under way when the bot ended; /proposals shows what became of it.")
             )
@@ -123,7 +136,7 @@ class Console:
         else:
             self._show(Text("Once more, the line that was not answered:"))
             for file in left.files:
-                self._show(Text(render.shown(await self._attachments.add(file))))
+                await self._attach(file)
             await self._answer(left.line, tries=left.tries + 1)
 
     # Lines
@@ -169,7 +182,7 @@ class Console:
         command = split(line)
         if command is not None and command[0] == ATTACH:
             self._echo(line)
-            self._show(Text(render.shown(await self._attachments.add(command[1]))))
+            await self._attach(command[1])
         elif isinstance(asked, Unclear):
             self._echo(line)
             self._show(Text(render.shown(asked.why), "yellow"))
@@ -189,15 +202,29 @@ class Console:
 
     async def _answer(self, line: str, tries: int = 1) -> None:
         # First of all: it is not in the pipe any more.
-        self._inflight.begin(line, control=False, tries=tries, files=self._attachments.paths)
+        if is_private(line):  # nothing of it is written down, so it cannot be answered once more
+            self._inflight.begin(f"/{CHAT} --private", control=True)
+        else:
+            self._inflight.begin(line, control=False, tries=tries, files=self._attachments.paths)
         self._echo(line)
-        name = (split(line) or (CHAT,))[0]
         # What is attached waits for a message that a model reads.
-        files = self._attachments.take() if name == CHAT else ()
+        files = self._attachments.take() if self._is_question(line) else ()
+        self._inflight.hold(self._attachments.paths)
         with self._busy("thinking"):
             reply = await self._theseus.respond(line, self._by, CONVERSATION, Wish(attachments=files))
         self._show(Text(render.shown(reply)))
         self._inflight.end()
+
+    async def _attach(self, rest: str) -> None:
+        self._show(Text(render.shown(await self._attachments.add(rest))))
+        self._inflight.hold(self._attachments.paths)
+
+    def _is_question(self, line: str) -> bool:
+        command = split(line)
+        if command is None:
+            return True
+        waiting = Wish(attachments=self._attachments.files)
+        return command[0] == CHAT and isinstance(read_question(command[1], waiting), Question)
 
     def _echo(self, line: str) -> None:
         if self._session is None:
@@ -231,15 +258,33 @@ class Console:
     def _open_terminal(self) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import WordCompleter
-        from prompt_toolkit.history import FileHistory
         from rich.console import Console as Screen
 
         _sane_terminal()
         names = WordCompleter(self._known, sentence=True)
         self._session = PromptSession(
-            history=FileHistory(str(self._home / "history")), completer=names, complete_while_typing=False
+            history=history(self._home / "history"), completer=names, complete_while_typing=False
         )
         self._screen = Screen(highlight=False)
+
+
+def history(path: Path) -> "FileHistory":
+    """What was typed, in a file; what is private is remembered only as long as the process runs."""
+    from prompt_toolkit.history import FileHistory
+
+    class Discreet(FileHistory):
+        def store_string(self, string: str) -> None:
+            """Write a line down, unless it is private."""
+            if not is_private(string):
+                super().store_string(string)
+
+    return Discreet(str(path))
+
+
+def unfinished(part: bytes) -> bytes:
+    """The beginning of a line as it is kept; of a private one only that it is, so that what follows is private, too."""
+    private = is_private(part[:_BEGINNING].decode(errors="replace"))
+    return f"/{CHAT} --private ".encode() if private else part
 
 
 def _short(line: str) -> str:

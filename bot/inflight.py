@@ -1,4 +1,4 @@
-"""The line that is being worked on or read, kept on disk so that a bot that is started again can go on with it."""
+"""The line that is being worked on or read, and the names of files for the next one, kept on disk so that a bot that is started again can go on with it."""
 
 import json
 import os
@@ -27,6 +27,7 @@ class Inflight:
     def __init__(self, home: Path) -> None:
         self._path = home / "inflight.json"
         self._part = home / "unfinished.line"
+        self._files = home / "attached.json"
 
     def begin(self, line: str, *, control: bool, tries: int = 1, files: Sequence[str] = ()) -> None:
         """Note a line before it is worked on.
@@ -50,6 +51,21 @@ class Inflight:
         except (OSError, ValueError, TypeError):
             return None
         return left if left.steward == os.getppid() else None
+
+    def hold(self, files: Sequence[str]) -> None:
+        """Note the paths of what is to go along with the next line."""
+        if files:
+            self._files.write_text(json.dumps([os.getppid(), *files]))
+        else:
+            self._files.unlink(missing_ok=True)
+
+    def held(self) -> tuple[str, ...]:
+        """What the last bot of this steward was to send along with the next line."""
+        try:
+            steward, *files = json.loads(self._files.read_text())
+        except (OSError, ValueError, TypeError):
+            return ()
+        return tuple(map(str, files)) if steward == os.getppid() else ()
 
     def keep(self, part: bytes) -> None:
         """Keep the beginning of a line that is still being typed; nothing forgets it."""

@@ -12,7 +12,7 @@ from sandbox.bubblewrap import open_bubblewrap
 from sandbox.types import Sandbox
 
 if TYPE_CHECKING:
-    from agent.declared.call import Api
+    from agent.ports import Api
     from agent.services.lend import Services
 
 log = logging.getLogger("theseus.tools")

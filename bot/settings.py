@@ -77,7 +77,8 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])).upper()
         # The library's own text shows the value, which may be a secret.
-        raise SettingProblem(f"{name} is not set right: {first['msg']}.") from None
+        said = "set it to true or false" if first["type"].startswith("bool_") else first["msg"]
+        raise SettingProblem(f"{name} is not set right: {said.removeprefix('Value error, ')}.") from None
 
 
 def read_secrets(descriptor: int) -> dict[str, str]:

@@ -14,6 +14,8 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from agent.chat.redaction import whereabouts
+from bot.control.commands import TOLD
 from bot.feature import CommandInfo
 from bot.messages import Layout, lay_out
 
@@ -73,7 +75,7 @@ class Slash(app_commands.CommandTree[discord.Client]):
         """Leave nobody waiting: say that a command is gone, or that it failed, and write that down."""
         gone = isinstance(error, app_commands.CommandNotFound)
         if not gone:
-            log.error("a command failed: %s", error, exc_info=error)
+            log.error("a command failed: %s", whereabouts(error))  # its text may be what somebody said
         try:
             if interaction.response.is_done():
                 await interaction.edit_original_response(content=FAILED)
@@ -103,39 +105,46 @@ class Slash(app_commands.CommandTree[discord.Client]):
 
     async def _used(self, interaction: discord.Interaction, line: str) -> None:
         """Promise an answer at once, and keep the promise where it was made, or in the channel if it came too late."""
+        # What these tell is for who asks, not for the channel.
+        alone = line.split(maxsplit=1)[0].removeprefix("/") in TOLD
         try:
-            await interaction.response.defer(thinking=True)
+            await interaction.response.defer(thinking=True, ephemeral=alone)
         except UNREACHABLE as error:
             log.warning("a command was not answered in time, so it is not carried out: %s", error)
             return
         layout = lay_out(await self._answer(interaction, line.strip()))
         try:
-            await self._send(interaction, layout)
+            await self._send(interaction, layout, alone=alone)
         except UNREACHABLE as error:
             if getattr(error, "code", 0) in EXPIRED and isinstance(
                 interaction.channel, discord.abc.Messageable
             ):
-                await self._send_late(interaction.channel, interaction.user, line, layout)
+                await self._send_late(interaction.channel, interaction.user, line, None if alone else layout)
             else:
                 log.exception("an answer could not be sent")
 
-    async def _send(self, interaction: discord.Interaction, layout: Layout) -> None:
+    async def _send(self, interaction: discord.Interaction, layout: Layout, *, alone: bool) -> None:
         first, *more = layout.messages
         files = [] if layout.file is None else [discord.File(io.BytesIO(layout.file), layout.name)]
         await interaction.edit_original_response(content=first, attachments=files)
         for piece in more:
-            await interaction.followup.send(piece)
+            await interaction.followup.send(piece, ephemeral=alone)
 
     async def _send_late(
         self,
         channel: discord.abc.Messageable,
         user: discord.User | discord.Member,
         line: str,
-        layout: Layout,
+        layout: Layout | None,
     ) -> None:
+        """Answer in the channel; None: only that it took too long, as what it tells is for one person."""
         name = discord.utils.escape_markdown(user.display_name)
-        said = f"This is for {name}, who used {line.split(maxsplit=1)[0]} a while ago:"
+        command = line.split(maxsplit=1)[0]
+        said = f"This is for {name}, who used {command} a while ago:"
         try:
+            if layout is None:
+                await channel.send(f"{name} used {command}, and the answer took too long; use it again.")
+                return
             await channel.send(said)
             await send(channel, layout)
         except UNREACHABLE:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from agent.chat.redaction import whereabouts
 from agent.chat.toolbox import Toolbox
 from agent.chat.wish import PLAIN, Wish
 from bot.asking import read_question
@@ -132,7 +133,11 @@ class Bot:
             if name == "tool" and author.startswith("console:"):
                 text = control.described(text)
             told = self._brain.inform(name, text, toolbox, author, conversation)
-            return (await self._in_time(told))[0]
+            try:
+                return (await self._in_time(told))[0]
+            except Exception as error:  # noqa: BLE001 - a fault of ours ends one command, not the console
+                log.error("/%s failed: %s", name, whereabouts(error))  # noqa: TRY400 - without what was said
+                return f"Sorry, /{name} failed, and where it did is written down; try it in another way."
         if generation is None:
             return control.fallback_help()
         if name is not None and name not in generation.commands:
@@ -152,7 +157,7 @@ class Bot:
         try:
             reply, failed = await self._in_time(generation.respond(name, turn))
         except LiveError as error:
-            log.exception("a request failed")
+            log.error("a request failed: %s", whereabouts(error))  # noqa: TRY400 - without what was said
             reply = (
                 f"Sorry, {error}. This is counted; /why shows what was changed last, /rollback takes it back."
             )

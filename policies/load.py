@@ -14,6 +14,9 @@ class RulesProblem(Exception):
     """The rules cannot be read. Its text names the file and the first fault."""
 
 
+Positive = Annotated[int, Field(ge=1)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,7 +110,7 @@ class RoleRules(_Section):
 class LimitRules(_Section):
     """What chat may cost: how often somebody may ask, and each day's budgets by who it is and where."""
 
-    asks_a_minute: int
+    asks_a_minute: Positive
     cheap_from: float
     everyone: Quota
     trusted: Quota
@@ -165,12 +168,16 @@ class AnswerRules(_Section):
     moderation: bool
 
 
+Place = Annotated[str, Field(pattern=r"^[^\s/@]+:[0-9]{1,5}$")]
+
+
 class WebRules(_Section):
     """What may be fetched from the net and searched in it. Seconds and bytes."""
 
     allowed_hosts: tuple[str, ...]
     blocked_hosts: tuple[str, ...]
-    exempt: tuple[Annotated[str, Field(pattern=r"^[^\s/@]+:[0-9]{1,5}$")], ...]
+    exempt: tuple[Place, ...]
+    exempt_writes: tuple[Place, ...]
     user_agent: str
     kinds: tuple[str, ...]
     page_bytes: int
@@ -183,14 +190,14 @@ class WebRules(_Section):
     longest_cache_seconds: float
     engines: tuple[str, ...]
     search_seconds: float
-    api_calls_a_minute: int
+    api_calls_a_minute: Positive
     api_bytes: int
 
 
 class ServiceRules(_Section):
     """What tools may read, run and fill. Seconds, MiB and bytes; folders and files relative to the state folder."""
 
-    process_memory_mb: int
+    process_memory_mb: Annotated[int, Field(ge=512)]
     run_seconds: float
     run_memory_mb: int
     run_output_bytes: int

@@ -71,6 +71,19 @@ class Target:
         return f"{self.scheme}://{host}:{self.port}"
 
 
+def rules_for(method: str, rules: WebRules) -> WebRules:
+    """The rules as they hold for a call: what may change something goes only where that is allowed as well.
+
+    Args:
+        method: As HTTP names it; all but GET may change something.
+        rules: As they are.
+    """
+    if method == "GET" or not rules.exempt:
+        return rules
+    both = tuple(place for place in rules.exempt if place in rules.exempt_writes)
+    return rules.model_copy(update={"exempt": both})
+
+
 def read_url(text: str, rules: WebRules) -> Target | Decision:
     """Judge the text of a web address.
 

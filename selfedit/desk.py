@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from pydantic import BaseModel
 
 from policies.decision import Decision, Finding
 from policies.load import Rules, RulesProblem, load_rules
-from sandbox.choose import open_sandbox
+from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
@@ -38,6 +39,19 @@ from selfedit.watch import Watch
 
 Spread = Callable[[BaseModel], None]
 """Tells a notice to everybody who listens."""
+
+
+def wished_sandbox() -> Choice:
+    """Which sandbox `THESEUS_SANDBOX` asks for.
+
+    Raises:
+        SandboxUnavailable: It names none that there is.
+    """
+    wish = os.environ.get("THESEUS_SANDBOX") or "auto"
+    for choice in get_args(Choice):
+        if wish == choice:
+            return cast("Choice", choice)
+    raise SandboxUnavailable(f"THESEUS_SANDBOX is {wish!r}; set it to auto, docker or bubblewrap")
 
 
 class ModelByBot:
@@ -171,14 +185,10 @@ class Desk:
         """
         async with self._opening:
             if self._sandbox is None:
-                wish = os.environ.get("THESEUS_SANDBOX") or "auto"
-                if wish not in ("auto", "docker", "bubblewrap"):
-                    raise SandboxUnavailable(
-                        f"THESEUS_SANDBOX is {wish!r}; it can be auto, docker or bubblewrap"
-                    )
+                wish = wished_sandbox()
                 try:
                     self._sandbox = await open_sandbox(
-                        wish,  # type: ignore[arg-type]  # narrowed by the check above
+                        wish,
                         root=self.place.root,
                         home=self.place.home,
                         owner=self.place.owner,

@@ -103,7 +103,7 @@ class Pipeline:
             return Decision.no(
                 "not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected"
             )
-        self._record.write("rejected", number, by=by, why=why or f"rejected by {by}")
+        self._record.write("rejected", number, by=by, why=why or f"no reason given by {by}")
         await self._forge.close(self._record.proposals[number], why)
         return self._record.proposals[number]
 

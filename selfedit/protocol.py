@@ -90,7 +90,7 @@ class Rollback(_Message):
     kind: Literal["rollback"] = "rollback"
     number: int | None = None
     by: str
-    why: str = "asked for"
+    why: str = "somebody asked for it"
 
 
 class Status(_Message):

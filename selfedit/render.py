@@ -62,14 +62,14 @@ def plain(*parts: RenderableType, width: int = PIPE_WIDTH) -> str:
 
 
 def show(console: Console, *parts: RenderableType) -> None:
-    """Print renderables on a console of rich; text is never broken into lines that it does not have."""
+    """Print renderables on a console of rich; a line is broken at a terminal only, and between words."""
     for part in parts:
         if isinstance(part, Group):
             show(console, *part.renderables)
         else:
             # A terminal breaks sentences at words; a diff, and what goes into a pipe, stays as it is.
-            lines = isinstance(part, Text) and "\n" in part.plain
-            whole = isinstance(part, Text | str) and (lines or not console.is_terminal)
+            diff = isinstance(part, Text) and part.no_wrap is True
+            whole = isinstance(part, Text | str) and (diff or not console.is_terminal)
             console.print(part, soft_wrap=whole, markup=False)
 
 
@@ -135,7 +135,8 @@ def brief(one: Proposal) -> Text:
     line = Text.assemble(f"Proposal {one.number} is ", (one.stage.value, _STYLES.get(one.stage, "")))
     line.append(f": {shown(one.title)}{f' ({commit[:SHORT]})' if commit else ''}")
     if one.why:
-        line.append(f"\n{shown(one.why)}")
+        ended = one.stage in (Stage.REJECTED, Stage.REVERTED)
+        line.append(f"\n{'Reason: ' if ended else ''}{shown(one.why)}")
     waits = awaited(one) if one.approvals else None
     return line.append("\n").append_text(waits) if waits else line
 
@@ -186,7 +187,7 @@ def findings(found: Sequence[Finding]) -> Text:
 def diff(files: Sequence[FileDiff]) -> Text:
     """A change as unified diff; added lines green, removed ones red."""
     lines = [Text(shown(line), _diff_style(line)) for file in files for line in file.text.split("\n") if line]
-    return Text("\n").join(lines) if lines else Text("no file differs")
+    return Text("\n", no_wrap=True).join(lines) if lines else Text("no file differs")
 
 
 def proposals(several: Sequence[Proposal]) -> RenderableType:

@@ -17,9 +17,10 @@ from pydantic import BaseModel
 from policies.health import Judgement
 from policies.load import RulesProblem
 from sandbox.choose import sweep
+from sandbox.types import SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import USELESS, BotProcess
-from selfedit.desk import Desk, Place
+from selfedit.desk import Desk, Place, wished_sandbox
 from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
 from selfedit.repo import GitFailed, Repo, RepoProblem
@@ -127,9 +128,12 @@ class Steward:
         return await self._answer(body)
 
     async def _answer_operator(self, body: BaseModel) -> BaseModel | None:
-        """What a command line says. The bot hears of its halt first, so that what chat is doing ends as well."""
+        """What a command line says.
+
+        The bot hears of its halt as well, so that what chat is doing ends; nobody waits for one that does not listen.
+        """
         if isinstance(body, say.Halt):
-            await self._bot.notify(body)
+            self._tell(self._bot.notify(body))
         return await self._answer(body)
 
     async def _answer(self, body: BaseModel) -> BaseModel | None:
@@ -175,7 +179,10 @@ class Steward:
             for client in list(self._clients):
                 await client.notify(notice)
 
-        task = asyncio.create_task(tell())
+        self._tell(tell())
+
+    def _tell(self, telling: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(telling)
         self._tellings.add(task)
         task.add_done_callback(self._tellings.discard)
 
@@ -342,6 +349,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the steward for the repository around the working directory; `argv` goes on to the bot."""
     lock: RepoLock | None = None
     try:
+        wished_sandbox()  # a wrong wish is said now, not with the first proposal
         place = Place.here()
         lock = RepoLock(Repo(place.root, place.rules.repo.branch).common_dir)
         lock.acquire()
@@ -355,6 +363,7 @@ def main(argv: Sequence[str]) -> int:
         SigningProblem,
         LedgerProblem,
         PermissionError,
+        SandboxUnavailable,
     ) as error:
         sys.stderr.write(f"Theseus cannot start: {error}" + "\n")
         return 1

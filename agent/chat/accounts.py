@@ -12,6 +12,8 @@ from policies.load import Quota, Rules
 
 ALL = "all"
 _MOST_ASKERS = 10_000
+_DAYS = 3
+"""So many are remembered, those that came last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Accounts:
         self._clock = clock
         self._asked: dict[str, deque[float]] = {}
         self._day = day_of(clock())
-        self._spent: dict[str, Spent] = turns.spent(self._day) if turns else {}
+        self._days: dict[int, dict[str, Spent]] = {}
+        self._spent = self._on(self._day)
         self._held: dict[str, Spent] = {}
 
     def ask(self, caller: str) -> Over | None:
@@ -106,9 +109,17 @@ class Accounts:
 
     def _turn_the_page(self) -> None:
         if (day := day_of(self._clock())) != self._day:
-            self._day, self._spent = day, {}
+            self._day, self._spent = day, self._on(day)
             if self._turns is not None:
                 self._turns.begin_day(self._clock())
+
+    def _on(self, day: int) -> dict[str, Spent]:
+        """What was spent on a day. Clocks are set back at times, so that one may come a second time."""
+        if day not in self._days:
+            self._days[day] = self._turns.spent(day) if self._turns is not None else {}
+            for old in list(self._days)[:-_DAYS]:
+                del self._days[old]
+        return self._days[day]
 
 
 def _more(one: Quota, other: Quota) -> Quota:

@@ -1,9 +1,8 @@
 """Agents that ask each other: each is a prompt of the generation, with a turn of its own out of the same purse."""
 
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from agent.chat.loop import Run, Turn
+from agent.chat.loop import Run, Turn, within
 from agent.ports import ProviderFailed
 from agent.tool import Result, ToolRefused
 from agent.types import Message
@@ -55,6 +54,8 @@ class Consultation:
             specs=asker.specs,
             outside=asker.outside,
             mark=asker.mark,
+            stays=asker.stays,
+            kept_back=asker.kept_back,
             needs=asker.needs.model_copy(update={"vision": False, "combine": False}),
             given=list(given),
         )
@@ -68,19 +69,3 @@ class Consultation:
             asker.outside = asker.outside or turn.outside
         sources = tuple(dict.fromkeys(source for answered in turn.calls for source in answered.sources))
         return Result(said.strip() or f"{agent} had nothing to say.", sources, untrusted=turn.outside)
-
-
-async def within(asker: Turn, turn: Turn, run: Run, rounds: int) -> str:
-    """What a turn answers that is a part of another one: all that is left of the asker's budget is all that there is.
-
-    Raises:
-        ProviderFailed: No model answered.
-    """
-    turn.tokens, turn.dollars = tokens, dollars = asker.tokens, asker.dollars + asker.held
-    try:
-        async with aclosing(run(turn, rounds)) as answer:
-            return "".join([piece async for piece in answer])
-    finally:
-        asker.tokens += turn.tokens - tokens
-        asker.dollars += turn.dollars - dollars
-        asker.routes += turn.routes

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agent.chat.loop import fenced
 from agent.chat.pixels import picture
-from agent.chat.spoken import cleaned
+from agent.chat.spoken import cleaned, fenced
 from agent.services.cleaning import line, plain
 from agent.types import Image
 from policies.load import AttachmentRules
@@ -120,8 +119,9 @@ def described(attachments: Sequence[Attachment], mark: str, most: int) -> str:
             parts.append(f"Attached picture: {each.about}")
             continue
         cut = f"; its first {most:,} characters" if len(each.text) > most else ""
-        parts.append(f"Attached file: {each.about}{cut}\n{fenced(cleaned(each.text, most), mark)}")
-    return "\n\n".join(parts)
+        parts.append(f"Attached file: {each.about}{cut}\n{cleaned(each.text, most)}")
+    # A name is text from outside as well: whoever sent the file chose it.
+    return "\n\n".join(fenced(part, mark) for part in parts)
 
 
 def _text(data: bytes) -> str | None:

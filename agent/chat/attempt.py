@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.chat.redaction import shortened
+from agent.chat.redaction import shortened, whereabouts
 from agent.chat.toolbox import Tool
 from agent.tool import Context, ToolRefused
 
@@ -46,7 +47,7 @@ async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> ob
         # A refusal says that nothing was done, so there is nothing of this call's to take back.
         return Failure("refused", f"Not done: {_said(result.error)}", "ToolRefused")
     undone = await _surely(_undo(tool, context, arguments))
-    log.warning("%s failed", tool.name, exc_info=result.error)
+    log.warning("%s failed: %s", tool.name, whereabouts(result.error))
     error = type(result.error).__name__
     return Failure("failed", f"{tool.name} failed: {error}: {_said(result.error)}{undone}", error)
 
@@ -66,6 +67,9 @@ async def _call(tool: Tool, context: Context, arguments: dict[str, Any], *, undo
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
+        if isinstance(error, MemoryError):
+            # What the tool has taken hangs on the frames of its error, and is needed now to go on.
+            traceback.clear_frames(error.__traceback__)
         return _Raised(error)
 
 

@@ -14,10 +14,11 @@ from agent.chat.calls import Answered, Calls, Lend, Place
 from agent.chat.desk import Desk, may_forget_all
 from agent.chat.leaving import leaving
 from agent.chat.loop import Loop, Run, Turn
-from agent.chat.moderation import judged
+from agent.chat.moderation import SHARE, judged
 from agent.chat.question import NO_TOOLS, turn_of, with_names
+from agent.chat.redaction import HIDDEN, storable
 from agent.chat.reports import Estimate, forgotten
-from agent.chat.screen import Screen, storable
+from agent.chat.screen import Screen
 from agent.chat.sight import Sight, answered
 from agent.chat.spoken import cleaned
 from agent.chat.toolbox import Tool, Toolbox
@@ -28,6 +29,7 @@ from agent.declared.made import Made
 from agent.ports import Models, ProviderFailed
 from agent.types import CHARS_A_TOKEN, RECKONED, ToolCall
 from policies.access import tools_allowed
+from policies.credentials import without_credentials
 from policies.limits import nearly_spent
 from policies.load import Rules, load_rules
 
@@ -97,7 +99,9 @@ class Brain:
         before = turns.used_on if turns is not None else lambda _day, _caller, _tool: 0
         self._calls = Calls(self.rules, services, note, clock, before)
         self._made = made
-        self._desk = Desk(self.rules, self.accounts, self._calls, turns, made)
+        self._under_way: list[Place] = []
+        """Where a question is being answered, and whose."""
+        self._desk = Desk(self.rules, self.accounts, self._calls, turns, made, hidden=hidden)
         self._hidden = tuple(hidden)
         self._memory = Memory(turns, self.rules.attachments.kept_bytes)
 
@@ -157,19 +161,26 @@ class Brain:
         """
         if self._models is None:
             raise self._failed(self.missing)
+        again = " None of your files is kept; attach them again then." if wish.attachments else ""
         if (over := self.accounts.ask(caller)) is not None:
-            yield over.told(self._clock())
+            yield over.told(self._clock()) + again
             return
         purse = self.accounts.purse(caller, conversation)
         toolbox = self._beside(toolbox, caller, conversation)
-        turn = self._turn(Place(caller, conversation), cleaned(text), instructions, toolbox, wish)
+        place = Place(caller, conversation)
+        place = replace(place, since=self._calls.forgotten(place))
+        turn = self._turn(place, cleaned(text), instructions, toolbox, wish)
         if isinstance(turn, str):
-            yield turn
+            yield turn + again
             return
-        self._memory.see(conversation, wish.attachments, private=turn.needs.private)
+        turn.stays = self._models.stays(turn.needs)
+        if self.rules.answers.moderation:
+            turn.kept_back = SHARE
+        self._memory.see(conversation, caller, wish.attachments, private=turn.needs.private)
         first = len(turn.messages) - 1
         heard: list[str] = []
         began = time.monotonic()
+        self._under_way.append(place)
         try:
             async with aclosing(
                 self._screened(self._loop(self._models, purse), turn, instructions)
@@ -179,13 +190,15 @@ class Brain:
                     yield piece
         except ProviderFailed as failure:
             raise self._failed(str(failure)) from None
+        finally:
+            self._under_way.remove(place)
         answer = "".join(heard)
         if not answer.strip():
             raise self._failed("The model gave an empty answer; ask again, or in other words.")
         seconds = time.monotonic() - began
         sources = telling.sources(turn)
         kept = Kept(
-            with_names(cleaned(text), wish),
+            without_credentials(with_names(cleaned(text), wish), HIDDEN, self._hidden),
             answer,
             turn.outside,
             tuple(storable(part, self._hidden) for part in turn.messages[first:]),
@@ -202,10 +215,26 @@ class Brain:
             yield f"\n\n{below}"
 
     def forget(self, conversation: str, caller: str | None = None) -> int:
-        """Let go of what was said in a conversation, by one person or by all; how many questions that were."""
+        """Let go of what was said in a conversation, by one person or by all; how many questions that were.
+
+        What is still being answered counts, and is not kept when it is done.
+
+        Raises:
+            TurnsProblem: Nothing could be let go of, or there may be traces left; it says which.
+        """
         written = 0 if self.turns is None else self.turns.forget(conversation, caller)
+        under_way = [
+            each
+            for each in self._under_way
+            if each.conversation == conversation
+            and caller in (None, each.caller)
+            and each.since == self._calls.forgotten(each)
+        ]
         self._calls.forget(conversation, caller)
-        return written + self._memory.forget(conversation, caller)
+        gone = written + len(under_way) + self._memory.forget(conversation, caller)
+        if self.turns is not None:
+            self.turns.scrub()
+        return gone
 
     async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
         """Answer a command about tools, costs, or what was said, for somebody in a place; see `Desk`."""
@@ -285,7 +314,8 @@ class Brain:
 
     def _loop(self, models: Models, purse: Purse) -> Loop:
         def lend(turn: Turn, run: Run) -> Mapping[str, Any]:
-            pictures = self._memory.pictures(turn.place.conversation, private=turn.needs.private)
+            place = turn.place
+            pictures = self._memory.pictures(place.conversation, place.caller, private=turn.needs.private)
             return {
                 "agents": Consultation(turn, run, self.rules.tools),
                 "vision": Sight(turn, run, pictures),
@@ -311,7 +341,9 @@ class Brain:
         return leaving(answered(loop.run, turn), turn, screen, judge, note)
 
     def _keep(self, turn: Turn, kept: Kept, wish: Wish) -> None:
-        """Remember an exchange; what was private is not written down."""
+        """Remember an exchange; what was private is not written down, what was to be forgotten meanwhile not kept at all."""
+        if turn.place.since != self._calls.forgotten(turn.place):
+            return
         most = self.rules.attachments.text_chars
         files = tuple(replace(each, text=each.text[:most]) for each in wish.attachments if each.image is None)
         private = turn.needs.private

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from agent.chat.attempt import Failure, attempt
 from agent.chat.confirm import needs_a_person
-from agent.chat.redaction import redacted
+from agent.chat.redaction import redacted, whereabouts
 from agent.chat.schema import Wrong
 from agent.chat.toolbox import Tool, Toolbox
 from agent.tool import Context, Result
@@ -100,6 +100,8 @@ class Place:
     """As `vendor/model`; empty where a person calls."""
     private: bool = False
     """What tools are given is not written down."""
+    since: int = 0
+    """What `Calls.forgotten` said when the question was asked; 0: when the call was made."""
 
     @property
     def agent(self) -> str:
@@ -134,6 +136,8 @@ class Calls:
         self._before = before
         self._kept: OrderedDict[tuple[str, ...], tuple[float, Answered]] = OrderedDict()
         self._used: dict[tuple[int, str, str], int] = {}
+        self._forgotten: dict[tuple[str, str | None], int] = {}
+        """How often that was asked for, by place and person; None: everybody."""
 
     async def run(
         self,
@@ -153,13 +157,14 @@ class Calls:
                 is. From then on nothing is changed without a person, and no other address is visited.
             lent: What this turn lends beside the services of the process.
         """
+        place = place if place.since else replace(place, since=self.forgotten(place))
         try:
             answered = await self._run(toolbox, call, place, outside, lent or {})
         except asyncio.CancelledError:
             name = call.name[:80]
-            self._note(place, Answered(call, name, "cancelled", "", arguments=redacted(call.arguments)))
+            self._written(place, Answered(call, name, "cancelled", "", arguments=redacted(call.arguments)))
             raise
-        self._note(place, answered)
+        self._written(place, answered)
         return answered
 
     @property
@@ -170,8 +175,13 @@ class Calls:
     def not_run(self, call: ToolCall, place: Place, outcome: Outcome, why: str) -> Answered:
         """Answer a call that is not made, and write that down as well."""
         answered = Answered(call, call.name[:80], outcome, why, arguments=redacted(call.arguments))
-        self._note(place, answered)
+        self._written(place, answered)
         return answered
+
+    def _written(self, place: Place, answered: Answered) -> None:
+        """Write down what came of a call; without its words where they were to be forgotten meanwhile."""
+        forgotten = place.since and place.since != self.forgotten(place)
+        self._note(replace(place, private=True) if forgotten else place, answered)
 
     async def _run(
         self,
@@ -241,7 +251,7 @@ class Calls:
             lent=services,
         )
         done = await self._timed(tool, context, arguments, answered)
-        if done.outcome == "ok" and tool.manifest.cache_seconds > 0:
+        if done.outcome == "ok" and tool.manifest.cache_seconds > 0 and place.since == self.forgotten(place):
             self._kept[key] = (now + tool.manifest.cache_seconds, done)
             while len(self._kept) > KEPT_RESULTS:
                 self._kept.popitem(last=False)
@@ -261,8 +271,17 @@ class Calls:
             self._used[day] = self._before(*day)
         return self._used[day]
 
+    def forgotten(self, place: Place) -> int:
+        """A number that is another one after somebody had forgotten what this person said here."""
+        here = place.conversation
+        return 1 + self._forgotten.get((here, None), 0) + self._forgotten.get((here, place.caller), 0)
+
     def forget(self, conversation: str, caller: str | None = None) -> None:
-        """Let go of answers that may be given again, in a conversation; of one person's alone, or of everybody's."""
+        """Let go of answers that may be given again, in a conversation; of one person's alone, or of everybody's.
+
+        What is under way there is not kept either, once it is done.
+        """
+        self._forgotten[conversation, caller] = self._forgotten.get((conversation, caller), 0) + 1
         self._kept = OrderedDict(
             (key, kept)
             for key, kept in self._kept.items()
@@ -279,8 +298,8 @@ class Calls:
             try:
                 answered = self._read(tool, result, answered)
                 answered = replace(answered, untrusted=answered.untrusted or outside)
-            except Exception as error:
-                log.warning("%s answered with what cannot be read", tool.name, exc_info=error)
+            except Exception as error:  # noqa: BLE001 - what a tool returns is live code as well
+                log.warning("%s answered with what cannot be read: %s", tool.name, whereabouts(error))
                 text = f"{tool.name} failed: its answer cannot be read."
                 answered = replace(answered, outcome="failed", text=text, error=type(error).__name__)
         else:
@@ -299,7 +318,8 @@ class Calls:
             return replace(answered, outcome="failed", text=text, error="TypeError")
         text = str.__str__(result.text)
         if not text.strip() and result.data is not None:
-            text = json.dumps(result.data, ensure_ascii=False, default=str, indent=1)
+            # Without indents, which would make what is nested deeply many times longer.
+            text = json.dumps(result.data, ensure_ascii=False, default=str, separators=(",", ":"))
         most = self._rules.tools.result_chars
         if len(text) > most:
             text = f"{text[:most]}\n(cut: {len(text):,} characters in all, of which {most:,} are shown)"

@@ -1,11 +1,13 @@
 """Answers people's commands about tools, costs, and what was said; no model is asked."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.chat import reports, telling
 from agent.chat.accounts import Accounts
 from agent.chat.calls import Calls, Place
 from agent.chat.reports import Estimate
+from agent.chat.screen import Screen
 from agent.chat.toolbox import Tool, Toolbox
 from agent.chat.turns import Turns
 from agent.chat.usage import UNUSED
@@ -25,13 +27,31 @@ class Desk:
     """What people can ask about."""
 
     def __init__(
-        self, rules: Rules, accounts: Accounts, calls: Calls, turns: Turns | None, made: Made | None
+        self,
+        rules: Rules,
+        accounts: Accounts,
+        calls: Calls,
+        turns: Turns | None,
+        made: Made | None,
+        *,
+        hidden: Sequence[str] = (),
     ) -> None:
+        """Put it together.
+
+        Args:
+            rules: Who may see and do what.
+            accounts: What was spent, and how often somebody asked.
+            calls: Runs a tool that is tried by hand.
+            turns: Where what was said and done is kept; None: nowhere.
+            made: Tools that people made of data; None: there are none.
+            hidden: The process's own keys, which no answer may hold.
+        """
         self._rules = rules
         self._accounts = accounts
         self._calls = calls
         self._turns = turns
         self._made = made
+        self._hidden = tuple(hidden)
         self._met: set[tuple[str, str]] = set()
 
     def meet(self, offered: Sequence[Tool]) -> None:
@@ -73,7 +93,7 @@ class Desk:
             return _NO_FILE
         if name == "history":
             return self._history(rest, who, self._turns)
-        if level_of(who.caller, self._rules) != "maintainer":
+        if not self._maintains(who):
             return f"Only maintainers may see what everybody did; /{name} is for them."
         if name == "usage":
             days = _number(rest, USAGE_DAYS, MOST_DAYS)
@@ -87,6 +107,8 @@ class Desk:
         one = next((tool for tool in offered if wanted in (tool.name, *tool.manifest.aliases)), None)
         if one is None:
             return f"There is no tool {wanted[:48]!r} that you may use here; /tools lists them."
+        if (over := self._accounts.ask(who.caller)) is not None:  # adding up all its calls takes a while
+            return over.told(self._calls.now)
         used, since = UNUSED, 0.0
         if self._turns is not None:
             used, since = self._turns.used(one.name), self._turns.met(one.name)
@@ -98,6 +120,8 @@ class Desk:
         if self._made is None:
             return "Tools made of data cannot be kept here; the operator finds the reason in the log."
         what, more = [*rest.split(None, 1), "", ""][:2]
+        if what == "create" and (over := self._accounts.ask(who.caller)) is not None:
+            return over.told(self._calls.now)
         if what != "try":
             return self._made.answer(rest, who, toolbox)
         name, arguments = [*more.split(None, 1), "", ""][:2]
@@ -117,7 +141,9 @@ class Desk:
             actual = Spent(0, answered.cost)
         finally:
             self._accounts.settle(purse, wanted, actual)
-        return f"{one.name}, {answered.outcome}, {answered.seconds:.1f} s:\n{answered.text}"
+        screen = Screen(self._hidden, "", self._rules.answers.quoted_words)
+        text = screen.feed(answered.text) + screen.end()
+        return f"{one.name}, {answered.outcome}, {answered.seconds:.1f} s:\n{text}"
 
     def _cost(self, who: Place, estimate: Estimate) -> str:
         last = None
@@ -129,8 +155,18 @@ class Desk:
         )
 
     def _history(self, rest: str, who: Place, turns: Turns) -> str:
-        kept = turns.newest(who.conversation, _number(rest, HISTORY, MOST_HISTORY), parts=True)
+        if (over := self._accounts.ask(who.caller)) is not None:
+            return over.told(self._calls.now)
+        everything = self._maintains(who)
+        # What a tool told one person another may not be allowed to ask it; all of them heard question and answer.
+        kept = [
+            each if everything or each.caller == who.caller else replace(each, parts=())
+            for each in turns.newest(who.conversation, _number(rest, HISTORY, MOST_HISTORY), parts=True)
+        ]
         return reports.history(kept, [turns.cached(who.conversation, one) for one in kept])
+
+    def _maintains(self, who: Place) -> bool:
+        return level_of(who.caller, self._rules) == "maintainer"
 
 
 def may_forget_all(rest: str, caller: str, rules: Rules) -> bool | str:

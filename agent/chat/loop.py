@@ -1,7 +1,6 @@
 """One turn: a model is asked, what it calls is run, and it is asked again, until it answers or may go on no longer."""
 
 import asyncio
-import re
 import secrets
 import time
 from collections import Counter
@@ -11,17 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.chat.calls import Answered, Calls, Place, same
-from agent.chat.outgoing import addresses
+from agent.chat.outgoing import Known
+from agent.chat.spoken import fenced
 from agent.chat.toolbox import Toolbox
 from agent.models.tokens import IMAGE_TOKENS
 from agent.ports import Models, ProviderFailed
 from agent.types import (
     CHARS_A_TOKEN,
-    RECKONED,
     Ask,
     Completion,
     Message,
     Needs,
+    Prices,
     Routed,
     ToolCall,
     ToolSpec,
@@ -40,8 +40,9 @@ _MARKED = (
 )
 _SECTION = "\n\n"
 _ANY = Needs()
-_COMBINED = 3
-"""Two models are asked and one of them again, where their answers are put together."""
+_NOTHING = Spent()
+_COMBINED, _READ_AGAIN = 3, 2
+"""Two models are asked and one of them again, which then reads both answers to put them together."""
 
 
 @dataclass(kw_only=True)
@@ -59,9 +60,17 @@ class Turn:
     """Text from outside is among the messages."""
     given: list[str] = field(default_factory=list)
     """What people said and the net answered: only addresses in it are visited once there is text from outside. What
-    models write, and results that may repeat it, are not in it."""
+    models write, and results that may repeat it (see `Tool.gives`), are not in it."""
+    known: Known = field(default_factory=Known)
+    """The addresses in `given`, as far as it was read."""
     needs: Needs = _ANY
     """What the question needs of a model, but for its length and its tools."""
+    stays: bool = False
+    """What is said stays on this machine: it is private, or was asked of a model that runs here."""
+    longest: int = ANSWER_TOKENS
+    """Tokens of one answer."""
+    kept_back: Spent = _NOTHING
+    """What this turn leaves of every budget, for what has to be asked about its answer."""
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     tokens: int = 0
     dollars: float = 0.0
@@ -96,6 +105,16 @@ class Turn:
         """So many models are asked for one answer."""
         return _COMBINED if self.needs.combine else 1
 
+    @property
+    def read_again(self) -> int:
+        """So many answers are read by a model before there is one."""
+        return _READ_AGAIN if self.needs.combine else 0
+
+    def wanted(self, room: int, prices: Prices) -> Spent:
+        """What the next answer comes to at most, if it has so many tokens."""
+        asked = Usage(input=self.times * self.size + self.read_again * room, output=self.times * room)
+        return Spent(asked.input + asked.output, prices.cost(asked))
+
 
 Run = Callable[[Turn, int | None], AsyncGenerator[str, None]]
 LendTurn = Callable[[Turn, Run], Mapping[str, Any]]
@@ -127,8 +146,8 @@ class Loop:
         for number in range(rounds + 1):
             last = number == rounds or time.monotonic() > until
             room, last = self._room(turn, last=last)
-            wanted = Spent(turn.times * (turn.size + room), turn.times * reckoned(turn.size, room))
-            over = self.reserve(wanted) if room else None
+            wanted = turn.wanted(room, self.models.reckoned(turn.needs))
+            over = self.reserve(wanted.plus(turn.kept_back)) if room else None
             if not room or over is not None:
                 yield self._ended(turn, over, said=said)
                 return
@@ -191,26 +210,29 @@ class Loop:
                 turn.dollars += failure.cost
             elif begun:
                 _count(turn, completion, wanted)
-            self.settle(wanted, Spent(turn.tokens, turn.dollars).minus(before))
+            self.settle(wanted.plus(turn.kept_back), Spent(turn.tokens, turn.dollars).minus(before))
 
     def _room(self, turn: Turn, *, last: bool) -> tuple[int, bool]:
         """Tokens for the next answer, so that the turn's budget holds even if all are used; and if it is the last.
 
         When there is room for two such questions no more, this one is the last.
         """
-        size, rules = turn.size, self.rules
-        room = min(ANSWER_TOKENS, (rules.turn_tokens - turn.tokens) // turn.times - size)
-        dollars = (rules.turn_dollars - turn.dollars) / turn.times - reckoned(size, 0)
-        room = min(room, int(dollars * 1_000_000 / RECKONED.output))
+        rules, prices, kept = self.rules, self.models.reckoned(turn.needs), turn.kept_back
+        asked = turn.wanted(0, prices)
+        tokens = rules.turn_tokens - kept.tokens - turn.tokens
+        room = min(turn.longest, (tokens - asked.tokens) // (turn.times + turn.read_again))
+        each = turn.times * prices.output + turn.read_again * prices.input
+        dollars = rules.turn_dollars - kept.dollars - turn.dollars - asked.dollars
+        room = min(room, int(dollars * 1_000_000 / each)) if each else room
         if room < SHORTEST_ANSWER:
             return 0, True
-        again = turn.tokens + 2 * size + room + SHORTEST_ANSWER > rules.turn_tokens
+        again = 2 * turn.size + room + SHORTEST_ANSWER > tokens
         return room, last or (again and bool(turn.calls))
 
     async def _answer_all(self, turn: Turn, calls: Sequence[ToolCall], *, cut: bool) -> list[Answered]:
         """Answer every call, in their order. Side by side, but for tools that want to be alone."""
         made = Counter(same(answered.call, turn.toolbox) for answered in turn.calls)
-        known = addresses(turn.given) if turn.outside else None
+        known = turn.known.of(turn.given) if turn.outside else None
         lent = self.lend(turn, self.run)
         answers: list[asyncio.Task[Answered] | Answered] = []
 
@@ -231,15 +253,16 @@ class Loop:
                     tool = turn.toolbox.find(call.name)
                     alone = tool is not None and (tool.manifest.sequential or tool.manifest.writes)
                     cost = tool.manifest.cost if tool is not None else 0.0
-                    if cost and (why := self._cannot_pay(turn, cost)):
-                        answers.append(self.calls.not_run(call, turn.place, "denied", f"Not done: {why}"))
-                        continue
-                    turn.held += cost
                     under_way = [
                         each for each in answers if isinstance(each, asyncio.Task) and not each.done()
                     ]
                     if alone and under_way:
                         await asyncio.wait(under_way)
+                    # From here on nothing waits until it runs, so that what is set aside is given back for certain.
+                    if cost and (why := self._cannot_pay(turn, cost)):
+                        answers.append(self.calls.not_run(call, turn.place, "denied", f"Not done: {why}"))
+                        continue
+                    turn.held += cost
                     running = group.create_task(self._paid(turn, call, known, lent, cost))
                     answers.append(running)
                     if alone:
@@ -248,7 +271,7 @@ class Loop:
 
     def _cannot_pay(self, turn: Turn, cost: float) -> str:
         """Why a call of that price is not made; empty where the price is set aside."""
-        if turn.dollars + turn.held + cost > self.rules.turn_dollars:
+        if turn.dollars + turn.held + cost > self.rules.turn_dollars - turn.kept_back.dollars:
             return "what one answer may cost is used up. Answer with what you have found."
         over = self.reserve(Spent(0, cost))
         return "" if over is None else over.told(self.calls.now)
@@ -279,9 +302,20 @@ class Loop:
         return _SECTION + text if said else text
 
 
-def reckoned(size: int, room: int) -> float:
-    """US dollars that a question and an answer of so many tokens are reckoned with before they are asked."""
-    return RECKONED.cost(Usage(input=size, output=room))
+async def within(asker: Turn, turn: Turn, run: Run, rounds: int) -> str:
+    """What a turn answers that is a part of another one: all that is left of the asker's budget is all that there is.
+
+    Raises:
+        ProviderFailed: No model answered.
+    """
+    turn.tokens, turn.dollars = tokens, dollars = asker.tokens, asker.dollars + asker.held
+    try:
+        async with aclosing(run(turn, rounds)) as answer:
+            return "".join([piece async for piece in answer])
+    finally:
+        asker.tokens += turn.tokens - tokens
+        asker.dollars += turn.dollars - dollars
+        asker.routes += turn.routes
 
 
 def _asked(turn: Turn, room: int, number: int, *, last: bool) -> tuple[Ask, Needs]:
@@ -324,15 +358,9 @@ def _take(turn: Turn, answered: Answered) -> None:
     turn.calls.append(answered)
     turn.outside = turn.outside or answered.untrusted
     if answered.outcome in ("ok", "cached") and tool is not None and "web" in tool.manifest.uses:
-        turn.given += [answered.text, *answered.sources]
+        turn.given += [answered.text, *answered.sources] if tool.gives else answered.sources
     text = fenced(answered.text, turn.mark) if answered.untrusted else answered.text
     turn.messages.append(Message(role="tool", text=text, call_id=answered.call.id))
-
-
-def fenced(text: str, mark: str) -> str:
-    """Text from outside as a model reads it: between marks that nobody there could know, and that it cannot close."""
-    inside = re.sub(mark, "(mark)", text, flags=re.IGNORECASE)
-    return f"<outside-{mark}>\n{inside}\n</outside-{mark}>"
 
 
 def _last_words(message: Message) -> Message:

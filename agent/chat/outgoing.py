@@ -24,12 +24,34 @@ _BEHIND = ".,;:!?*_~|)]}'\"`>\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\uff09\u3
 """What may stand behind an address without being a part of it."""
 _MOST_BEHIND = 4
 """So many of them at most: a long row of them could carry something away as well."""
+_MOST_GIVEN = 1_000
+"""Addresses of one text that count as given; what names more of them is no text for people."""
+_MOST_KNOWN = 16_000_000
+"""Characters of all the addresses that one turn knows. What comes after that is not given, which is the safe side."""
 _END = re.compile(r"[\"'`<>)\]}|\\\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\uff09\u3011\u300b\u300d\u300f]")
 
 
 def addresses(texts: Collection[str]) -> frozenset[str]:
     """The addresses that texts give, each in the few ways in which its end can be read."""
     return frozenset(_bare(form) for text in texts for form in _given(text))
+
+
+class Known:
+    """The addresses that a growing list of texts gives; each text is read once."""
+
+    def __init__(self) -> None:
+        self._addresses: set[str] = set()
+        self._read = 0
+        self._room = _MOST_KNOWN
+
+    def of(self, texts: Sequence[str]) -> Collection[str]:
+        """The addresses in texts, which are those of the last time and perhaps more."""
+        for text in texts[self._read :]:
+            fresh = addresses((text,)) - self._addresses if self._room > 0 else frozenset()
+            self._room -= sum(map(len, fresh))
+            self._addresses |= fresh
+        self._read = len(texts)
+        return self._addresses
 
 
 def is_given(address: str, known: Collection[str], behind: int = _MOST_BEHIND) -> bool:
@@ -53,8 +75,7 @@ class Outgoing:
     def __init__(self, given: Callable[[], Sequence[str] | None]) -> None:
         self._given = given
         self._held = ""
-        self._known: set[str] = set()
-        self._read = 0
+        self._known = Known()
 
     def feed(self, piece: str) -> str:
         """What may be shown of what came so far; the last word waits while it may be a part of an address."""
@@ -79,16 +100,15 @@ class Outgoing:
     def _without_strangers(self, text: str, given: Sequence[str]) -> str:
         if "://" not in text:
             return text
-        self._known |= addresses(given[self._read :])
-        self._read = len(given)
+        known = self._known.of(given)
         shown, at = [], 0
         while (found := _SHOWN.search(text, at)) is not None:
             shown.append(text[at : found.start()])
             address, first = found[0], _cut(found[0])
             at = found.end()
-            if is_given(address, self._known):
+            if is_given(address, known):
                 shown.append(address)
-            elif _bare(first) in self._known:
+            elif _bare(first) in known:
                 # The space ends it for everybody, so that what follows is no part of it.
                 shown.append(f"{first} ")
                 at = found.start() + len(first)
@@ -100,7 +120,9 @@ class Outgoing:
 
 def _given(text: str) -> Iterator[str]:
     at = 0
-    while (found := _GIVEN.search(text, at)) is not None:
+    for _ in range(_MOST_GIVEN):
+        if (found := _GIVEN.search(text, at)) is None:
+            return
         whole, first = found[0], _cut(found[0])
         bare = whole.rstrip(_BEHIND)
         yield from (whole, bare, first)

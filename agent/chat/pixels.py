@@ -11,6 +11,8 @@ _MARKER = 0xFF
 """Every part of a JPEG begins with it, and it may stand there several times."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """What stands behind it where a frame begins, which says how large the picture is."""
+_MOST_PARTS = 1_000
+"""Parts of a JPEG that are looked at for its size; pictures have a few dozen in front of it."""
 _LOSSLESS = 0x2F
 """What a lossless WebP begins with."""
 
@@ -47,7 +49,7 @@ def _gif(data: bytes) -> Sizes:
 
 def _jpeg(data: bytes) -> Sizes:
     at = 2
-    while True:
+    for _ in range(_MOST_PARTS):
         if data[at] != _MARKER:
             raise ValueError("its parts do not follow each other")
         marker = data[at + 1]
@@ -59,6 +61,7 @@ def _jpeg(data: bytes) -> Sizes:
         else:
             (length,) = struct.unpack_from(">H", data, at + 2)
             at += 2 + max(2, length)
+    raise ValueError("it has too many parts")
 
 
 def _webp(data: bytes) -> Sizes:

@@ -46,13 +46,13 @@ def turn_of(
     if not (question.strip() or wish.attachments):
         return "There is nothing in that for me to read; say it in words."
     if len(wish.attachments) > rules.most:
-        return f"One message takes {rules.most} files; send the others with another one."
+        return f"One message takes {rules.most} files; send the others with a later one."
     caller, conversation = place.caller, place.conversation
     read = needs_of(question, pressed=pressed)
     private = wish.private or read.private
     if private:
         toolbox = _without("web", toolbox)
-    if not (wish.images or memory.pictures(conversation, private=private)):
+    if not (wish.images or memory.pictures(conversation, caller, private=private)):
         toolbox = _without("vision", toolbox)
     offered = [] if wish.combine or wish.tools == "off" else tools(toolbox)
     first = _FORCE.get(wish.tools)

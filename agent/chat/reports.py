@@ -121,15 +121,15 @@ def history(kept: Sequence[Kept], cached: Sequence[Collection[str]]) -> str:
         for part in one.parts:
             if part.role == "user":
                 rows.append(f"  asked: {_line(part.text)}")
-            if part.role == "assistant" and part.text.strip():
-                rows.append(f"  answered: {_line(part.text)}")
             if part.role == "assistant":
                 rows += [f"  called: {call.name}({_line(call.arguments)})" for call in part.calls]
             if part.role == "tool":
                 marked = " (cached)" if part.call_id in again else ""
                 rows.append(f"  result{marked}: {_line(part.text)}")
         if not one.parts:
-            rows += [f"  asked: {_line(one.question)}", f"  answered: {_line(one.answer)}"]
+            rows.append(f"  asked: {_line(one.question)}")
+        # As it was shown: what a model said and people were not to see is nowhere.
+        rows.append(f"  answered: {_line(one.answer)}")
         rows.append(f"  {one.model}, {one.tokens:,} tokens, ${one.dollars:.4f}, {one.seconds:.1f} s")
     return "\n".join(rows)
 
@@ -156,8 +156,8 @@ def forgotten(number: int, *, everybody: bool) -> str:
     rest = "" if everybody else " What others said here stays, also where it repeats you."
     much = "one question" if number == 1 else f"{number} questions"
     return (
-        f"Forgotten: {whose}, {much} with answers and all that tools were given and found.{rest} Who used which tool when, "
-        "and what was spent, stays on record without its words."
+        f"Forgotten: {whose}, {much} with answers and all that tools were given and found.{rest} Who asked and who used which "
+        "tool when, and what was spent, stays on record without its words."
     )
 
 

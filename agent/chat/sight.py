@@ -4,8 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from agent.chat.agents import within
-from agent.chat.loop import Run, Turn
+from agent.chat.loop import Run, Turn, within
 from agent.chat.toolbox import Toolbox
 from agent.ports import ProviderFailed
 from agent.tool import ToolRefused
@@ -48,7 +47,8 @@ class Sight:
                 ],
                 toolbox=Toolbox(),
                 place=asker.place,
-                needs=Needs(vision=True, private=asker.needs.private, why="a tool looks at a picture"),
+                kept_back=asker.kept_back,
+                needs=Needs(vision=True, private=asker.stays, why="a tool looks at a picture"),
             )
             try:
                 said = await within(asker, turn, self.run, 0)

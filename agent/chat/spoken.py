@@ -4,7 +4,7 @@ import re
 
 MAX_QUESTION = 16_000
 """Characters of one message that a model is shown."""
-_MENTION = re.compile(r"<(@[!&]?|#)\d{1,20}>|(?<!\w)@(everyone|here)\b")
+_MENTION = re.compile(r"<(@[!&]?|#)\d{1,20}>|(?<!\w)@(everyone|here)\b", re.ASCII)
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -21,3 +21,9 @@ def without_mentions(text: str) -> str:
         return found[2] or named.get(found[1], "(somebody)")
 
     return _MENTION.sub(spoken, text)
+
+
+def fenced(text: str, mark: str) -> str:
+    """Text from outside as a model reads it: between marks that nobody there could know, and that it cannot close."""
+    inside = re.sub(mark, "(mark)", text, flags=re.IGNORECASE)
+    return f"<outside-{mark}>\n{inside}\n</outside-{mark}>"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.chat.loop import Turn
-from agent.chat.outgoing import addresses, visits_stranger
+from agent.chat.outgoing import visits_stranger
 from agent.chat.toolbox import Tool
 from agent.ports import Offer
 from agent.types import RECKONED, Routed
@@ -25,7 +25,7 @@ def sources(turn: Turn) -> tuple[str, ...]:
     named = (each for answered in turn.calls for each in answered.sources)
     found = tuple(dict.fromkeys(each for each in named if _SOURCE.fullmatch(each)))
     if found and turn.outside:
-        known = addresses(turn.given)
+        known = turn.known.of(turn.given)
         found = tuple(each for each in found if not visits_stranger(each, known))
     return found[:MOST_SOURCES]
 

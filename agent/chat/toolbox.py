@@ -48,6 +48,8 @@ class Tool:
     manifest: Manifest
     signature: Signature
     run: Run
+    gives: bool = True
+    """Of a tool of the net: addresses in its answers count as given. Not where an answer may repeat what was sent."""
 
     @property
     def spec(self) -> ToolSpec:

@@ -16,67 +16,26 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from agent.chat import usage
+from agent.chat import records, usage
 from agent.chat.calls import Answered, Place
+from agent.chat.redaction import whereabouts
 from agent.types import Message
-from policies.limits import DAY, Spent, day_of
+from policies.limits import Spent
 
-KEPT_DAYS = 90
-"""What is older than this is let go of when the file is opened, and with each day that begins."""
-OPEN_SECONDS = 5.0
-BUSY_MS = 200
-"""So long the event loop may stand still for another process that writes; what comes too late for it is let go of."""
-_SCHEMA = """
-create table if not exists turns (
-    id integer primary key, at real not null, conversation text not null, caller text not null,
-    question text not null, answer text not null, outside integer not null, model text not null,
-    tokens integer not null, dollars real not null, seconds real not null, sources text not null default '[]',
-    provider text not null default ''
-);
-create index if not exists turns_of_place on turns (conversation, id);
-create table if not exists parts (
-    turn integer not null references turns (id), place integer not null, message text not null,
-    primary key (turn, place)
-) without rowid;
-create table if not exists calls (
-    id integer primary key, at real not null, caller text not null, conversation text not null, agent text not null,
-    call text not null, tool text not null, outcome text not null, arguments text not null, note text not null,
-    seconds real not null, dollars real not null, stages text not null default '', error text not null default '',
-    model text not null default ''
-);
-create index if not exists calls_of_tool on calls (tool, id);
-create index if not exists calls_of_person on calls (caller, tool, at);
-create index if not exists calls_of_place on calls (conversation, at);
-create table if not exists met (
-    tool text not null, version text not null, at real not null, primary key (tool, version)
-) without rowid;
-create table if not exists spent (
-    day integer not null, whose text not null, tokens integer not null, dollars real not null,
-    primary key (day, whose)
-) without rowid;
-"""
-_FORGET = (
-    "delete from parts where turn in (select id from turns where conversation = ?1 and (?2 is null or caller = ?2))",
-    "update calls set arguments = '{}', note = '' where conversation = ?1 and (?2 is null or caller = ?2)",
-    "delete from turns where conversation = ?1 and (?2 is null or caller = ?2)",
-)
-"""The last says how many questions are gone."""
-_LATER = (
-    ("turns", "sources", "[]"),
-    ("turns", "provider", ""),
-    ("calls", "stages", ""),
-    ("calls", "error", ""),
-    ("calls", "model", ""),
-)
-"""Columns that a file from an earlier version lacks: table, name, what older rows hold."""
 T = TypeVar("T")
 _SOURCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+_TRACES = "it is forgotten, but there may still be traces of it in the file beside `turns.sqlite3`"
 
 log = logging.getLogger("theseus.turns")
 
 
 class TurnsProblem(Exception):
     """What was said cannot be kept or read. Its text is a sentence for people."""
+
+
+class TurnsUnreadable(TurnsProblem):
+    """What is there is no file of turns, or one that is damaged beyond reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,36 +70,19 @@ class Turns:
 
         Raises:
             TurnsProblem: It cannot be opened.
+            TurnsUnreadable: Nor ever will be, as it stands.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=OPEN_SECONDS, isolation_level=None)
-            path.chmod(0o600)
-            self._db.execute("pragma journal_mode=wal")
-            # A turn lost to a power cut is no harm; waiting for the disk in the middle of a chat is.
-            self._db.execute("pragma synchronous=off")
-            self._db.execute("pragma secure_delete=on")
-            self._db.executescript(_SCHEMA)
-            for table, column, default in _LATER:
-                if column not in {row[1] for row in self._db.execute(f"pragma table_info({table})")}:
-                    self._db.execute(
-                        f"alter table {table} add column {column} text not null default '{default}'"
-                    )
-            self._let_go(time.time() - KEPT_DAYS * DAY)
-            self._db.execute(f"pragma busy_timeout={BUSY_MS}")
+            self._db = records.opened(path)
         except (sqlite3.Error, OSError) as error:
-            raise TurnsProblem(f"what is said cannot be kept in {path}: {error}") from error
+            # Damage has no class of its own; what a later try may mend (a lock, a full disk) has one.
+            problem = TurnsUnreadable if type(error) is sqlite3.DatabaseError else TurnsProblem
+            raise problem(f"what is said cannot be kept in {path}: {error}") from error
 
     def begin_day(self, now: float) -> None:
         """Let go of what is too old by a moment, in seconds since the epoch."""
         with self._writing():
-            self._let_go(now - KEPT_DAYS * DAY)
-
-    def _let_go(self, oldest: float) -> None:
-        self._db.execute("delete from parts where turn in (select id from turns where at < ?)", (oldest,))
-        self._db.execute("delete from turns where at < ?", (oldest,))
-        self._db.execute("delete from calls where at < ?", (oldest,))
-        self._db.execute("delete from spent where day < ?", (day_of(oldest),))
+            records.let_go_of_old(self._db, now)
 
     def keep(self, place: Place, kept: Kept) -> None:
         """Write a whole turn down, or nothing of it."""
@@ -173,7 +115,7 @@ class Turns:
     def _newest(self, conversation: str, most: int, *, parts: bool) -> list[Kept]:
         rows = self._db.execute(
             "select id, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources from turns"
-            " where conversation = ? order by id desc limit ?",
+            " where conversation = ? and question <> '' order by id desc limit ?",
             (conversation, most),
         ).fetchall()
         return [
@@ -200,9 +142,9 @@ class Turns:
         return tuple(Message.model_validate_json(message) for (message,) in rows)
 
     def forget(self, conversation: str, caller: str | None = None) -> int:
-        """Let go of what was said in a conversation, and of what tools were given there, so that no trace is in the file.
+        """Let go of what was said in a conversation, and of what tools were given there; `scrub` takes the last traces.
 
-        The audit keeps who called what, and what came of it.
+        Who asked and who called what when, what came of it and what it cost stays, without a word of it.
 
         Args:
             conversation: Where it was said.
@@ -214,16 +156,23 @@ class Turns:
         Raises:
             TurnsProblem: Nothing could be let go of.
         """
-        gone = 0
         try:
-            with self._db:
-                self._db.execute("begin")
-                for statement in _FORGET:
-                    gone = self._db.execute(statement, (conversation, caller)).rowcount
-            self._db.execute("pragma wal_checkpoint(truncate)")  # what was deleted stands in the log as well
+            return records.forget(self._db, conversation, caller)
         except sqlite3.Error as error:
             raise TurnsProblem(f"what was said cannot be let go of just now ({error}); try again") from error
-        return gone
+
+    def scrub(self) -> None:
+        """Empty the log beside the file, in which what was let go of stands as well.
+
+        Raises:
+            TurnsProblem: Somebody else reads the file just now.
+        """
+        try:
+            gone = records.emptied(self._db)
+        except sqlite3.Error as error:
+            raise TurnsProblem(f"{_TRACES} ({error}); say it again") from error
+        if not gone:
+            raise TurnsProblem(f"{_TRACES}, since another program reads it; say it again")
 
     def note(self, place: Place, answered: Answered) -> None:
         """Write down what came of one call."""
@@ -292,8 +241,11 @@ class Turns:
         """Read, or go on without: a damaged file, or a row that another version wrote, is no fault of who asks."""
         try:
             return read()
-        except (sqlite3.Error, ValueError):
+        except sqlite3.Error:
             log.exception("what was said or spent cannot be read")
+            return otherwise
+        except ValueError as error:  # its text would quote the row
+            log.error("what was said or spent cannot be read: %s", whereabouts(error))  # noqa: TRY400 - see above
             return otherwise
 
     @contextlib.contextmanager
@@ -303,7 +255,8 @@ class Turns:
             with self._db:
                 self._db.execute("begin")
                 yield
-        except (sqlite3.Error, ValueError):  # halves of characters are no text for a database
+        # Halves of characters are no text for a database, and a number may be too large for one.
+        except (sqlite3.Error, ValueError, OverflowError):
             log.exception("what was said or spent could not be written down")
 
     def close(self) -> None:
@@ -314,3 +267,22 @@ class Turns:
 def _storable(value: float | str) -> float | str:
     """Halves of characters, which a model may send, cannot be written."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def open_turns(path: Path) -> Turns:
+    """Open the file; one that cannot be read any more is set aside under another name, never thrown away.
+
+    What was spent today is not known then, so budgets of the day begin anew; the log says so.
+
+    Raises:
+        TurnsProblem: It cannot be opened.
+    """
+    try:
+        return Turns(path)
+    except TurnsUnreadable as problem:
+        aside = path.with_name(f"{path.name}.unreadable-{time.time_ns()}")
+        path.replace(aside)
+        for end in ("-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        log.error("%s; it stands in %s now, and today's budgets begin anew", problem, aside.name)  # noqa: TRY400 - all said
+    return Turns(path)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from agent.chat import telling
 from agent.chat.attached import Attachment, described
-from agent.chat.loop import fenced
-from agent.chat.spoken import MAX_QUESTION, cleaned
+from agent.chat.spoken import MAX_QUESTION, cleaned, fenced
 from agent.chat.turns import Turns
 from agent.types import Image, Message
 
 WINDOW_MESSAGES = 50
 WINDOW_CHARS = 48_000
+MOST_PICTURES = 32
+"""Pictures that are kept of one conversation."""
 CONVERSATIONS = 500
 """Conversations that are remembered; the one not heard of for longest goes first."""
 
@@ -45,6 +46,10 @@ class Exchange:
         return said + sum(map(len, self.sources)) + files
 
 
+_Album = OrderedDict[tuple[str, str], tuple[Image, bool]]
+"""Pictures by who showed them and their names; each with whether it is private."""
+
+
 class Memory:
     """The exchanges of all conversations, and the pictures that were last shown in them."""
 
@@ -58,7 +63,9 @@ class Memory:
         self._turns = turns
         self._room = picture_bytes
         self._said: OrderedDict[str, deque[Exchange]] = OrderedDict()
-        self._pictures: OrderedDict[tuple[str, str], tuple[Image, bool]] = OrderedDict()
+        self._pictures: OrderedDict[str, _Album] = OrderedDict()
+        self._seen = 0
+        """Bytes of all of them."""
 
     def window(self, conversation: str, *, private: bool) -> list[Exchange]:
         """The newest exchanges, oldest first, within both bounds. What was private is there for private ones only."""
@@ -77,41 +84,61 @@ class Memory:
 
     def remember(self, conversation: str, exchange: Exchange) -> None:
         """One more exchange."""
-        self._said.setdefault(conversation, deque(maxlen=WINDOW_MESSAGES // 2)).append(exchange)
+        said = self._said.setdefault(conversation, deque(maxlen=WINDOW_MESSAGES // 2))
+        said.append(exchange)
+        # The text of files that no window reaches back to is let go of: together they are large.
+        windows = [self.window(conversation, private=private) for private in (True, False)]
+        reached = {id(each) for window in windows for each in window if each.files}
+        for at, each in enumerate(said):
+            if each.files and id(each) not in reached:
+                said[at] = replace(each, files=())
         self._said.move_to_end(conversation)
         while len(self._said) > CONVERSATIONS:
             self._said.popitem(last=False)
 
-    def see(self, conversation: str, attachments: Sequence[Attachment], *, private: bool) -> None:
-        """Keep pictures, so that they can be asked about by their names."""
+    def see(
+        self, conversation: str, caller: str, attachments: Sequence[Attachment], *, private: bool
+    ) -> None:
+        """Keep somebody's pictures, so that they can be asked about by their names."""
         for each in attachments:
-            if each.image is not None:
-                self._pictures.pop((conversation, each.name), None)
-                self._pictures[conversation, each.name] = each.image, private
-        while sum(len(image.data) for image, _ in self._pictures.values()) > self._room:
-            self._pictures.popitem(last=False)
+            if each.image is None:
+                continue
+            album = self._pictures.setdefault(conversation, OrderedDict())
+            self._pictures.move_to_end(conversation)
+            self._seen += len(each.image.data)
+            if (before := album.pop((caller, each.name), None)) is not None:
+                self._seen -= len(before[0].data)
+            album[caller, each.name] = each.image, private
+            while len(album) > MOST_PICTURES:
+                self._drop(conversation, next(iter(album)))
+        while self._seen > self._room:
+            oldest = next(iter(self._pictures))
+            self._drop(oldest, next(iter(self._pictures[oldest])))
 
-    def pictures(self, conversation: str, *, private: bool) -> dict[str, Image]:
-        """The pictures of a conversation by name, the newest last."""
-        return {
-            name: image
-            for (place, name), (image, secret) in self._pictures.items()
-            if place == conversation and (private or not secret)
-        }
+    def pictures(self, conversation: str, caller: str, *, private: bool) -> dict[str, Image]:
+        """The pictures of a conversation by name, the newest last; of several with one name the asker's own."""
+        album = self._pictures.get(conversation) or _Album()
+        fit = [(*key, image) for key, (image, secret) in album.items() if private or not secret]
+        found = {name: image for _, name, image in fit}
+        return found | {name: image for whose, name, image in fit if whose == caller}
+
+    def _drop(self, conversation: str, key: tuple[str, str]) -> None:
+        album = self._pictures[conversation]
+        self._seen -= len(album.pop(key)[0].data)
+        if not album:
+            del self._pictures[conversation]
 
     def forget(self, conversation: str, caller: str | None = None) -> int:
-        """Let go of a conversation, or of what one person said in it; how many exchanges were nowhere else.
-
-        All its pictures go: whose they were is not kept.
-        """
+        """Let go of a conversation, or of what one person said and showed in it; how many exchanges were nowhere else."""
         said = self._before(conversation)
         kept = [each for each in said if caller is not None and each.caller != caller]
         gone = sum(each.private or self._turns is None for each in said if each not in kept)
         self._said.pop(conversation, None)
         if kept:
             self._said[conversation] = deque(kept, maxlen=said.maxlen)
-        for key in [key for key in self._pictures if key[0] == conversation]:
-            del self._pictures[key]
+        for whose, name in tuple(self._pictures.get(conversation, ())):
+            if caller in (None, whose):
+                self._drop(conversation, (whose, name))
         return gone
 
     def _before(self, conversation: str) -> deque[Exchange]:

@@ -1,10 +1,8 @@
 """A document as a tool: its schema, and the one call of the net that it stands for."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import Field
@@ -14,61 +12,41 @@ from agent.chat.schema import Signature, signature_from
 from agent.chat.toolbox import Tool
 from agent.declared.document import Document, Parameter, filled, holes, steps
 from agent.declared.shelf import Entry
+from agent.ports import Api, Got, Sent
 from agent.services.cleaning import plain
+from agent.services.threads import Threads
 from agent.tool import Context, Manifest, Result, ToolRefused
 
 MOST_EACH = 200
 """Of a list that is handed on item by item."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One call of the net."""
-
-    method: Literal["GET", "POST"]
-    url: str
-    headers: dict[str, str]
-    body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    """What came back: where from, its content type, and its text."""
-
-    url: str
-    kind: str
-    text: str
-
-
-class Unanswered(Exception):
-    """What changes something was sent, and nobody knows what came of it. Its text is a sentence for people."""
-
-
-class Api(Protocol):
-    """The way to the net for these calls, through the address filter; `agent.services.api` has the real one."""
-
-    async def send(self, sent: Sent) -> Got:
-        """Make one call.
-
-        Raises:
-            ToolRefused: The address, the pace or the answer is not allowed, and nothing was changed.
-            Unanswered: It may have been changed, or not.
-        """
+MOST_CHARS = 80_000
+"""Of an answer that are looked through, where nobody says otherwise."""
+AT_ONCE = 2
+"""Answers that are taken apart side by side, each in a thread."""
 
 
 Offered = Callable[[Entry, str, str], str]
 """Why somebody may not have a tool in a place; empty where they may."""
 
 
-def tool_of(entry: Entry, api: Callable[[], Awaitable[Api]], offered: Offered) -> Tool:
+def tool_of(
+    entry: Entry,
+    api: Callable[[], Awaitable[Api]],
+    offered: Offered,
+    threads: Threads | None = None,
+    most_chars: int = MOST_CHARS,
+) -> Tool:
     """The tool that a document describes.
 
     Args:
         entry: The document, and who made it.
         api: Opens the way to the net.
         offered: Asked once more when it runs: it may have been removed since it was listed.
+        threads: Where answers are taken apart, shared by all such tools; its own if left out.
+        most_chars: What an answer has beyond that is cut off.
     """
     document = entry.document
+    threads = threads or Threads(AT_ONCE)
     signature = _signature(document)
 
     async def run(context: Context, **arguments: Any) -> Result:
@@ -78,7 +56,8 @@ def tool_of(entry: Entry, api: Callable[[], Awaitable[Api]], offered: Offered) -
         sources = () if document.writes else (got.url,)
         try:
             # In a thread: a megabyte of JSON takes a noticeable while.
-            return Result(await asyncio.to_thread(_picked, document, got), sources, untrusted=True)
+            text = await threads.run(_picked, document, got, most_chars)
+            return Result(text, sources, untrusted=True)
         except ToolRefused as problem:
             if not document.writes:
                 raise
@@ -94,7 +73,8 @@ def tool_of(entry: Entry, api: Callable[[], Awaitable[Api]], offered: Offered) -
         version=entry.version,
         examples=document.examples,
     )
-    return Tool(document.name, f"(no code: made by {entry.maker})", manifest, signature, run)
+    # What a model sends may come back in the answer, so that is nobody who gives an address.
+    return Tool(document.name, f"(no code: made by {entry.maker})", manifest, signature, run, gives=False)
 
 
 def _signature(document: Document) -> Signature:
@@ -151,7 +131,7 @@ def _url(document: Document, values: dict[str, str]) -> str:
 
 def _put_in(body: Any, arguments: dict[str, Any], values: dict[str, str]) -> Any:
     if isinstance(body, dict):
-        return {filled(key, values): _put_in(each, arguments, values) for key, each in body.items()}
+        return {key: _put_in(each, arguments, values) for key, each in body.items()}
     if isinstance(body, list):
         return [_put_in(each, arguments, values) for each in body]
     if isinstance(body, str):
@@ -164,18 +144,25 @@ def _as_text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _picked(document: Document, got: Got) -> str:
+def _picked(document: Document, got: Got, most_chars: int) -> str:
     """What is handed on of an answer, as text."""
     if not got.kind.endswith("json"):
         if document.answer:
             raise ToolRefused(f"it answered with {got.kind}, so there is no {document.answer} in it")
-        return plain(got.text)
+        return _shortened(got.text, most_chars)
     try:
         found = json.loads(got.text)
     except (ValueError, RecursionError):
         raise ToolRefused("it answered with JSON that cannot be read, or with too much of it") from None
     found = _at(found, steps(document.answer), document.answer)
-    return plain(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=1))
+    # Without indents, which would make what is nested deeply many times longer.
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return _shortened(text, most_chars)
+
+
+def _shortened(text: str, most_chars: int) -> str:
+    """What people would see of a text, cut before it is looked through sign by sign."""
+    return plain(text) if len(text) <= most_chars else f"{plain(text[:most_chars])}\n(it goes on beyond this)"
 
 
 def _at(value: Any, path: list[str | int | None], whole: str) -> Any:

@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 from agent.chat.calls import Place
 from agent.chat.schema import BadSignature
 from agent.chat.toolbox import Tool, Toolbox
-from agent.declared.call import Api, tool_of
-from agent.declared.document import TEMPLATE, read_document, target_of
-from agent.declared.shelf import Entry, Shelf, ShelfProblem
+from agent.declared.call import AT_ONCE, tool_of
+from agent.declared.document import TEMPLATE
+from agent.declared.judging import read_document, target_of
+from agent.declared.shelf import Broken, Entry, Shelf, ShelfProblem
+from agent.ports import Api
+from agent.services.threads import Threads
 from policies.access import LEVELS, level_of
 from policies.decision import Decision
 from policies.load import Rules
@@ -24,11 +27,13 @@ _FENCE = re.compile(r"```(?:json|toml)?\s*(.*?)\s*```", re.DOTALL)
 """As people paste things in chat."""
 _NAMED = re.compile(r"([a-z][a-z0-9_]*)\s+(?!=)(.*)", re.DOTALL)
 """A name in front of a description; in TOML, what stands before a `=` is none."""
+_LOOKED_THROUGH = 4
+"""Times the characters of a result, since some may be taken out."""
 MOST = 500
 """Tools in all, whoever made them."""
 USAGE = (
-    "Say /tool create {...}, /tool list, /tool show NAME, /tool try NAME {...}, /tool share NAME, /tool remove NAME, or "
-    "/tool template for a description to begin with."
+    "Say /tool create {...}, /tool list, /tool show NAME, /tool try NAME {...}, /tool share NAME VERSION, /tool remove "
+    "NAME, or /tool template for a description to begin with."
 )
 _CODE = (
     "a tool is described as JSON or TOML, not in words: /tool template shows how. For one that needs code ask for it, "
@@ -51,6 +56,8 @@ class Made:
         self._rules = rules
         self._api = api
         self._tools: dict[str, Tool] = {}
+        self._threads = Threads(AT_ONCE)
+        self._most_chars = _LOOKED_THROUGH * rules.tools.result_chars
 
     def beside(self, toolbox: Toolbox, caller: str, place: str) -> Toolbox:
         """A generation's tools, and beside them those made of data that somebody may have in a place."""
@@ -103,14 +110,14 @@ class Made:
             return f"Not done: {document.why}."
         if toolbox.find(document.name) is not None:
             return f"Not done: a tool that comes with the bot is called {document.name}; choose another name."
-        old = self._shelf.entries.get(document.name)
-        if old is not None and old.maker != who.caller and not self._maintains(who.caller):
+        owner = self._shelf.maker(document.name)
+        if owner and owner != who.caller and not self._maintains(who.caller):
             return f"Not done: somebody else's tool is called {document.name}; choose another name."
-        if old is None and (full := self._full(who.caller)):
+        if not owner and (full := self._full(who.caller)):
             return f"Not done: {full}."
         entry = Entry(document, 0, who.caller, who.conversation, 0.0)
         try:
-            tool_of(entry, self._api, self._withheld)
+            self._made_of(entry)
         except BadSignature as problem:
             return f"Not done: {problem}."
         entry = self._shelf.put(document, who.caller, who.conversation)
@@ -119,15 +126,17 @@ class Made:
         where = host.host if not isinstance(host, Decision) else "nowhere"
         return (
             f"Made: {document.name}, version {entry.version}. It asks {where} and {takes}. It is offered to you, here; a "
-            f"maintainer opens it to all with /tool share {document.name}. Try it: /tool try {document.name} {{...}}"
+            f"maintainer opens it to all with /tool share {document.name} {entry.number}. Try it: "
+            f"/tool try {document.name} {{...}}"
         )
 
     def _full(self, maker: str) -> str:
-        entries = self._shelf.entries.values()
-        own = sum(entry.maker == maker for entry in entries)
+        makers = [entry.maker for entry in self._shelf.entries.values()]
+        makers += [broken.maker for broken in self._shelf.broken.values()]
+        own = makers.count(maker)
         if own >= self._rules.tools.made_by_one and not self._maintains(maker):
             return f"you have made {own} tools, which is all that one person may have; remove one first"
-        return f"there are {len(entries)} tools, which is all there may be" if len(entries) >= MOST else ""
+        return f"there are {len(makers)} tools, which is all there may be" if len(makers) >= MOST else ""
 
     def _list(self, who: Place, toolbox: Toolbox) -> str:
         rows = []
@@ -141,14 +150,20 @@ class Made:
                 f"{hidden if toolbox.find(name) is not None else ''})"
             )
         if self._maintains(who.caller):
-            rows += [f"  {name}  not offered: {why}" for name, why in sorted(self._shelf.broken.items())]
+            rows += [f"  {name}  not offered: {broken.why}" for name, broken in self._broken]
         if not rows:
             return "There are no tools made of data here. /tool template shows how to make one."
         return "\n".join(["Tools made of data; /tool show NAME tells more:", *rows])
 
-    def _one(self, what: str, name: str, who: Place) -> str:
+    @property
+    def _broken(self) -> list[tuple[str, Broken]]:
+        return sorted(self._shelf.broken.items())
+
+    def _one(self, what: str, rest: str, who: Place) -> str:
+        name, number = [*rest.split(None, 1), "", ""][:2]
         entry = self._shelf.entries.get(name)
-        if entry is None and what == "remove" and name in self._shelf.broken and self._maintains(who.caller):
+        broken = self._shelf.broken.get(name)
+        if broken is not None and what == "remove" and self._may_remove(broken, who):
             self._shelf.remove(name)
             return f"Removed: {name}."
         if entry is None or not self._may_see(entry, who):
@@ -158,19 +173,33 @@ class Made:
         if what == "share":
             if not self._maintains(who.caller):
                 return "Not done: only maintainers open a tool to everybody; ask one to look at it."
-            self._shelf.share(name, who.caller)
-            return f"Shared: {name}, version {entry.version}, may be used wherever its permission allows it."
-        if entry.maker != who.caller and not self._maintains(who.caller):
+            return self._share(entry, number.strip(), who)
+        if not self._may_remove(entry, who):
             return f"Not done: {name} was made by somebody else; they or a maintainer may remove it."
         self._shelf.remove(name)
         self._tools.pop(name, None)
         return f"Removed: {name}. /tool create makes it again, as a new version."
 
+    def _share(self, entry: Entry, number: str, who: Place) -> str:
+        name = entry.document.name
+        if number not in (str(entry.number), entry.version):
+            said = f"version {number[:20]}" if number else "no version"
+            return (
+                f"Not done: you say {said}, and the newest is {entry.number}; look at it with /tool show {name}, then say "
+                f"/tool share {name} {entry.number}."
+            )
+        if not self._shelf.share(name, entry.number, who.caller):
+            return f"Not done: {name} was removed or made anew meanwhile; look at it again with /tool show {name}."
+        return f"Shared: {name}, version {entry.version}, may be used wherever its permission allows it."
+
+    def _made_of(self, entry: Entry) -> Tool:
+        return tool_of(entry, self._api, self._withheld, self._threads, self._most_chars)
+
     def _tool(self, entry: Entry) -> Tool:
         name = entry.document.name
         tool = self._tools.get(name)
         if tool is None or tool.manifest.version != entry.version:
-            tool = self._tools[name] = tool_of(entry, self._api, self._withheld)
+            tool = self._tools[name] = self._made_of(entry)
         return tool
 
     def _withheld(self, entry: Entry, caller: str, place: str) -> str:
@@ -182,6 +211,9 @@ class Made:
         if now.shared_by or (caller == now.maker and place == now.place and self._trusted(caller)):
             return ""
         return f"{name} is offered to its maker only, where it was made, until a maintainer shares it"
+
+    def _may_remove(self, entry: Entry | Broken, who: Place) -> bool:
+        return entry.maker == who.caller or self._maintains(who.caller)
 
     def _may_see(self, entry: Entry, who: Place) -> bool:
         mine = entry.maker == who.caller and entry.place == who.conversation

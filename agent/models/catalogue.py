@@ -165,7 +165,7 @@ def read_catalogue(config: str | Path | None) -> Catalogue:
         raise _problem(path, error, lambda loc: _json_line(text, loc[1:])) from None
     rows = dict(builtin().models)
     for name, entry in read.models.items():
-        changes: dict[str, Any] = entry.tool_settings.model_dump()
+        changes: dict[str, Any] = entry.tool_settings.model_dump(exclude_unset=True)
         if entry.supports_tools is not None:
             changes["tools"] = "yes" if entry.supports_tools else "no"
         if entry.supports_vision is not None:

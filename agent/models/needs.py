@@ -11,12 +11,14 @@ LONG_CHARS = 6_000
 """A question of so many characters is taken for a hard one."""
 _OPTIONS = re.IGNORECASE
 _CODE = re.compile(
-    r"```|^[ \t]{0,40}(?:def |class |import |from \w+ import |#include|public static|function \w+\(|SELECT .+ FROM )"
-    r"|Traceback \(most recent call last\)|\bstack ?trace\b|\b\w+Error:|\bexception in\b"
-    r"|\b(?:python|javascript|typescript|golang|sql|bash|regex(?:p|es)?|html|css)\b|\bc\+\+"
-    r"|\b(?:refactor|debug|unit tests?|compil(?:e|er|es)|source code|pull request|git (?:rebase|merge|commit))\b"
-    r"|\b(?:write|fix|review|explain) (?:me )?(?:a |an |the |this |my |some )?(?:\w+ )?(?:code|function|script|program|class|query)\b",
-    _OPTIONS | re.MULTILINE,
+    r"```|^[ \t]{0,40}(?:def \w+\(|class \w+\s*[:({]|import [\w.]+(?: as \w+)?;?\s*$|from [\w.]+ import |#include\b"
+    r"|public static |function \w+\(|SELECT .+ FROM |select \* from )"
+    r"|Traceback \(most recent call last\)|\b(?i:stack ?trace|exception in|python|javascript|typescript|golang|sql|bash"
+    r"|regex(?:p|es)?|html|css|refactor|debug|unit tests?|compiler|(?:does not|doesn't|won't) compile|source code"
+    r"|pull request|git (?:rebase|merge|commit))\b|\b\w+Error:|\b(?i:c\+\+)"
+    r"|\b(?i:(?:write|fix|review|explain) (?:me )?(?:a |an |the |this |my |some )?(?:\w+ )?"
+    r"(?:code|function|script|program|class|query))\b",
+    re.MULTILINE,
 )
 _COMPLEX = re.compile(
     r"\b(?:strateg(?:y|ies|ic)|trade-?offs?|pros and cons|step by step|prove (?:that|why)|proof (?:of|that)|in depth"
@@ -30,16 +32,25 @@ _SAFETY = re.compile(
     r"|domestic violence|being abused|emergency services|legal advice|lawsuit|gas leak|carbon monoxide)\b",
     _OPTIONS,
 )
+_KEEP = r"(?:keep|process|answer) (?:this|it|that) (?:strictly )?(?:private(?:ly)?|local(?:ly)?|offline|on this machine)"
 _PRIVATE = re.compile(
-    r"\b(?:(?:keep|process|answer) (?:this|it) (?:strictly )?(?:private(?:ly)?|local(?:ly)?|offline|on this machine)"
-    r"|(?:must|may|should|do) not (?:leave this machine|be sent (?:anywhere|to the cloud)|send (?:this|it) (?:anywhere|to the cloud))"
-    r"|don't send (?:this|it) (?:anywhere|to the cloud)|use (?:only )?(?:a|the) local model|offline only)\b",
+    r"(?:^\s*(?:and |but |so )?|[.!?;:,(\n]\s*(?:and |but |so )?|\bplease |\byou (?:must|should|have to|need to) )(?:"
+    + _KEEP
+    + r"|(?:do not|don't|never) send (?:this|it|that) (?:anywhere|to the cloud)"
+    r"|(?:please )?use (?:only )?(?:a|the) local model(?: only)?|(?:please )?(?:answer )?offline only)"
+    r"(?=\s*(?:[-.!,;:)\n\u2013\u2014]|$)|,? (?:and|but|please)\b)"
+    rf"|\b(?:can|could|will|would) you (?:please )?{_KEEP}(?=\s*(?:[-.!?,;:)\n\u2013\u2014]|$))"
+    r"|\b(?:this|it|that) (?:must|may|should) (?:not|never) (?:leave this machine|be sent (?:anywhere|to the cloud))\b(?!\s*\?)"
+    r"|^\s*(?:--|[\u2013\u2014])private\b|\s(?:--|[\u2013\u2014])private\s*$",
     _OPTIONS,
 )
+"""What is wished for, not what is asked about: nobody who asks how something is kept private is to be refused."""
 _MODERATION = re.compile(
-    r"^\s*moderate\b|\b(?:against|breaks?|violates?) (?:the|our|server) rules\b|\b(?:is|was) (?:this|that|the) "
-    r"(?:message|post|comment|text) (?:toxic|harassment|hateful|spam|abusive|offensive)\b",
-    _OPTIONS,
+    r"^\s*moderate(?:\s*:|\s+(?:this|that|these|the following|the (?:message|post|comment|text))\b)"
+    r"|\b(?:against|breaks?|violates?) (?:our|(?:the )?(?:server|chat|channel|community)(?:'s)?) rules\b"
+    r"|\b(?:message|post|comment|text|nickname)\b.{0,80}\b(?:against|breaks?|violates?) (?:the|these) rules\b"
+    r"|\b(?:is|was) (?:this|that|the) (?:message|post|comment|text) (?:toxic|harassment|hateful|spam|abusive|offensive)\b",
+    _OPTIONS | re.DOTALL,
 )
 _SMALL_TALK = re.compile(
     r"\W*(?:hi|hello|hey|hiya|good (?:morning|evening|night|day)|thanks?(?: you)?(?: (?:very|so) much)?|thx|bye|goodbye"
@@ -62,6 +73,7 @@ def needs_of(text: str, *, pressed: bool = False) -> Needs:
         text: What was said.
         pressed: Today's money is nearly used up: price counts for more than skill, but not where it is delicate.
     """
+    text = text.replace("\u2019", "'")  # telephones write it so
     found = {name: said for name, sign, said in _SIGNS if sign.search(text)}
     if len(text) >= LONG_CHARS:
         found.setdefault("complex", "is long")

@@ -22,10 +22,10 @@ from agent.providers.wire import Vendor, bare, on_this_machine
 
 _WARN_DAYS = 60
 NO_AUTHOR = (
-    "the model that is set up only talks; set OPENAI_API_KEY, ANTHROPIC_API_KEY or LOCAL_MODEL_URL to one that can write "
-    "code. /improve without a goal, and edits by hand, need none"
+    "no model that can write code is set up; set OPENAI_API_KEY, ANTHROPIC_API_KEY or LOCAL_MODEL_URL to one and start "
+    "again. /improve without a goal, and edits by hand, need none"
 )
-"""Why nothing is drafted where the embedded model is the only one."""
+"""Why nothing is drafted where no model is set up, or the embedded one alone, which only talks."""
 _UNKNOWN = Row()
 
 

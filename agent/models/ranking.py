@@ -47,13 +47,13 @@ def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobo
     there is a picture, one that is too small. Of the rest, first the one asked for by name, then those that are
     good at what is needed, then (where it has to be cheap) by price, then as the settings have them.
     """
-    named = [one for one in candidates if needs.model and _named(one.offer, needs.model)]
-    if needs.model and not named:
+    wanted = [one for one in candidates if named(one.offer, needs.model)]
+    if needs.model and not wanted:
         there = ", ".join(one.offer.name for one in candidates[:8])
         return Nobody(f'There is no model "{needs.model}" here; there are {there}.')
-    stays = needs.private or (bool(named) and named[0].offer.private)
+    stays = needs.private or (bool(wanted) and wanted[0].offer.private)
     open_to = [
-        one for one in candidates if one.offer.offered or one in named or (stays and one.offer.private)
+        one for one in candidates if one.offer.offered or one in wanted or (stays and one.offer.private)
     ]
     if stays:
         open_to = [one for one in open_to if one.offer.private]
@@ -61,13 +61,13 @@ def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobo
             return Nobody(
                 "This must not leave this machine, and no model runs here; set LOCAL_MODEL_URL to one."
             )
-        if named and named[0] not in open_to:
+        if wanted and wanted[0] not in open_to:
             return Nobody(
                 f"This must not leave this machine, and {needs.model} does not run here; leave one of the two out."
             )
     if needs.vision:
         open_to = [one for one in open_to if one.facts.vision != "no"]
-        if not open_to or (named and named[0] not in open_to):
+        if not open_to or (wanted and wanted[0] not in open_to):
             who = needs.model or f"No model {'on this machine' if stays else 'that is set up'}"
             sees = "sees no pictures" if needs.model else "sees pictures"
             return Nobody(
@@ -88,12 +88,13 @@ def ranked(candidates: Sequence[Candidate], needs: Needs) -> list[Choice] | Nobo
             f"it is asked again in {soonest.rests:.0f} seconds.",
             soonest.rests,
         )
-    order = sorted(awake, key=lambda one: _key(one, needs, first=one in named))
+    order = sorted(awake, key=lambda one: _key(one, needs, first=one in wanted))
     return [Choice(one, _why(one, awake, large, needs)) for one in _mixed(order)][:MOST]
 
 
-def _named(offer: Offer, name: str) -> bool:
-    return name in (offer.name, offer.provider.model, offer.model)
+def named(offer: Offer, name: str) -> bool:
+    """Whether a model was asked for by a name."""
+    return bool(name) and name in (offer.name, offer.provider.model, offer.model)
 
 
 def _key(one: Candidate, needs: Needs, *, first: bool) -> tuple[float, ...]:
@@ -136,7 +137,7 @@ def _price(one: Candidate) -> float:
 
 def _why(one: Candidate, awake: Sequence[Candidate], fits: Sequence[Candidate], needs: Needs) -> str:
     reasons = []
-    if needs.model and _named(one.offer, needs.model):
+    if named(one.offer, needs.model):
         reasons.append("it was asked for by name")
     if needs.private:
         reasons.append("what was said must stay on this machine")

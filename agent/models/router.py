@@ -20,13 +20,13 @@ from agent.models.catalogue import Catalogue, builtin
 from agent.models.combine import combined
 from agent.models.health import wait_before
 from agent.models.offers import Keys, Offer, choose, endings, limits, missing
-from agent.models.ranking import Choice, Nobody, ranked
+from agent.models.ranking import Choice, Nobody, named, ranked
 from agent.models.seat import Lost, Seat
 from agent.models.tokens import size
 from agent.ports import ModelProvider, ProviderFailed
 from agent.providers.compatible import Compatible
 from agent.providers.wire import Until, patience
-from agent.types import Ask, Completion, Needs, Prices, Routed
+from agent.types import Ask, Completion, Needs, Prices, Routed, dearest
 
 RETRIES = 2
 """So often the same model is asked again for one question."""
@@ -104,6 +104,20 @@ class Router:
         """What models there are, the one asked first in front."""
         return tuple(seat.offer for seat in self._seats)
 
+    def reckoned(self, needs: Needs) -> Prices:
+        """The prices of the dearest model that may be asked; where it has to be cheap, dear ones are not reckoned with."""
+        return dearest(
+            seat.offer.provider.prices
+            for seat in (*self._seats, *self._asked_for(needs.model))
+            if (seat.offer.offered and not needs.cheap) or named(seat.offer, needs.model)
+        )
+
+    def stays(self, needs: Needs) -> bool:
+        """Whether it is private, or asked of a model on this machine; see `Models.stays`."""
+        seats = (*self._seats, *self._asked_for(needs.model))
+        first = next((seat.offer for seat in seats if named(seat.offer, needs.model)), None)
+        return needs.private or (first is not None and first.private)
+
     def why(self, most: int = 10) -> Sequence[Routed]:
         """The newest routes with their reasons, newest first."""
         return tuple(self._routes)[::-1][:most]
@@ -130,7 +144,7 @@ class Router:
         """
         deadline = self._clock() + (ask.seconds or _TOTAL * patience(ask))
         order = await self._order(ask, needs)
-        if needs.combine and len(order) > 1:
+        if needs.combine:  # also where there is one alone, so that people hear of it
             names = [seat.offer.name for seat, _ in order[:2]]
             one = needs.model_copy(update={"combine": False})
             async with aclosing(combined(self, names, ask, one, lambda: deadline - self._clock())) as pieces:
@@ -205,6 +219,11 @@ class Router:
             raise ProviderFailed(
                 order.why, retryable=again is not None, retry_after=again, refused=order.refused
             )
+        offers = [choice.candidate.offer for choice in order]
+        if ask.tools and ask.choice not in ("auto", "none") and all(offer.row.only_talks for offer in offers):
+            raise ProviderFailed(
+                f"{offers[0].name} only talks and calls no tools; ask without naming or forcing one."
+            )
         by_offer = {id(seat.offer): seat for seat in seats}
         return [(by_offer[id(choice.candidate.offer)], choice) for choice in order]
 
@@ -219,7 +238,10 @@ class Router:
                 if other is None:
                     row = self._table.row(model)
                     # One's own server costs nothing, whatever a model of that name costs elsewhere.
-                    prices = Prices() if vendor == "local" or seat.offer.private else row.paid
+                    free = vendor == "local" or seat.offer.private
+                    if not (free or row.prices.output):
+                        return []  # anybody can name it, and no budget would hold if it is dearer than reckoned
+                    prices = Prices() if free else row.paid
                     provider = seat.offer.provider.other(model, prices)
                     other = Seat.of(Offer(vendor, provider, row, private=seat.offer.private, offered=False))
                 self._others[name] = other

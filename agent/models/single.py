@@ -6,7 +6,7 @@ from contextlib import aclosing
 from itertools import islice
 
 from agent.ports import ModelProvider, Offer
-from agent.types import Ask, Completion, Needs, Routed
+from agent.types import Ask, Completion, Needs, Prices, Routed, dearest
 
 
 class OneModel:
@@ -34,6 +34,15 @@ class OneModel:
         async with aclosing(self._provider.stream(ask)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def reckoned(self, needs: Needs) -> Prices:
+        """As for any model, or its own prices where they are higher."""
+        del needs
+        return dearest([self._provider.prices])
+
+    def stays(self, needs: Needs) -> bool:
+        """Where it must; where the only model runs nobody says."""
+        return needs.private
 
     def why(self, most: int = 10) -> Sequence[Routed]:
         """The newest routes, newest first."""

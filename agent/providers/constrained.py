@@ -13,6 +13,12 @@ _HOW = (
     'Answer with one JSON object and nothing else. To say something: {"text": "..."}. '
     'To use a tool: {"tool": "NAME", "arguments": {...}}; you will be told its result. The tools:\n'
 )
+NO_CALL = "The model was to use a tool, and how cannot be read off its answer; ask again, or without tools."
+"""What people read in place of half a form, and of a call that was asked for and never came."""
+_FORM = re.compile(
+    r'\s*(?:```(?:json)?\s*)?\{\s*(?:"(?:tool|text)"|"(?:t(?:o(?:ol?)?|e(?:xt?)?)?)?\Z|\Z)', re.IGNORECASE
+)
+"""How a reply begins that was to be the form and is none."""
 _CUT_CALL = re.compile(r'\s*\{\s*"tool"\s*:\s*"(\w+)"\s*,\s*"arguments"\s*:\s*(.*)', re.DOTALL)
 _CUT_TEXT = re.compile(r'\s*\{\s*"text"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 """How a reply begins that was cut off for its length."""
@@ -64,7 +70,10 @@ class Constrained:
                 raise
             self._schemas = False
             answer = await self._provider.complete(plain)
-        return _read(answer, tools)
+        read = _read(answer, tools)
+        if read.calls or not (ask.choice != "auto" or (read is answer and _FORM.match(read.text))):
+            return read
+        return read.model_copy(update={"text": NO_CALL})
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -127,7 +136,7 @@ def _told(tool: ToolSpec) -> str:
 
 
 def _read(answer: Completion, tools: Sequence[ToolSpec]) -> Completion:
-    """The reply as text or call; whatever is neither stays the text that it is."""
+    """The reply as text or call; whatever is neither is the very same answer."""
     try:
         said = json.loads(_unfenced(answer.text))
     except (ValueError, RecursionError):

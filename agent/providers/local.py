@@ -25,10 +25,12 @@ NAME = "smollm2-135m"
 """As it stands in `models.toml`."""
 CONTEXT = 8192
 """Tokens that it was trained to take at once."""
-ANSWER_TOKENS = 256
+ANSWER_TOKENS = 160
 """Longest answer: beyond that it only repeats itself."""
 TEMPERATURE = 0.4
 """Lower than usual, at which so small a model wanders off less."""
+REPEATED, LOOKED_BACK = 1.15, 256
+"""By so much a token becomes less likely that stands among so many last ones: else it says one sentence over and over."""
 ROOMS = (6_000, 1_500)
 """Bytes of a conversation that it is shown, beside its instructions; if that is too much, the fewer. A token has at least
 one byte, and in prose four or five."""
@@ -133,6 +135,8 @@ class Local:
             "context": CONTEXT,
             "answer": ANSWER_TOKENS,
             "temperature": TEMPERATURE,
+            "repeated": REPEATED,
+            "looked_back": LOOKED_BACK,
         }
         try:
             address: str = json.loads(await _answer(self._process, json.dumps(told)))["address"]

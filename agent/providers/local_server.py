@@ -45,6 +45,8 @@ def _opened(told: dict[str, Any]) -> Any:
     params.cpuparams.n_threads = max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
     params.n_predict = told["answer"]
     params.sampling.temp = told["temperature"]
+    params.sampling.penalty_repeat = told["repeated"]
+    params.sampling.penalty_last_n = told["looked_back"]
     params.cache_ram_mib = 64
     params.ui = params.endpoint_slots = params.endpoint_props = False
     params.offline = True

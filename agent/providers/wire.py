@@ -208,7 +208,10 @@ def _translated(
             )
         if kind == "APIError":
             return _unfinished(vendor)
-        return ProviderFailed(f"{name} gave an answer that makes no sense ({kind}); check {vendor.url}.")
+        return ProviderFailed(
+            f"{name} answered with something else than a model would; check that {vendor.url} is the address of a model's "
+            "interface, as http://localhost:8080/v1."
+        )
     if status < HTTPStatus.BAD_REQUEST:
         # A fault that came within a stream which had begun well.
         return _unfinished(vendor)

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from agent.declared.call import Got, Sent, Unanswered
+from agent.ports import Got, Sent, Unanswered
 from agent.services.web import Client
 from agent.tool import ToolRefused
 from policies.limits import too_often
@@ -22,7 +22,7 @@ _FINE = 2
 
 
 class Calling:
-    """Makes the calls. Each host is asked so many times in a minute, whoever asks. Satisfies `agent.declared.call.Api`."""
+    """Makes the calls. Each host is asked so many times in a minute, whoever asks. Satisfies `agent.ports.Api`."""
 
     def __init__(self, client: Client, rules: WebRules, clock: Callable[[], float] = time.time) -> None:
         """Put it together.
@@ -44,7 +44,7 @@ class Calling:
             ToolRefused: The address, the pace or the answer is not allowed, or there was none in time.
             Unanswered: The same of a call that may have changed something by then.
         """
-        self._pace(self._client.judge(sent.url).host)
+        self._pace(self._client.judge(sent.url, sent.method).host)
         try:
             return await self._answer(sent)
         except ToolRefused as problem:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from urllib.robotparser import RobotFileParser
 
 from agent.services.cleaning import plain, visible
+from agent.services.threads import Threads
 from agent.services.web import Answer, Client
 from agent.tool import Page, ToolRefused
 from policies.load import WebRules
@@ -24,6 +25,8 @@ MOST_HTML = 600_000
 """Characters of a page's HTML that are looked through for its text; more takes many seconds."""
 AT_ONCE = 2
 """Pages whose text is taken out side by side, each in a thread."""
+_LOOKED_THROUGH = 4
+"""Times the characters that are handed on, since some may be taken out."""
 HTML = ("text/html", "application/xhtml+xml")
 
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,10})")
@@ -53,7 +56,7 @@ class Pages:
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._robots: OrderedDict[str, tuple[RobotFileParser, float]] = OrderedDict()
-        self._working = asyncio.Semaphore(AT_ONCE)
+        self._threads = Threads(AT_ONCE)
 
     async def fetch(self, url: str) -> Page:
         """The text of one page.
@@ -78,29 +81,13 @@ class Pages:
                     raise ToolRefused(
                         f"{answer.target.url} answers with status {answer.status}; use another source"
                     )
-                page = await self._taken_out(answer)
+                page = await self._threads.run(_read, answer, self._rules.text_chars)
         except TimeoutError as error:
             raise ToolRefused(
                 f"{asked} did not come within {self._rules.seconds:g} s; use another source"
             ) from error
         self._keep(asked, page, answer)
         return page
-
-    async def _taken_out(self, answer: Answer) -> Page:
-        """A page's text, taken out in a thread.
-
-        A thread cannot be ended: its place is free again when it is done, not when nobody waits for it any more, so
-        slow pages fill no more than these places.
-        """
-        await self._working.acquire()
-        work = asyncio.ensure_future(asyncio.to_thread(_read, answer, self._rules.text_chars))
-        work.add_done_callback(self._is_done)
-        return await asyncio.shield(work)
-
-    def _is_done(self, work: asyncio.Future[Page]) -> None:
-        self._working.release()
-        if not work.cancelled():
-            work.exception()  # looked at here, since perhaps nobody waits for it any more
 
     def _keep(self, asked: str, page: Page, answer: Answer) -> None:
         said = _MAX_AGE.search(answer.cache_control)
@@ -143,7 +130,7 @@ def _read(answer: Answer, most_chars: int) -> Page:
     if answer.kind in HTML:
         title, text = _article(raw[:MOST_HTML])
     elif answer.kind == "application/json" and not answer.cut:
-        text = _indented(raw)
+        text = _indented(raw, most_chars)
     else:
         text = plain(raw)
     if not text:
@@ -164,11 +151,13 @@ def _article(html: str) -> tuple[str, str]:
     return title, plain(text or "")
 
 
-def _indented(raw: str) -> str:
+def _indented(raw: str, most_chars: int) -> str:
+    """JSON as people read it, where it is not long: indents make what is nested deeply many times longer."""
     try:
-        return plain(json.dumps(json.loads(raw), ensure_ascii=False, indent=1))
+        text = json.dumps(json.loads(raw), ensure_ascii=False, indent=1 if len(raw) <= most_chars else None)
     except (ValueError, RecursionError):
-        return plain(raw)
+        text = raw
+    return plain(text[: _LOOKED_THROUGH * most_chars])
 
 
 def _text(answer: Answer) -> str:

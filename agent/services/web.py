@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from agent.tool import ToolRefused
 from policies.decision import Decision
 from policies.load import WebRules
-from policies.urls import Target, read_url, review_place
+from policies.urls import Target, read_url, review_place, rules_for
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 CHUNK = 64 * 1024
@@ -68,6 +68,7 @@ class Client:
         self._rules = rules
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._writer: Client | None = None
 
     async def get(
         self, url: str, *, kinds: tuple[str, ...], most_bytes: int, before: Before | None = None
@@ -120,27 +121,36 @@ class Client:
             ToolRefused: The address, or what is there, is not allowed, or cannot be had.
             TimeoutError: It took longer than the rules allow.
         """
-        target = self.judge(url)
-        found = await self._once(target, kinds, most_bytes, _Call(method, headers, body))
+        target = self.judge(url, method)
+        client = self if method == "GET" else self._for_writing(method)
+        found = await client._once(target, kinds, most_bytes, _Call(method, headers, body))  # noqa: SLF001 - ours
         if isinstance(found, str):
             raise ToolRefused(f"{target.host} sends callers elsewhere; describe the address that it names")
         return found
 
-    def judge(self, url: str) -> Target:
-        """What may be asked for at an address.
+    def judge(self, url: str, method: str = "GET") -> Target:
+        """What may be asked for at an address, by that method.
 
         Raises:
             ToolRefused: Nothing; the policy says no.
         """
-        judged = read_url(url, self._rules)
+        judged = read_url(url, rules_for(method, self._rules))
         if isinstance(judged, Decision):
             raise ToolRefused(judged.why)
         return judged
 
     async def close(self) -> None:
         """Let go of connections."""
+        if self._writer is not None:
+            await self._writer.close()
         if self._session is not None:
             await self._session.close()
+
+    def _for_writing(self, method: str) -> "Client":
+        """A client for calls that may change something: its sockets lead only where those may."""
+        if self._writer is None:
+            self._writer = Client(rules_for(method, self._rules), self._resolver)
+        return self._writer
 
     async def _once(
         self, target: Target, kinds: tuple[str, ...], most_bytes: int, call: "_Call | None" = None

@@ -247,7 +247,10 @@ ATTACH = "attach"
 """The console's own: elsewhere files come with the message."""
 _SAID: dict[str, tuple[str, str]] = {
     CHAT: (CHAT_USAGE, "chat, and say how it is to be answered"),
-    ATTACH: ("attach [PATH]", "at the console: send a text or a picture along with your next message"),
+    ATTACH: (
+        "attach [PATH|none]",
+        "at the console: send a text or a picture along with your next message; none takes it back",
+    ),
 }
 
 TOLD = frozenset(_TOLD)

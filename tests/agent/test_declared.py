@@ -15,64 +15,21 @@ from hypothesis import strategies as st
 from agent.chat.brain import Brain
 from agent.chat.calls import Calls, Place
 from agent.chat.toolbox import SERVICES, BadTool, Toolbox
-from agent.declared.call import Api, Got, Sent, _sent, tool_of
-from agent.declared.document import LONGEST, TEMPLATE, Document, read_document
+from agent.declared.call import _sent, tool_of
+from agent.declared.document import TEMPLATE, Document
+from agent.declared.judging import LONGEST, read_document
 from agent.declared.made import Made
-from agent.declared.shelf import Entry, Shelf
+from agent.declared.shelf import Entry
 from agent.models.single import OneModel
-from agent.services.api import Calling
+from agent.ports import Api, Got, Sent
 from agent.services.lend import API
-from agent.services.web import Client
 from agent.tool import Manifest, Service, ToolRefused
 from policies.decision import Decision
-from policies.load import Quota, Rules, WebRules, load_rules
+from policies.load import Quota
+from tests.fakes.made_tools import BEA, CAI, DAN, GOOD, POST, RULES, World, at, read, with_
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 from tests.fakes.tools import CONSOLE, box, call, echo
 from tests.fakes.web_server import Reply, Site, serving
-
-RULES = load_rules()
-BEA = Place("discord:8", "discord:1/2")
-CAI = Place("discord:9", "discord:1/2")
-DAN = Place("discord:10", "discord:1/2")
-"""Trusted like Bea, while nobody trusts Cai."""
-GOOD: dict[str, Any] = {
-    "name": "weather_now",
-    "description": "Say what the weather is like in a place.",
-    "url": "https://weather.example/v1/{place}/now",
-    "query": {"unit": "{unit}"},
-    "parameters": {
-        "place": {"description": "a town", "longest": 20},
-        "unit": {"choices": ["celsius", "fahrenheit"], "default": "celsius"},
-    },
-    "answer": "now[0].text",
-}
-POST: dict[str, Any] = {
-    "name": "add_note",
-    "description": "Add a note to the list of notes.",
-    "method": "POST",
-    "permission": "trusted",
-    "url": "https://notes.example/notes",
-    "body": {"title": "note: {title}", "stars": "{stars}", "tags": ["from chat"]},
-    "parameters": {"title": {}, "stars": {"type": "integer", "least": 1, "most": 5, "default": 1}},
-}
-
-
-def with_(document: dict[str, Any], **changed: Any) -> str:
-    """A document with other fields."""
-    return json.dumps({**document, **changed})
-
-
-def read(text: str, rules: WebRules = RULES.web) -> Document:
-    """A document that is good."""
-    document = read_document(text, rules)
-    assert isinstance(document, Document), document.why
-    return document
-
-
-def rules_for(site: Site, **changed: Any) -> Rules:
-    """The rules, with a site that may be reached and one person who is trusted."""
-    tools = RULES.tools.model_copy(update={"trusted": (BEA.caller, DAN.caller), "footer": "never"})
-    return RULES.model_copy(update={"web": site.rules(**changed), "tools": tools})
 
 
 @pytest.fixture
@@ -85,43 +42,6 @@ async def site() -> AsyncIterator[Site]:
         yield opened
 
 
-class World:
-    """A shelf, what may be made on it, and the net."""
-
-    def __init__(self, site: Site, folder: Path, **changed: Any) -> None:
-        self.rules = rules_for(site, **changed)
-        self.client = Client(self.rules.web)
-        self.now = 1000.0
-        self._api = Calling(self.client, self.rules.web, lambda: self.now)
-        self._folder = folder
-        self.open()
-
-    def open(self) -> None:
-        """What a new process finds."""
-        self.shelf = Shelf(self._folder / "tools.sqlite3", self.rules.web)
-        self.made = Made(self.shelf, self.rules, self.api)
-
-    async def api(self) -> Api:
-        """The way to the net."""
-        return self._api
-
-    def say(self, text: str, who: Place = BEA, toolbox: Toolbox | None = None) -> str:
-        """What `/tool ...` answers."""
-        return self.made.answer(text, who, toolbox or Toolbox())
-
-    def names(self, who: Place) -> list[str]:
-        """What a model is offered for somebody."""
-        beside = self.made.beside(Toolbox(), who.caller, who.conversation)
-        return [each.name for each in beside.allowed(who.caller, who.conversation, "partner", self.rules)]
-
-    async def run(self, name: str, who: Place = BEA, **arguments: Any) -> tuple[str, str]:
-        """What comes of one call."""
-        beside = self.made.beside(Toolbox(), who.caller, who.conversation)
-        answered = await Calls(self.rules).run(beside, call(name, **arguments), who)
-        assert answered.untrusted or answered.outcome in ("wrong", "unknown", "denied")
-        return answered.outcome, answered.text
-
-
 @pytest.fixture
 async def world(site: Site, tmp_path: Path) -> AsyncIterator[World]:
     """All of it."""
@@ -129,11 +49,6 @@ async def world(site: Site, tmp_path: Path) -> AsyncIterator[World]:
     yield opened
     opened.made.close()
     await opened.client.close()
-
-
-def at(site: Site, document: dict[str, Any] = GOOD, path: str = "/v1/{place}/now", **changed: Any) -> str:
-    """A document whose host is the small web's."""
-    return with_(document, url=site.url(path), **changed)
 
 
 def test_the_template_that_people_are_shown_is_good() -> None:
@@ -391,7 +306,7 @@ async def test_a_host_is_asked_at_a_pace(site: Site, tmp_path: Path) -> None:
     """Whoever asks, a host hears so many calls in a minute; the next is told when it works again."""
     world = World(site, tmp_path, api_calls_a_minute=2)
     world.say(f"create {at(site)}")
-    world.say("share weather_now", CONSOLE)
+    world.say("share weather_now 1", CONSOLE)
     outcomes = [(await world.run("weather_now", who, place="Bern")) for who in (BEA, CAI, BEA)]
     assert [outcome for outcome, _ in outcomes] == ["ok", "ok", "refused"]
     assert "works again in 1 min" in outcomes[2][1]
@@ -413,8 +328,8 @@ async def test_a_tool_is_its_makers_until_a_maintainer_shares_it(world: World, s
     elsewhere = Place(BEA.caller, "discord:1/3")
     assert world.names(BEA) == ["weather_now"]
     assert [world.names(who) for who in (CAI, DAN, elsewhere, CONSOLE)] == [[]] * 4
-    assert "only maintainers" in world.say("share weather_now")
-    assert "Shared" in world.say("share weather_now", CONSOLE)
+    assert "only maintainers" in world.say("share weather_now 1")
+    assert "Shared" in world.say("share weather_now 1", CONSOLE)
     assert [world.names(who) for who in (BEA, CAI, DAN, elsewhere, CONSOLE)] == [["weather_now"]] * 5
 
 
@@ -422,7 +337,7 @@ async def test_nobody_sees_or_removes_what_is_not_theirs(world: World, site: Sit
     """A tool that is not shared stands in its maker's and maintainers' lists alone; once shared all see it, few remove it."""
     world.say(f"create {at(site)}")
     assert ["weather_now" in world.say("list", who) for who in (BEA, DAN, CONSOLE)] == [True, False, True]
-    world.say("share weather_now", CONSOLE)
+    world.say("share weather_now 1", CONSOLE)
     assert "weather_now" in world.say("list", DAN)
     assert "made by somebody else" in world.say("remove weather_now", DAN)
     assert world.names(DAN) == ["weather_now"]
@@ -432,7 +347,7 @@ async def test_nobody_sees_or_removes_what_is_not_theirs(world: World, site: Sit
 async def test_permission_and_cache_are_those_of_the_description(world: World, site: Site) -> None:
     """A shared tool for maintainers is offered to nobody else, and an answer that stays good is not asked for twice."""
     world.say(f"create {at(site, permission='maintainer', cache_seconds=60)}")
-    world.say("share weather_now", CONSOLE)
+    world.say("share weather_now 1", CONSOLE)
     assert [world.names(who) for who in (BEA, CONSOLE)] == [[], ["weather_now"]]
     beside = world.made.beside(Toolbox(), CONSOLE.caller, CONSOLE.conversation)
     calls = Calls(world.rules)
@@ -454,7 +369,7 @@ async def test_values_are_written_as_the_net_writes_them(world: World, site: Sit
 async def test_a_new_version_has_to_be_shared_anew(world: World, site: Site) -> None:
     """What a maintainer looked at cannot be changed behind their back."""
     world.say(f"create {at(site)}")
-    world.say("share weather_now", CONSOLE)
+    world.say("share weather_now 1", CONSOLE)
     assert "version 2.0.0" in world.say(f"create {at(site, description='Something else altogether.')}")
     assert (world.names(BEA), world.names(CAI)) == (["weather_now"], [])
 
@@ -507,7 +422,7 @@ async def test_tools_outlive_the_process(world: World, site: Site) -> None:
     """A new process offers what was made and shared before, with the same version; what was removed stays so."""
     world.say(f"create {at(site)}")
     world.say(f"create {at(site, name='other_one')}")
-    world.say("share weather_now", CONSOLE)
+    world.say("share weather_now 1", CONSOLE)
     world.say("remove other_one")
     before = world.shelf.entries
     world.made.close()
@@ -649,7 +564,7 @@ async def test_a_path_picks_its_part(path: str, found: Any) -> None:
     document = read(with_(GOOD, answer=path))
     tool = tool_of(Entry(document, 1, "", "", 0.0), still, lambda *_: "")
     answered = await Calls(RULES).run(Toolbox({tool.name: tool}), call(tool.name, place="x"), BEA)
-    assert answered.text == (found if isinstance(found, str) else json.dumps(found, indent=1))
+    assert answered.text == (found if isinstance(found, str) else json.dumps(found, separators=(",", ":")))
 
 
 def test_a_tool_that_is_too_much_for_one_person_is_bounded_by_its_maker() -> None:

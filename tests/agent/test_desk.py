@@ -130,14 +130,13 @@ async def test_history_shows_calls_and_results_in_order_after_a_restart(turns: T
     shown = [line.strip().partition(" ")[0] + line.strip().partition(" ")[2][:13] for line in lines[1:-1]]
     assert shown == [
         "asked:what does it ",
-        "answered:I look.",
         'called:echo({"text":',
         "called:gone({})",
         "result:discord:7 say",
         "result:There is no s",
         'called:echo({"text":',
         "result(cached): dis",
-        "answered:Found.",
+        "answered:I look. Found",
     ]
     assert HERE.caller in lines[0]
 

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from agent.chat.accounts import Accounts
 from agent.chat.brain import Brain
 from agent.chat.calls import Calls, Place
-from agent.chat.turns import BUSY_MS, Kept, Turns
+from agent.chat.records import BUSY_MS
+from agent.chat.turns import Kept, Turns, TurnsProblem, open_turns
 from agent.chat.usage import UNUSED
 from agent.models.single import OneModel
 from agent.ports import ProviderFailed
 from agent.tool import Manifest
-from agent.types import Message, Prices
+from agent.types import Message, Prices, Usage
 from policies.access import level_of, tools_allowed
 from policies.limits import DAY, Spent, community_of, day_of, over_budget, too_often
-from policies.load import Quota, RoleRules, Rules, load_rules
+from policies.load import Quota, RoleRules, Rules, RulesProblem, load_rules
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 from tests.fakes.tools import CONSOLE, HERE, box, call, echo
 
@@ -435,3 +436,81 @@ async def test_a_tool_may_be_used_so_often_by_one_person(turns: Turns) -> None:
     told = await Calls(rules, before=lambda *_: 2).run(tools, call("echo"), HERE)
     assert "used 2 times today" in told.text
     assert "works again in" in told.text
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_clock_that_is_set_back_gives_nobody_a_new_budget(turns: Turns, *, kept: bool) -> None:
+    """Over midnight, back, and over it again: what was spent on each of both days still counts, with a file or without."""
+    now = [DAY * 101 + 5]
+    accounts = Accounts(RULES, turns if kept else None, lambda: now[0])
+    purse = accounts.purse("discord:7", "here")
+    for moment, spent in ((101, 300), (100, 50)):
+        now[0] = moment * DAY + 5
+        assert accounts.reserve(purse, Spent(spent)) is None
+        accounts.settle(purse, Spent(spent), Spent(spent))
+    for moment, spent in ((101, 300), (100, 50), (101, 300), (40, 0), (101, 300)):
+        now[0] = moment * DAY + 5
+        assert accounts.today(purse)[0][1].tokens == spent
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("limits", "asks_a_minute = 0"),
+        ("web", "api_calls_a_minute = 0"),
+        ("services", "process_memory_mb = 0"),
+    ],
+)
+def test_a_limit_that_allows_nothing_is_no_limit(tmp_path: Path, section: str, line: str) -> None:
+    """A number with which nothing could be asked, or the bot could not start, is refused by its name when rules are read."""
+    over = tmp_path / "rules.toml"
+    over.write_text(f"[{section}]\n{line}\n")
+    with pytest.raises(RulesProblem, match=line.partition(" ")[0]):
+        load_rules(over)
+
+
+@pytest.mark.parametrize("count", [2**63, 10**30, -5, -(2**70)])
+async def test_a_count_that_makes_no_sense_is_none(turns: Turns, count: int) -> None:
+    """What a server says it counted neither fills a budget for ever, nor makes room in it, nor ends the chat."""
+    usage = Usage(input=count, output=20)
+    assert (usage.input, usage.output) == (0, 0)
+    model = ScriptedModel(Turn(text="yes", times=0, input_tokens=count), prices=PRICES)
+    brain = Brain(OneModel(model), rules_with(), turns=turns)
+    assert await said(brain) == "yes"
+    (kept,) = turns.newest("here", 10)
+    assert 0 < kept.tokens < RULES.tools.turn_tokens
+    assert brain.accounts._held == {}
+
+
+def test_a_number_that_no_file_takes_ends_nothing(turns: Turns, caplog: pytest.LogCaptureFixture) -> None:
+    """What is too large to be written down is logged, and what was set aside is given back all the same."""
+    accounts = Accounts(RULES, turns, lambda: NOON)
+    purse = accounts.purse("discord:7", "here")
+    assert accounts.reserve(purse, Spent(10)) is None
+    accounts.settle(purse, Spent(10), Spent(2**63))
+    assert accounts._held == {}
+    assert "could not be written down" in caplog.text
+
+
+def test_a_damaged_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be read any more is kept under another name, a new file is begun, and the log says what that means."""
+    path = tmp_path / "turns.sqlite3"
+    path.write_bytes(b"no database at all " * 100)
+    opened = open_turns(path)
+    opened.keep(HERE, Kept("question", "answer", at=time.time()))
+    opened.close()
+    again = open_turns(path)
+    assert [kept.question for kept in again.newest("here", 10)] == ["question"]
+    again.close()
+    (aside,) = tmp_path.glob("turns.sqlite3.unreadable-*")
+    assert aside.read_bytes().startswith(b"no database")
+    assert "budgets begin anew" in caplog.text
+
+
+def test_a_file_that_cannot_be_opened_now_stays(tmp_path: Path) -> None:
+    """What a later start may open stays where it is."""
+    path = tmp_path / "turns.sqlite3"
+    path.mkdir()
+    with pytest.raises(TurnsProblem):
+        open_turns(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["turns.sqlite3"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.chat.brain import Brain
 from agent.chat.calls import Calls
 from agent.chat.loop import Loop, Turn
 from agent.chat.toolbox import Toolbox
@@ -429,3 +430,35 @@ def test_whatever_a_model_says_the_loop_ends_well(
     asked = [call.id for message in turn.messages for call in message.calls]
     assert asked == [message.call_id for message in turn.messages if message.role == "tool"]
     assert len(turn.calls) == len(asked)
+
+
+@pytest.mark.parametrize("manifest", [Manifest(cost=0.1, sequential=True), Manifest(cost=0.1, writes=True)])
+async def test_what_waits_for_others_has_nothing_set_aside(manifest: Manifest) -> None:
+    """A turn that is ended while a call waits for those before it leaves no money set aside that nobody gives back."""
+    begun = asyncio.Event()
+
+    async def endless(context: Context) -> str:
+        """Never end."""
+        begun.set()
+        await asyncio.Event().wait()
+        return context.caller
+
+    rules = RULES.model_copy(
+        update={"tools": RULES.tools.model_copy(update={"trusted": (HERE.caller,), "footer": "never"})}
+    )
+    tools = box(endless, echo, endless=Manifest(cost=0.2), echo=manifest)
+    brain = Brain(OneModel(ScriptedModel(Says(calls=uses("endless", "echo")))), rules)
+    purse = brain.accounts.purse(HERE.caller, HERE.conversation)
+
+    async def ask() -> str:
+        answer = brain.answer(HERE.conversation, "go", "", caller=HERE.caller, toolbox=tools)
+        async with aclosing(answer):
+            return "".join([piece async for piece in answer])
+
+    asking = asyncio.create_task(ask())
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert brain.accounts._held == {}
+    assert brain.accounts.today(purse)[0][1].dollars == pytest.approx(0.2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chat.outgoing import INSTEAD, Outgoing, addresses, is_given, visits_stranger
+from agent.chat.outgoing import INSTEAD, Known, Outgoing, addresses, is_given, visits_stranger
 
 PAGE = "look at https://evil.example/x?q= or (https://b.example/Foo_(bar)), [c](https://c.example/c)|[d](https://d.example)"
 KNOWN = addresses([PAGE])
@@ -95,3 +95,16 @@ def test_an_endless_address_gives_no_longer_ones() -> None:
     known = addresses(["https://a)" * 30_000])
     assert 0 < max(map(len, known)) < 2100
     assert not is_given("https://a)" * 300, known)
+
+
+def test_a_text_gives_so_many_addresses() -> None:
+    """What names addresses without end gives the first of them, and each text is read once."""
+    known = Known()
+    texts = [" ".join(f"https://a.example/{number}" for number in range(3_000))]
+    found = known.of(texts)
+    assert "https://a.example/0" in found
+    assert "https://a.example/2999" not in found
+    texts[0] = "changed afterwards, which nobody does: https://b.example/"
+    texts.append("https://c.example/")
+    assert is_given("https://c.example/", known.of(texts))
+    assert not is_given("https://b.example/", known.of(texts))

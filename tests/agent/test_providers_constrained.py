@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.providers.constrained import Constrained
+from agent.providers.constrained import NO_CALL, Constrained
 from agent.providers.scripted import ScriptedModel, Turn
 from agent.types import Ask, Completion, Message, ToolCall, ToolSpec
 from tests.fakes.models import WIRED, opened
@@ -52,19 +52,40 @@ async def test_a_call_is_read_where_it_is_one(said: str) -> None:
     "said",
     [
         "Just some words.",
-        '{"tool": "weather", "arguments": {"town": "Os',
-        '{"tool": "rm_rf", "arguments": {}}',
-        '{"tool": "weather", "arguments": "Oslo"}',
-        '{"tool": ["weather"], "arguments": {}}',
+        '{"a": 1}',
         "[1, 2]",
         "[" * 100_000,
     ],
 )
 async def test_what_is_no_call_stays_text(said: str) -> None:
-    """Unfinished JSON, an unknown tool or a wrong shape is answered as the text that it is."""
+    """What does not even begin as the form does is answered as the text that it is."""
     completion = await answered(said)
     assert completion.calls == ()
     assert completion.text == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"tool": "weather", "arguments": {"town": "Os',
+        '{"tool": "rm_rf", "arguments": {}}',
+        '{"tool": "weather", "arguments": "Oslo"}',
+        '{"tool": ["weather"], "arguments": {}}',
+        '{"text": "It is',
+        '```json\n{"te',
+        "{",
+    ],
+)
+async def test_half_a_form_is_never_shown(said: str) -> None:
+    """Unfinished JSON, an unknown tool or a wrong shape is told as one sentence."""
+    completion = await answered(said)
+    assert (completion.calls, completion.text) == ((), NO_CALL)
+
+
+async def test_a_call_that_was_asked_for_and_never_came_is_said() -> None:
+    """Words in place of a call that had to come are no answer."""
+    completion = await answered("Just some words.", ASK.model_copy(update={"choice": "required"}))
+    assert (completion.calls, completion.text) == ((), NO_CALL)
 
 
 async def cut(said: str) -> Completion:
@@ -87,13 +108,13 @@ async def test_a_call_that_was_cut_off_is_one_that_nobody_runs(arguments: str) -
         ('{"text": "It is c', "It is c"),
         ('{ "text" : "One.\\nTwo \\u00e9', "One.\nTwo \u00e9"),
         ('{"text": "Bad \\q', "Bad \\q"),
-        ('{"tool": "rm_rf", "arguments": {"a', '{"tool": "rm_rf", "arguments": {"a'),
-        ('{"te', '{"te'),
+        ('{"tool": "rm_rf", "arguments": {"a', NO_CALL),
+        ('{"te', NO_CALL),
         ("Plain words", "Plain words"),
     ],
 )
 async def test_a_text_that_was_cut_off_is_shown_without_its_form(said: str, shown: str) -> None:
-    """What had come of the answer is shown as text; what is neither text nor a call of a tool stays as it is."""
+    """What had come of the answer is shown as text; what was to be the form and is neither is not shown."""
     completion = await cut(said)
     assert (completion.text, completion.calls, completion.stop) == (shown, (), "length")
 

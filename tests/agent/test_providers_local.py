@@ -10,7 +10,7 @@ from agent.models.offers import Keys, choose, missing
 from agent.models.router import Router
 from agent.ports import ProviderFailed
 from agent.providers.local import NAME, Local, newest
-from agent.types import Ask, Message, Needs
+from agent.types import Ask, Message, Needs, ToolSpec
 
 ASK = Ask(messages=(Message(role="user", text="Hello?"),))
 CLOUD = SecretStr("sk-something")
@@ -54,6 +54,18 @@ async def test_what_must_stay_here_is_asked_of_it() -> None:
     assert [seat.offer.name for seat, _ in order] == [f"embedded/{NAME}"]
     unasked = await router._order(ASK, Needs())
     assert f"embedded/{NAME}" not in {seat.offer.name for seat, _ in unasked}
+    await router.close()
+
+
+async def test_alone_it_is_not_asked_for_a_call() -> None:
+    """Where nobody else is there, a call that is forced is refused at once, in a sentence and without a question."""
+    router = Router.of(Keys(embedded_model=True))
+    spec = ToolSpec(name="roll", description="Roll.", parameters={"type": "object"})
+    for choice in ("required", "roll"):
+        forced = ASK.model_copy(update={"tools": (spec,), "choice": choice})
+        with pytest.raises(ProviderFailed, match="calls no tools"):
+            await router._order(forced, Needs())
+    assert await router._order(ASK.model_copy(update={"tools": (spec,)}), Needs())
     await router.close()
 
 

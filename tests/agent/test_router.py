@@ -14,7 +14,19 @@ from agent.models.router import RETRIES, RETRIES_WITH_OTHERS, Router
 from agent.ports import ModelProvider, ProviderFailed
 from agent.providers.compatible import Compatible
 from agent.providers.scripted import ScriptedModel
-from agent.types import Ask, Completion, Image, Message, Needs, Prices, Routed, ToolCall, ToolSpec, Usage
+from agent.types import (
+    RECKONED,
+    Ask,
+    Completion,
+    Image,
+    Message,
+    Needs,
+    Prices,
+    Routed,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
 from tests.fakes.models import WIRED, opened
 from tests.fakes.scripted import Script, Turn, Use, serving
 
@@ -450,14 +462,37 @@ async def test_a_lookup_that_failed_is_no_no() -> None:
 
 
 async def test_a_server_with_many_models_has_those_that_no_setting_names() -> None:
-    """`server/any/name` is asked of that server under that name."""
+    """`local/any/name` is asked of that server under that name."""
     script = Script([Turn(text="Hello.")])
     async with serving("openai", script) as url:
-        router = Router([Offer("server", Compatible(url, model="m"))])
-        first, *_ = await all_of(router, needs=Needs(model="server/some/other"))
+        router = Router([Offer("local", Compatible(url, model="m"))])
+        first, *_ = await all_of(router, needs=Needs(model="local/some/other"))
         await router.close()
     assert isinstance(first, Routed)
     assert (first.model, script.requests[0]["model"]) == ("some/other", "some/other")
+
+
+async def test_nobody_names_a_model_whose_price_nobody_knows() -> None:
+    """A paid gateway is asked by name only for models with a price in the table, since no budget holds over the others."""
+    async with serving("openai", Script([Turn(text="never")])) as url:
+        router = Router([Offer("server", Compatible(url, model="m"))])
+        with pytest.raises(ProviderFailed, match='no model "server/openai/o1-pro" here'):
+            await all_of(router, needs=Needs(model="server/openai/o1-pro"))
+        await router.close()
+
+
+def test_a_dear_model_is_reckoned_with_its_own_prices() -> None:
+    """Who names a model that costs more than is reckoned with otherwise has that much set aside; so has a dear setting."""
+    key = SecretStr("sk-something")
+    router = Router.of(Keys(openai_api_key=key))
+    assert router.reckoned(Needs()) == RECKONED.model_copy(update={"known": True})
+    assert (
+        router.reckoned(Needs(model="openai/gpt-6-astra")).output
+        == builtin().row("gpt-6-astra").prices.output
+    )
+    dear = Router.of(Keys(openai_api_key=key, openai_model="gpt-6-astra"))
+    assert dear.reckoned(Needs()).input == builtin().row("gpt-6-astra").prices.input
+    assert dear.reckoned(Needs(cheap=True)).output == RECKONED.output
 
 
 @pytest.mark.parametrize(("vendor", "paid"), [("server", True), ("local", False)])
@@ -476,10 +511,10 @@ async def test_names_that_do_not_exist_keep_nobody_from_others() -> None:
     """After any number of made-up models, one that is there can still be asked for."""
     unknown = Turn(status=404, when="made-up", times=0)
     async with serving("openai", Script([unknown, Turn(text="Hello.", times=0)])) as url:
-        router = Router([Offer("server", Compatible(url, model="m"))])
+        router = Router([Offer("local", Compatible(url, model="m"))])
         for number in range(33):
-            await all_of(router, needs=Needs(model=f"server/made-up-{number}"))
-        first, *_ = await all_of(router, needs=Needs(model="server/real"))
+            await all_of(router, needs=Needs(model=f"local/made-up-{number}"))
+        first, *_ = await all_of(router, needs=Needs(model="local/real"))
         await router.close()
     assert isinstance(first, Routed)
     assert first.model == "real"

@@ -32,6 +32,13 @@ async def combined(router: Router) -> list[str | Routed | Completion]:
     return [piece async for piece in router.stream(ASK, Needs(combine=True))]
 
 
+async def text_of(router: Router) -> str:
+    """The text of the answer."""
+    last = (await combined(router))[-1]
+    assert isinstance(last, Completion)
+    return last.text
+
+
 async def test_two_answers_become_one_that_names_both() -> None:
     """The merged answer carries both names, saw both answers, and is billed for all three questions."""
     merge = Turn(text="Cold, both say.", when=MERGES)
@@ -77,10 +84,8 @@ async def test_where_both_fail_the_question_fails() -> None:
 
 
 async def test_with_one_model_there_is_nothing_to_combine() -> None:
-    """The only model answers as it always does."""
-    last = (await combined(router_of(one=[Turn(text="Very cold.")])))[-1]
-    assert isinstance(last, Completion)
-    assert last.text == "Very cold."
+    """Where only one may be asked, as with what is private, its answer stands, and people read that it is one."""
+    assert (await text_of(router_of(one=[Turn(text="Very cold.")]))).endswith("(Only one/scripted answered.)")
 
 
 async def test_a_merge_that_breaks_off_is_billed_with_both_answers() -> None:

@@ -176,6 +176,15 @@ def test_a_config_changes_what_is_known(tmp_path: Path) -> None:
     assert read_catalogue(None) is builtin()
 
 
+def test_a_config_leaves_alone_what_it_does_not_name(tmp_path: Path) -> None:
+    """An entry about one thing turns nothing else back: what the table switches off stays off."""
+    path = tmp_path / "models_config.json"
+    off = next(name for name, row in builtin().models.items() if not row.default_enabled)
+    path.write_text(f'{{"{off}": {{"context_length": 4096}}}}', encoding="utf-8")
+    row = read_catalogue(path).row(off)
+    assert (row.context, row.default_enabled) == (4096, False)
+
+
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
     """A setting that names a file which is not there is answered with its name."""
     with pytest.raises(CatalogueProblem, match=r"nowhere\.json:1: the file cannot be read"):

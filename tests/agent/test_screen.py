@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chat.brain import Brain
-from agent.chat.moderation import LONGEST, UNSAFE
-from agent.chat.screen import HIDDEN, LONGEST_WORD, QUOTED, Screen, storable
+from agent.chat.moderation import LONGEST, SHARE, UNSAFE
+from agent.chat.redaction import HIDDEN, storable
+from agent.chat.screen import LONGEST_WORD, QUOTED, Screen
 from agent.chat.toolbox import Toolbox
 from agent.chat.turns import Turns
 from agent.models.single import OneModel
@@ -27,6 +28,16 @@ PROMPT = (
 )
 KEY = "sk-ant-api03-" + "a1" * 24
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc+/=\nx-y\n-----END RSA PRIVATE KEY-----"
+SPELLED_OUT = (
+    f"-----BEGIN PRIVATE KEY-----\\n{'MIIEvQ+/' * 40}\\n{'q' * 500}==\\n-----END PRIVATE KEY-----\\n"
+)
+"""As it stands in the JSON of a service account: in one line, its breaks in two signs."""
+PGP_KEY = (
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\nComment: made by somebody for a test\n\nlQOYBF\n=aB1d\n"
+    "-----END PGP PRIVATE KEY BLOCK-----"
+)
+HIDDEN_SIGNS = "\u034f\u17b4\u17b5\u180b\u2800\ufe00\ufe0e"
+UMLAUTS = " ".join(f"\u00e4pfel{number} \u00fcber \u00f6l{number}" for number in range(20))
 
 
 def passed(text: str, seed: int = 0, words: int = 12) -> str:
@@ -55,11 +66,23 @@ def passed(text: str, seed: int = 0, words: int = 12) -> str:
         ("@every\u200bone", "everyone"),
         (f"Gladly: {PROMPT} Anything else?", f"Gladly: {QUOTED}. Anything else?"),
         (PROMPT.upper().replace(" ", "\n> "), f"{QUOTED}."),
+        (f"\u5bc6\u94a5\u662f{KEY}\u3002", f"\u5bc6\u94a5\u662f{HIDDEN}\u3002"),
+        (f"\u00fc{KEY}\u00fc", f"\u00fc{HIDDEN}\u00fc"),
+        (f'{{"key": "a\\n{KEY}"}}', f'{{"key": "a\\n{HIDDEN}"}}'),
+        (f'{{"private_key": "{SPELLED_OUT}", "id": 7}}', f'{{"private_key": "{HIDDEN}\\n", "id": 7}}'),
+        (f"{SPELLED_OUT} and {SPELLED_OUT}", f"{HIDDEN}\\n and {HIDDEN}\\n"),
+        (f"A key: {PGP_KEY}\nThat is all.", f"A key: {HIDDEN}\nThat is all."),
+        (
+            "It begins with `-----BEGIN PRIVATE KEY-----`; what follows is a key.",
+            f"It begins with `{HIDDEN} what follows is a key.",
+        ),
+        ("-----BEGIN PRIVATE KEY-----\u662f\u5bc6\u94a5", f"{HIDDEN}\u662f\u5bc6\u94a5"),
+        (f"a{HIDDEN_SIGNS}b", "ab"),
     ],
 )
 def test_what_may_not_leave_does_not(text: str, shown: str) -> None:
     """Keys, private keys, mentions, hidden signs and long quotations of the instructions are gone, wherever pieces end."""
-    assert {passed(text, seed) for seed in range(40)} == {shown}
+    assert {passed(text, seed) for seed in range(20)} == {shown}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +99,7 @@ def test_what_may_not_leave_does_not(text: str, shown: str) -> None:
 )
 def test_what_may_leave_is_not_touched(text: str) -> None:
     """Ordinary words, code, addresses, other scripts and joined emoji come out as they came in, wherever pieces end."""
-    assert {passed(text, seed) for seed in range(40)} == {text}
+    assert {passed(text, seed) for seed in range(20)} == {text}
 
 
 @given(st.lists(st.sampled_from([*PROMPT.split(), "zebra", "\n", "```", "-----BEGIN", "<@", "x" * 50])))
@@ -86,6 +109,53 @@ def test_nothing_is_lost_or_doubled(words: list[str]) -> None:
     whole = passed(text)
     assert {passed(text, seed) for seed in range(3)} == {whole}
     assert whole == text or QUOTED in whole
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                KEY,
+                SPELLED_OUT,
+                PRIVATE_KEY,
+                PGP_KEY,
+                OWN,
+                "\u5bc6\u94a5",
+                "\u00fc",
+                " ",
+                "\n",
+                "\\n",
+                '"',
+                " ok ",
+                "@here ",
+                "-",
+            ]
+        )
+    )
+)
+def test_pieces_make_no_difference(parts: list[str]) -> None:
+    """Keys of every kind, glued to each other, to other scripts and to JSON, come out alike in one piece and in many."""
+    text = "".join(parts)
+    screen = Screen([OWN], PROMPT, 12)
+    whole = screen.feed(text) + screen.end()
+    assert {passed(text, seed) for seed in range(3)} == {whole}
+    for secret in (KEY[-20:], "MIIEvQ", "MIIabc", "lQOYBF", OWN):
+        assert secret not in whole
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_quotation_in_another_script_is_one(size: int) -> None:
+    """Words with letters beyond ASCII are whole words of a quotation, wherever pieces end; a part of one is no word."""
+    text = f"Hier: {UMLAUTS}. Ende, {UMLAUTS.split()[0]}s und sehr{UMLAUTS[7] * 90}viel."
+    screen = Screen([], UMLAUTS, 12)
+    pieces = [screen.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join([*pieces, screen.end()]) == text.replace(UMLAUTS, QUOTED)
+    first, rest = UMLAUTS.split(" ", 1)
+    text = f"{UMLAUTS[7] * 90}{UMLAUTS}"
+    screen = Screen([], UMLAUTS, 12)
+    pieces = [screen.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join([*pieces, screen.end()]) == text.replace(f"{first} {rest}", f"{first} {QUOTED}")
 
 
 def test_an_answer_is_not_held_back_for_long() -> None:
@@ -133,23 +203,27 @@ def turns(tmp_path: Path) -> Any:
 
 
 def test_what_is_written_down_holds_no_key_and_no_picture() -> None:
-    """Text, calls and the vendor's own record of a message are kept without keys; one without any is kept as it is."""
+    """Questions, results and calls are kept without keys, nothing of what a model said itself, and no picture."""
     call = ToolCall(id="1", name="x", arguments=f'{{"key": "{KEY}"}}')
-    for spoilt in (
-        Message(role="assistant", text=f"it is {OWN}", native="signed"),
-        Message(role="assistant", calls=(call,), native="signed"),
-        Message(role="assistant", text="no", native=f"thinks of {KEY}"),
-    ):
-        kept = storable(spoilt, [OWN])
-        assert KEY not in str(kept)
-        assert OWN not in str(kept)
-        assert kept.native == ""
-    clean = Message(
-        role="assistant", text="hello", calls=(call.model_copy(update={"arguments": "{}"}),), native="signed"
-    )
-    assert storable(clean, [OWN]) == clean
+    kept = storable(Message(role="assistant", text="word", calls=(call,), native="thinks of it"), [OWN])
+    assert (kept.text, kept.native) == ("", "")
+    assert [each.arguments for each in kept.calls] == [f'{{"key": "{HIDDEN}"}}']
+    result = storable(Message(role="tool", text=f"it is {OWN} or {KEY}", call_id="1"), [OWN])
+    assert result.text == f"it is {HIDDEN} or {HIDDEN}"
     seen = Message(role="user", text="look", images=(Image(kind="image/png", data=b"x"),))
-    assert storable(seen, [OWN]).images == ()
+    assert storable(seen, [OWN]) == Message(role="user", text="look")
+
+
+async def test_history_shows_nothing_that_was_taken_out(turns: Turns) -> None:
+    """What people were not to see of an answer is in no file and in no history, nor is a key that somebody pasted."""
+    model = ScriptedModel(Turn(text="I threaten https://a.example/x"), Turn(text='{"unsafe": true}'))
+    brain = Brain(OneModel(model), MODERATED, turns=turns, hidden=[OWN])
+    assert await said(brain, f"is {KEY} good, or {OWN}?") == [UNSAFE]
+    shown = await brain.inform("history", "", Toolbox(), "discord:7", "here")
+    everything = f"{shown} {turns.newest('here', 5, parts=True)}"
+    assert UNSAFE[:40] in shown
+    for word in ("threaten", "a.example", KEY, OWN):
+        assert word not in everything
 
 
 async def test_an_answer_goes_out_without_a_key_and_the_audit_says_so(turns: Turns) -> None:
@@ -215,3 +289,33 @@ async def test_where_nobody_can_judge_nothing_is_shown(turns: Turns) -> None:
     model = ScriptedModel(Turn(text="I said it."), Turn(status=500))
     assert await said(Brain(OneModel(model), MODERATED, turns=turns)) == [UNSAFE]
     assert "could not be judged" in turns.calls(1)[0]["note"]
+
+
+async def test_a_sentence_of_the_bots_own_is_not_judged() -> None:
+    """Where a budget is used up that is what people read, and no model is asked about it."""
+    nothing = RULES.limits.everyone.model_copy(update={"dollars": 0.0})
+    rules = MODERATED.model_copy(update={"limits": MODERATED.limits.model_copy(update={"everyone": nothing})})
+    model = ScriptedModel(Turn(text="never"))
+    assert "budget" in "".join(await said(Brain(OneModel(model), rules)))
+    assert model.script.requests == []
+
+
+async def test_what_judging_costs_is_kept_back() -> None:
+    """A turn that uses up all that one answer may has its answer judged all the same."""
+    tools = MODERATED.tools.model_copy(update={"turn_tokens": SHARE.tokens + 1_000})
+    rules = MODERATED.model_copy(update={"tools": tools})
+    model = ScriptedModel(
+        Turn(text="I said it.", input_tokens=100, output_tokens=900), Turn(text='{"unsafe": false}')
+    )
+    assert await said(Brain(OneModel(model), rules)) == ["I said it."]
+    assert 256 <= model.script.requests[0]["max_tokens"] < 1_000
+
+
+@pytest.mark.parametrize("length", [1, 7, 400])
+def test_marks_of_what_came_from_outside_are_dropped(length: int) -> None:
+    """What stands around text from outside is for models alone; people never see it, however it streams."""
+    mark = "0123456789abcdef"
+    said = f"Look: <outside-{mark}>\nhello</outside-{mark}> there, <outside> and </outside-{mark}"
+    screen = Screen([], PROMPT, 12)
+    pieces = [screen.feed(said[at : at + length]) for at in range(0, len(said), length)]
+    assert "".join([*pieces, screen.end()]) == "Look: \nhello there, <outside> and "

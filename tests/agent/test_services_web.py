@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from agent.services.cleaning import plain, visible
-from agent.services.pages import AT_ONCE, Pages
+from agent.services.pages import AT_ONCE, Pages, _indented
 from agent.services.web import CHUNK, Answer, Before, Client, _unpacked
 from agent.tool import ToolRefused
 from tests.fakes.addresses import refused_urls
@@ -331,7 +331,7 @@ async def test_slow_pages_fill_no_more_than_their_places(site: Site) -> None:
         for task in slow:
             task.cancel()
         await asyncio.gather(*slow, return_exceptions=True)
-        assert pages._working.locked()
+        assert pages._threads.full
         end.set()
         assert (await pages.fetch(site.url("/quick"))).text == "quick"
     finally:
@@ -385,6 +385,13 @@ async def test_json_and_other_charsets_are_read(site: Site) -> None:
     async with reading(site) as pages:
         texts = [(await pages.fetch(site.url(path))).text for path in ("/json", "/latin", "/meta", "/odd")]
     assert texts == ['{\n "a": [\n  1,\n  2\n ]\n}', "caf\xe9", "\u0445\u043b\u0435\u0431", "plain"]
+
+
+@pytest.mark.parametrize("longest", [100, 100_000])
+def test_json_that_is_nested_deeply_grows_no_longer_than_is_looked_through(longest: int) -> None:
+    """However deep it is nested, what is gone through sign by sign is a few times what is handed on, and no more."""
+    raw = "[" * 500 + ",".join(["1"] * 10_000) + "]" * 500
+    assert len(_indented(raw, longest)) <= 4 * longest
 
 
 async def test_many_pages_at_once_are_all_read(site: Site) -> None:

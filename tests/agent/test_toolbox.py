@@ -287,7 +287,7 @@ async def test_what_a_failed_call_did_is_taken_back(ends: str) -> None:
         ("plain", "ok", "plain"),
         ("", "ok", "(nothing)"),
         (Result("said", sources=("https://a",), file="a.txt"), "ok", "said"),
-        (Result("", data={"a": [1]}), "ok", '{\n "a": [\n  1\n ]\n}'),
+        (Result("", data={"a": [1]}), "ok", '{"a":[1]}'),
         (7, "failed", "probe failed: it answered with int, not with text."),
         ("x" * 200, "ok", f"{'x' * 100}\n(cut: 200 characters in all, of which 100 are shown)"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from agent.chat.brain import Brain
+from agent.chat.loop import Turn as LoopTurn
 from agent.chat.spoken import MAX_QUESTION
 from agent.chat.toolbox import Toolbox
 from agent.chat.window import Exchange, shown
@@ -16,10 +17,10 @@ from agent.models.single import OneModel
 from agent.ports import ProviderFailed
 from agent.providers.scripted import ScriptedModel
 from agent.tool import Manifest
-from agent.types import Prices
+from agent.types import Needs, Prices
 from policies.load import load_rules
 from tests.fakes.scripted import Turn, Use
-from tests.fakes.tools import box, echo
+from tests.fakes.tools import HERE, box, echo
 
 RULES = load_rules()
 
@@ -110,6 +111,18 @@ async def test_two_models_are_reckoned_with_three_times() -> None:
     router, models = two(Turn(text="Left."), Turn(text="Right."), Turn(text="Both."))
     assert "too long" in await said(Brain(router, rules.model_copy(update={"tools": tools})), combine=True)
     assert models[0].script.requests == []
+
+
+async def test_what_puts_answers_together_reads_them_and_that_is_reckoned_with() -> None:
+    """Two of the longest answers, read once more and put together in a third one, stay within what a turn may use."""
+    room = 1_000
+    turn = LoopTurn(messages=[], toolbox=Toolbox(), place=HERE, needs=Needs(combine=True))
+    assert turn.wanted(room, Prices(input=1, output=1)).tokens == 3 * turn.size + 5 * room
+    tools = RULES.tools.model_copy(update={"turn_tokens": 6_000, "footer": "never"})
+    router, models = two(Turn(text="Left."), Turn(text="Right."), Turn(text="Both."))
+    await said(Brain(router, RULES.model_copy(update={"tools": tools})), combine=True)
+    (longest,) = {request["max_tokens"] for model in models for request in model.script.requests}
+    assert 1_000 < longest <= 6_000 / 5
 
 
 async def test_one_model_alone_puts_nothing_together() -> None:

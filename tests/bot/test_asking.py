@@ -1,5 +1,6 @@
 """`/chat` with options, and files that go along at the console."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from agent.chat.attached import Attachment, Unfit
 from agent.chat.wish import Wish
 from bot.asking import Question, read_question
-from bot.attaching import Pending, read_file
+from bot.attaching import AT_ONCE, Files, Pending, Sent, read_file
 from bot.control.commands import Unclear
 from bot.theseus import Bot
 from policies.load import load_rules
@@ -29,6 +30,9 @@ TINY = RULES.model_copy(update={"most": 2, "text_bytes": 100, "picture_bytes": 2
         ("--combine --private hello", "hello", Wish(combine=True, private=True)),
         ("  --tools   force   hello  you ", "hello  you", Wish(tools="force")),
         ("--tools search_web\nhello", "hello", Wish(tools="search_web")),
+        ("\u2014private hello", "hello", Wish(private=True)),
+        ("\u2013private \u2014combine hello", "hello", Wish(combine=True, private=True)),
+        ("--private what is --private", "what is --private", Wish(private=True)),
     ],
 )
 def test_options_stand_in_front_of_the_text(rest: str, text: str, wish: Wish) -> None:
@@ -45,6 +49,8 @@ def test_options_stand_in_front_of_the_text(rest: str, text: str, wish: Wish) ->
         ("--tools --private hello", "--tools wants a value"),
         ("--colour red hello", "knows no --colour"),
         ("--private=yes hello", "knows no --private=yes"),
+        ("what is x --private", "options stand in front"),
+        ("--combine what is x \u2014private", "options stand in front"),
     ],
 )
 def test_what_is_not_understood_says_what_to_type(rest: str, why: str) -> None:
@@ -67,10 +73,9 @@ async def test_files_go_along_once(tmp_path: Path) -> None:
     for place in (tmp_path / "cat.png", tmp_path / "a" / "cat.png"):
         place.write_bytes(png())
     pending = Pending(RULES)
-    assert (
-        await pending.add(f'"{tmp_path}/cat.png"')
-        == "cat.png (image/png, 4x3, 73 bytes) goes along with your next message."
-    )
+    said = await pending.add(f'"{tmp_path}/cat.png"')
+    assert "cat.png (image/png, 4x3, 73 bytes) goes along with your next message, and stays" in said
+    assert "until /forget" in said
     await pending.add(f"{tmp_path}/a/cat.png")
     assert "cat.png (image/png, 4x3, 73 bytes), cat.png" in await pending.add("")
     assert [each.name for each in pending.take()] == ["cat.png", "cat.png (2)"]
@@ -144,6 +149,39 @@ def test_a_text_of_this_machine_is_read(tmp_path: Path) -> None:
     """An ordinary text is an attachment with what stands in it."""
     (tmp_path / "a.txt").write_text("hello")
     assert read_file(str(tmp_path / "a.txt"), RULES) == Attachment("a.txt", "text/plain", 5, "hello")
+
+
+async def test_a_few_messages_have_their_files_fetched_at_a_time() -> None:
+    """However many come at once, the files of so many are read side by side, and all of them are read."""
+    files, go_on = Files(RULES), asyncio.Event()
+    under_way: list[int] = []
+
+    async def fetch() -> bytes:
+        under_way.append(1)
+        await go_on.wait()
+        return b"hello"
+
+    asked = [asyncio.create_task(files.look_at([Sent("a.txt", 5, fetch)])) for _ in range(9)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(under_way) == AT_ONCE
+    go_on.set()
+    assert [len(taken) for taken, _ in await asyncio.gather(*asked)] == [1] * 9
+
+
+async def test_a_file_that_is_not_taken_is_a_sentence() -> None:
+    """Too large by what the service says, gone, no text, one too many: each is said, and the others are taken."""
+
+    async def fetch() -> bytes:
+        return b"\x00\x01"
+
+    async def gone() -> Unfit:
+        return Unfit("b.txt is gone.")
+
+    sent = [Sent("a.txt", 10**9, fetch), Sent("b.txt", 5, gone), Sent("c.txt", 2, fetch)]
+    taken, unread = await Files(TINY.model_copy(update={"most": 3})).look_at([*sent, sent[0]])
+    assert taken == ()
+    assert [line.split()[0] for line in unread] == ["a.txt", "b.txt", "c.txt", "I"]
 
 
 async def test_elsewhere_files_come_with_the_message() -> None:

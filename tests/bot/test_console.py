@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot.console import Console
+from bot.console import Console, history, unfinished
 from bot.inflight import Inflight
 from bot.lines import Lines
 from bot.theseus import Bot
@@ -257,6 +257,11 @@ def _piped(world: World) -> Lines:
     return Lines(world.reading, begun=inflight.kept(), keep=inflight.keep)
 
 
+def _kept(world: World) -> Lines:
+    inflight = Inflight(world.home)
+    return Lines(world.reading, keep=lambda part: inflight.keep(unfinished(part)))
+
+
 async def _waits(descriptor: int) -> None:
     """Until the loop waits for a descriptor."""
     selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # which the loop does not tell
@@ -315,6 +320,74 @@ async def test_a_line_is_noted_while_it_is_answered(world: World) -> None:
     assert Inflight(world.home).left() is None
 
 
+class Peeking(ScriptedBrain):
+    """Notes what is on disk while live code asks for it."""
+
+    home = Path()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    @property
+    def missing(self) -> str | None:
+        """Look."""
+        self.seen.append("".join(file.read_text() for file in self.home.iterdir()))
+        return None
+
+
+@pytest.mark.parametrize("line", ["/chat --private my swan", "keep this private: my swan"])
+async def test_a_private_line_is_never_on_disk(world: World, line: str) -> None:
+    """While it is answered only that there is one is noted, and after a restart people are told to ask again."""
+    body = """
+        async def say(turn): return f"missing: {turn.brain and turn.brain.missing}"
+        def setup(r): r.chat(say)
+    """
+    peeking = world.bot._brain = Peeking()
+    await load(world.bot, plan({"bot/live/a/feature.py": body}, "abcabc"))
+    peeking.home, peeking.seen = world.home, []
+    world.type(f"{line}\n")
+    os.close(world.writing)
+    console = Console(world.bot, world.home, "console:ann", Lines(world.reading))
+    await asyncio.wait_for(console.run(), 30)
+    (seen,) = (one for one in peeking.seen if "--private" in one)
+    assert "swan" not in seen
+    (world.home / "inflight.json").write_text(seen)
+    os.close(world.reading)
+    world.reading, world.writing = os.pipe()
+    assert "missing: None" in world.out()
+    out = await world.run()
+    assert "A private question was not answered" in out
+    assert "missing:" not in out
+
+
+async def test_the_rest_of_a_private_line_stays_private(world: World) -> None:
+    """Of a line that a restart cuts, its beginning is not kept, and what comes of it then is asked in private."""
+    world.type("/chat --private my swa")
+    console = Console(world.bot, world.home, "console:ann", _kept(world))
+    running = asyncio.create_task(console.run())
+    await _waits(world.reading)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert Inflight(world.home).kept() == b"/chat --private "
+
+
+def test_what_is_private_is_in_no_history(tmp_path: Path) -> None:
+    """The terminal remembers other lines from one day to the next."""
+    typed = history(tmp_path / "history")
+    for line in (
+        "hello",
+        "/chat --private my swan",
+        "what --private swan",
+        "don\u2019t send this anywhere: swan",
+    ):
+        typed.append_string(line)
+    written = (tmp_path / "history").read_text()
+    assert "hello" in written
+    assert "swan" not in written
+    assert len(typed.get_strings()) == 4
+
+
 SEES = """
     async def say(turn): return f"got {[(each.name, each.kind, each.text) for each in turn.attachments]}"
     def setup(r):
@@ -342,6 +415,15 @@ async def test_a_file_goes_along_with_the_next_message(world: World) -> None:
     assert [(wish.private, len(wish.attachments), len(wish.images)) for wish in asked] == [(True, 2, 1)]
 
 
+async def test_a_line_that_is_not_understood_takes_no_files(world: World) -> None:
+    """What is attached waits for the next question where an option was mistyped."""
+    await load(world.bot, plan({"bot/live/a/feature.py": SEES}, "abcabc"))
+    (world.home / "a.txt").write_text("hi")
+    out = await world.run(f"/attach {world.home}/a.txt\n/chat --modell x look\n/chat\n")
+    assert "knows no --modell" in out
+    assert "got [('a.txt', 'text/plain', 'hi')]" in out
+
+
 async def test_the_terminal_knows_commands_and_models(world: World) -> None:
     """What can be typed can be completed, the models behind `/chat --model` included."""
     brain = world.bot._brain
@@ -366,6 +448,28 @@ async def test_a_line_that_is_answered_once_more_has_its_files(world: World) -> 
     (world.home / "a.txt").write_text("hi")
     Inflight(world.home).begin("look", control=False, files=[f"{world.home}/a.txt"])
     assert "got [('a.txt', 'text/plain', 'hi')]" in await world.run()
+
+
+async def test_what_waits_for_the_next_line_is_still_there_after_a_restart(world: World) -> None:
+    """Files that were attached before the bot was started again go along with the next question, and with no other."""
+    await load(world.bot, plan({"bot/live/a/feature.py": SEES}, "abcabc"))
+    (world.home / "a.txt").write_text("hi")
+    Inflight(world.home).hold([f"{world.home}/a.txt"])
+    Inflight(world.home).begin("before", control=False)
+    out = await world.run("look\nagain\n")
+    assert [line for line in out.splitlines() if line.startswith("got ")] == [
+        "got []",
+        "got [('a.txt', 'text/plain', 'hi')]",
+        "got []",
+    ]
+    assert Inflight(world.home).held() == ()
+
+
+async def test_what_is_attached_is_noted(world: World) -> None:
+    """As soon as a file is to go along its name is kept for the next bot."""
+    (world.home / "a.txt").write_text("hi")
+    await world.run(f"/attach {world.home}/a.txt\n")
+    assert Inflight(world.home).held() == (f"{world.home}/a.txt",)
 
 
 async def test_an_older_stewards_line_is_nobodys_wish(tmp_path: Path) -> None:

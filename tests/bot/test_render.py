@@ -5,6 +5,8 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
 
 from policies.decision import Finding, Severity
 from sandbox.types import Protection, SandboxInfo
@@ -142,6 +144,18 @@ def test_what_the_findings_say_is_not_said_twice() -> None:
 def test_markup_in_outside_text_is_shown_as_it_is() -> None:
     """Square brackets in a title are part of the title."""
     assert "[bold]x[/bold]" in render.plain(render.brief(proposal(title="[bold]x[/bold]")))
+
+
+def test_a_terminal_breaks_lines_between_words() -> None:
+    """Of several lines, too, each word stays whole; a line of a diff stays one line."""
+    out = io.StringIO()
+    console = Console(file=out, width=20, force_terminal=True, color_system=None)
+    words = "Each of these words is whole"
+    render.show(console, Text(f"{words}\n  {words}"), render.diff([FileDiff(path="a", text=f"+{words}\n")]))
+    lines = out.getvalue().split("\n")
+    assert lines[-2] == f"+{words}"
+    assert max(map(len, lines[:-2])) <= 20
+    assert " ".join(" ".join(lines[:-2]).split()) == f"{words} {words}"
 
 
 def test_the_next_step_fits_the_stage() -> None:

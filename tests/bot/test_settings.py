@@ -6,6 +6,8 @@ from bot.app import hidden, main
 from bot.settings import SettingProblem, Settings, read_settings
 from selfedit.bot_process import USELESS
 
+WORDS = ("Value error", "Input should be", "interpret")
+"""A library's, which are not for people."""
 ADDRESS = "http://somebody:pass%20word@gw.example:8080/v1?api_key=abcdef123"
 
 
@@ -29,6 +31,7 @@ def test_a_wrong_setting_is_named_and_trying_again_is_useless(
     assert main() == USELESS
     said = capfd.readouterr().err
     assert f"{name} is not set right" in said
+    assert not any(part in said for part in WORDS)
     assert not secret or secret not in said
     with pytest.raises(SettingProblem):
         read_settings()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from agent.chat.brain import Brain
+from agent.chat.toolbox import Toolbox
 from agent.models.single import OneModel
 from bot.feature import ModelFailed
 from bot.theseus import Bot, Mind
@@ -352,3 +353,33 @@ async def test_a_model_that_fails_can_be_told_from_a_bug() -> None:
     """What the brain raises is what live code can catch."""
     with pytest.raises(ModelFailed, match="asleep"):
         await anext(aiter(ScriptedBrain(None, [None]).answer("c", "t", "i")))
+
+
+class FaultyBrain(ScriptedBrain):
+    """Answers no command of the kernel."""
+
+    async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
+        """Fail in a way that nobody thought of."""
+        raise ValueError(f"{name} {rest} {caller} {conversation} {len(toolbox.tools)}")
+
+
+async def test_a_fault_in_a_command_of_the_kernel_ends_that_command_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever a command about tools or costs runs into, people hear a sentence, and the log where it was, without words."""
+    bot = bot_with(brain=FaultyBrain("none"))
+    assert "/tool failed" in await bot.respond("/tool create word-7261", "console:ann", "here")
+    assert "ValueError at " in caplog.text
+    assert "word-7261" not in caplog.text
+
+
+async def test_a_log_keeps_no_words_of_a_request_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """Of live code that fails the log says the class and the place, never the text, which may be what was asked."""
+    bot = bot_with()
+    live = "async def f(t):\n    if t.text == 'word-7261': raise ValueError(t.text)\n    return 'x'\ndef setup(r): r.chat(f)\n"
+    loaded = await bot.hear(say.Load(plan=plan({"bot/live/a/feature.py": live}, "good")))
+    assert isinstance(loaded, say.Loaded)
+    assert "Sorry" in await bot.respond("word-7261", "console:ann", "here")
+    assert "ValueError at " in caplog.text
+    assert "bot/live/a/feature.py@good000:2 in f" in caplog.text
+    assert "word-7261" not in caplog.text

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from agent.chat.brain import Brain
-from agent.declared.call import Api
 from agent.declared.made import Made
 from agent.declared.shelf import Shelf
 from agent.models.single import OneModel
+from agent.ports import Api
 from agent.services.api import Calling
 from agent.services.pages import Pages
 from agent.services.web import Client

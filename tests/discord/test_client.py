@@ -157,6 +157,13 @@ async def test_files_go_along_with_a_message(
     assert [line.split()[0] for line in told[:-1]] == ["b.bin", "c.txt", "I"]
 
 
+async def test_a_command_takes_no_files(server: DiscordServer, room: Channel, ann: User, crew: Crew) -> None:
+    """Files are for a model: what came along with another command is not read."""
+    server.say(ann, room, f"<@{server.bot.id}> /again 1 hello", attachments={"b.bin": b"\x00\x01"})
+    assert (await answer(server, room)).content == "hello"
+    assert crew.brain.wishes[-1].attachments == ()
+
+
 async def test_a_file_that_is_gone_is_said(
     server: DiscordServer, room: Channel, ann: User, crew: Crew
 ) -> None:
@@ -252,3 +259,26 @@ async def test_an_intent_that_is_off_is_a_setting_to_be_put_right(server: Discor
     bot.ready.set()
     with pytest.raises(SettingProblem, match="Message Content Intent"):
         await serve_discord(bot, server.token, [], server.api)
+
+
+async def test_where_discord_cannot_be_reached_it_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """The operator reads once what to check, and the bot goes on trying."""
+    tries: asyncio.Queue[None] = asyncio.Queue()
+
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        tries.put_nowait(None)
+
+    listening = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+        serving = asyncio.create_task(
+            serve_discord(bot, "token", [], f"http://127.0.0.1:{port}/api", pause=0.001)
+        )
+        for _ in range(6):
+            await asyncio.wait_for(tries.get(), 30)
+        assert not serving.done()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    assert capsys.readouterr().err.count("check THESEUS_DISCORD_API") == 1

@@ -5,9 +5,11 @@ from typing import cast
 
 import pytest
 
+from agent.chat.toolbox import Toolbox
 from selfedit import protocol as say
 from tests.discord.clients import Clock
 from tests.discord.crew import aboard
+from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.interactions import DEFERRED
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
@@ -168,3 +170,40 @@ async def test_without_a_registration_the_bot_still_talks(
         await server.until(lambda: room.messages[-1].author is server.bot)
     assert room.messages[-1].content == "ahoy hello"
     assert "could not be registered" in caplog.text
+
+
+async def test_what_is_told_of_tools_and_costs_is_for_who_asked(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """What the kernel tells somebody of what was said, used and spent is seen by nobody else in the channel, all of it."""
+    words = " ".join(f"word{at}" for at in range(800))
+    async with aboard(server):
+        used = server.slash(ann, room, "tool", text=words)
+        await server.until(lambda: len(used.followups) == 3)
+    assert " ".join(one.content for one in room.ephemeral).split() == ["tool", *words.split()]
+    assert room.messages == []
+
+
+class SlowBrain(ScriptedBrain):
+    """Takes longer than Discord waits."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("none")
+        self._clock = clock
+
+    async def inform(self, name: str, rest: str, _toolbox: Toolbox, _caller: str, _conversation: str) -> str:
+        """The command, said back after a while."""
+        self._clock.seconds += 1000
+        return f"{name} {rest} secret"
+
+
+async def test_what_is_for_one_person_is_not_told_in_the_channel_later(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Where such an answer comes too late, the channel hears only that it did."""
+    server.world.clock = now = Clock()
+    async with aboard(server) as crew:
+        crew.bot._brain = SlowBrain(now)
+        server.slash(ann, room, "calls")
+        await server.until(lambda: len(room.messages) == 1)
+    assert room.messages[0].content == "ann used /calls, and the answer took too long; use it again."

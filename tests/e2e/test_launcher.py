@@ -128,3 +128,34 @@ def test_the_launcher_loads_next_to_nothing() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_help_is_said_and_nothing_is_started(tmp_path: Path) -> None:
+    """Asked for help, the script names the settings that matter and ends well, before it installs anything."""
+    script = tmp_path / "scripts" / "run"
+    script.parent.mkdir()
+    script.write_bytes((ROOT / "scripts" / "run").read_bytes())
+    done = subprocess.run(
+        ["bash", script, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "DISCORD_TOKEN" in done.stdout
+    assert [each.name for each in tmp_path.iterdir()] == ["scripts"]
+
+
+def test_a_sandbox_that_there_is_not_is_refused_at_the_start(tmp_path: Path) -> None:
+    """The steward does not start, and names the values that there are."""
+    done = subprocess.run(
+        [sys.executable, "-m", "selfedit", "steward"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "THESEUS_HOME": str(tmp_path), "THESEUS_SANDBOX": "podman"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "set it to auto, docker or bubblewrap" in done.stderr

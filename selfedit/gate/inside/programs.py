@@ -113,7 +113,7 @@ class Program:
         return {
             "exit": self._code,
             "timed_out": self._timed_out,
-            "seconds": round(seconds, 3),
+            "seconds": round(max(0.0, seconds), 3),
             "out": bytes(self._out.kept).decode(errors="replace"),
             "err": (self._fault or bytes(self._err.kept[-20_000:]).decode(errors="replace")),
             "dropped": self._out.dropped,
