@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from agent.chat.redaction import whereabouts
 from agent.chat.toolbox import Toolbox
 from agent.chat.wish import PLAIN, Wish
+from agent.models.offers import NO_AUTHOR
 from bot.asking import read_question
 from bot.control import commands as control
 from bot.feature import Attachment, Brain, CommandInfo, Turn
@@ -102,7 +103,7 @@ class Bot:
             return say.Refused(why="there is no steward to ask")
         wish = message.request if isinstance(message, say.Improve) else None
         if wish is not None and wish.goal and wish.edits is None and self.missing is not None:
-            return say.Refused(why=self.missing)
+            return say.Refused(why=f"{NO_AUTHOR}.")
         try:
             answer: BaseModel = await self.peer.call(message)
         except ConnectionError as error:

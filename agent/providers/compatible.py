@@ -23,6 +23,7 @@ from agent.providers.wire import (
     data_url,
     due,
     faults,
+    no_model,
     numbered,
     patience,
     price,
@@ -88,6 +89,8 @@ class Compatible:
                     if piece := answer.take(chunk, measure):
                         yield piece
             if not answer.begun:
+                if "html" in chunks.response.headers.get("content-type", ""):
+                    raise no_model(self._vendor, retryable=True)  # a gateway in trouble sends such pages
                 raise ProviderFailed(f"{self._vendor.name} gave an empty answer; ask again.", retryable=True)
             if not answer.finish:
                 raise broke_off(self._vendor)

@@ -168,6 +168,15 @@ def broke_off(vendor: Vendor) -> ProviderFailed:
     return ProviderFailed(f"{vendor.name} broke off in the middle of its answer.", retryable=True)
 
 
+def no_model(vendor: Vendor, *, retryable: bool = False) -> ProviderFailed:
+    """Something answers at the address, and it does not speak as a model does; retryable: it may be for a moment only."""
+    return ProviderFailed(
+        f"{vendor.name} answered with something else than a model would; check that {vendor.url} is the address of a "
+        "model's interface, as http://localhost:8080/v1.",
+        retryable=retryable,
+    )
+
+
 def numbered(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
     """The calls with ids that are there and differ, as some servers send none or the same one twice."""
     taken: set[str] = set()
@@ -208,10 +217,7 @@ def _translated(
             )
         if kind == "APIError":
             return _unfinished(vendor)
-        return ProviderFailed(
-            f"{name} answered with something else than a model would; check that {vendor.url} is the address of a model's "
-            "interface, as http://localhost:8080/v1."
-        )
+        return no_model(vendor)
     if status < HTTPStatus.BAD_REQUEST:
         # A fault that came within a stream which had begun well.
         return _unfinished(vendor)

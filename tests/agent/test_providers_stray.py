@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from agent.ports import ProviderFailed
+from agent.providers.compatible import Compatible
 from tests.fakes.models import ASK, KEY, WIRED
 
 STRAY: list[Any] = [
@@ -47,18 +48,20 @@ STRAY: list[Any] = [
 
 
 @asynccontextmanager
-async def sending(values: list[str]) -> AsyncIterator[str]:
-    """A server that answers each request with the next value as its only event; its base address."""
+async def sending(values: list[str], page: str = "") -> AsyncIterator[str]:
+    """A server that answers each request with the next value as its only event, or with a page; its base address."""
     left = iter(values)
 
     async def answer(_request: web.Request) -> web.Response:
+        if page:
+            return web.Response(text=page, content_type="text/html")
         value = next(left)
         known = value.startswith('{"type')
         event = json.loads(value)["type"] if known else "message_start"
         return web.Response(text=f"event: {event}\ndata: {value}\n\n", content_type="text/event-stream")
 
     app = web.Application()
-    app.router.add_post("/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -84,3 +87,14 @@ async def test_a_stray_event_is_a_failure_told_in_one_sentence(kind: str) -> Non
                 assert not any(word in said for word in (KEY, "Traceback", "object has no")), value
         finally:
             await provider.close()
+
+
+@pytest.mark.parametrize("model", ["", "some-model"])
+async def test_a_page_is_no_model(model: str) -> None:
+    """Where a page for people comes from the address of a model, the setting is named, and nothing of the library."""
+    async with sending([], "<html><body>Welcome</body></html>") as address:
+        provider = Compatible(f"{address}/v1", model=model)
+        with pytest.raises(ProviderFailed, match="check that LOCAL_MODEL_URL is the address") as failure:
+            await provider.complete(ASK)
+        await provider.close()
+    assert "Error" not in str(failure.value)

@@ -158,6 +158,13 @@ def test_a_terminal_breaks_lines_between_words() -> None:
     assert " ".join(" ".join(lines[:-2]).split()) == f"{words} {words}"
 
 
+def test_what_was_ended_says_that_the_rest_is_the_reason() -> None:
+    """Whoever turned it down or took it back reads the reason as one."""
+    for stage in (Stage.REJECTED, Stage.REVERTED):
+        assert "\nReason: too late" in render.plain(render.brief(proposal(7, stage, why="too late")))
+    assert "Reason" not in render.plain(render.brief(proposal(7, Stage.OPENED, why="main has moved")))
+
+
 def test_the_next_step_fits_the_stage() -> None:
     """An open proposal can be approved, a live one taken back, and after the end nothing is asked for."""
     assert "/approve 7" in render.next_step(proposal(7))
