@@ -12,12 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = "sk-ant-made-up-for-this-test"
 
 
-async def test_a_blind_model_here_has_one_elsewhere_look(tmp_path: Path) -> None:
-    """A picture goes to a model that sees; one that was asked for by name and does not see has it looked at by a tool."""
+async def test_a_picture_goes_to_a_model_that_sees_unless_it_has_to_stay_here(tmp_path: Path) -> None:
+    """Without a wish one that sees is asked; where a model of this machine is named, no other one is shown it either."""
     (tmp_path / "cat.png").write_bytes(png())
     looks = Use(name="look_at_image", arguments={"image": "cat.png", "question": "What colour?"})
     here = Script(
-        [Turn(calls=(looks,), when="You see no pictures"), Turn(text="I am told: red.", when="A red one.")]
+        [
+            Turn(calls=(looks,), when="You see no pictures"),
+            Turn(text="Nobody here tells me.", when="No model on this machine sees pictures"),
+        ]
     )
     here.listed = [
         {
@@ -27,7 +30,7 @@ async def test_a_blind_model_here_has_one_elsewhere_look(tmp_path: Path) -> None
             "context_length": 32_000,
         }
     ]
-    away = Script([Turn(text="A red one.", when="You look at a picture"), Turn(text=f"A cat, not {OWN}.")])
+    away = Script([Turn(text=f"A cat, not {OWN}.")])
     async with serving("openai", here) as local, serving("anthropic", away) as anthropic:
         settings = {
             "LOCAL_MODEL_URL": local,
@@ -43,7 +46,7 @@ async def test_a_blind_model_here_has_one_elsewhere_look(tmp_path: Path) -> None
             await bot.until("A cat, not (hidden).")
             bot.type(f"/attach {tmp_path}/cat.png")
             bot.type("/chat --model local/m What colour is it?")
-            await bot.until("I am told: red.")
+            await bot.until("Nobody here tells me.")
             bot.type(f"/attach {tmp_path}/cat.png")
             bot.type("/chat --private What is on it now?")
             await bot.until("No model on this machine sees pictures")

@@ -45,10 +45,16 @@ class Process:
                 return
 
     async def until(self, text: str) -> None:
-        """Read its output up to a line that holds a text."""
+        """Read its output up to a line that holds a text; it has to come soon."""
         assert self.process.stdout is not None
-        while text not in (line := (await self.process.stdout.readline()).decode()):
-            assert line, f"its output ended without {text!r}"
+        seen = ""
+        try:
+            async with asyncio.timeout(120):
+                while text not in (line := (await self.process.stdout.readline()).decode()):
+                    assert line, f"its output ended without {text!r}"
+                    seen += line
+        except TimeoutError:
+            raise AssertionError(f"no {text!r} came, but {seen!r}") from None
 
     async def ended(self) -> int:
         """Its exit code; it has to come soon."""
