@@ -232,7 +232,7 @@ class Pipeline:
         return proposal
 
 
-_READING = ("format", "lint", "types")
+_READING = ("format", "lint", "types", "imports")
 """Checks whose complaints name the file that is at fault."""
 
 

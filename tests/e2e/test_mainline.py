@@ -344,9 +344,13 @@ async def test_a_checkout_that_could_not_follow_stops_the_move(desk: Desk) -> No
 
 
 async def test_a_fault_of_main_is_not_blamed_on_a_proposal(tmp_path: Path, place: Place) -> None:
-    """Where the kernel itself is unformatted, the author is told so after one round."""
-    root = clone(tmp_path / "ugly", files={"policies/zz.py": '"""Ugly."""\nx = {  1:2 }\n'})
-    desk = Desk(Place(root=root, home=place.home, rules=place.rules), None, lambda _: None)
+    """Where the kernel itself breaks a contract of imports, the author is told so after one round."""
+    root = clone(
+        tmp_path / "upwards", files={"policies/zz.py": '"""Upwards."""\n\nimport bot.texts  # noqa: F401\n'}
+    )
+    gate = place.rules.gate.model_copy(update={"checks": ("imports",)})
+    rules = place.rules.model_copy(update={"gate": gate})
+    desk = Desk(Place(root=root, home=place.home, rules=rules), None, lambda _: None)
     ended = await improve(desk, setting('"one"'))
     assert ended.stage is Stage.FAILED
     assert "main itself does not pass" in ended.why

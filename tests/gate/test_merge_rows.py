@@ -285,7 +285,17 @@ def test_live_code_is_handed_no_state_of_its_own() -> None:
     """What a feature is handed is frozen, and there is nothing in it by which state of another shape could be kept."""
     turn = Turn(text="x", author="a", conversation="c")
     names = {field.name for field in dataclasses.fields(Turn)}
-    assert names == {"text", "author", "conversation", "commands", "brain", "prompts", "random", "now"}
+    assert names == {
+        "text",
+        "author",
+        "conversation",
+        "commands",
+        "brain",
+        "prompts",
+        "random",
+        "now",
+        "attachments",
+    }
     with pytest.raises(dataclasses.FrozenInstanceError):
         turn.text = "y"  # type: ignore[misc]
 

@@ -244,7 +244,13 @@ def walls(now: float, tag: str) -> dict[str, Wall]:
             ("lint",),
         ),
         "changed files by their names": Wall(
-            (("checks/code.py", '"--no-respect-gitignore", ".", *named]', '"--no-respect-gitignore", "."]'),),
+            (
+                (
+                    "checks/code.py",
+                    '"--no-respect-gitignore", *whole, *named]',
+                    '"--no-respect-gitignore", "."]',
+                ),
+            ),
             {"app/live/dist/extra.py": '"""More."""\n\nimport json\n'},
             "F401",
             ("lint",),
