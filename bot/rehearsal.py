@@ -41,10 +41,11 @@ LONGEST_LINE = 200
 """Characters that are told of what was said."""
 PATIENCE = 1.25
 """What holds the event loop up is ended later, by this factor, than what merely waits."""
-_LEAST_ROUNDS, _MOST_ROUNDS = 2, 5
+_LEAST_ROUNDS, _MOST_ROUNDS = 2, 9
 """Several rounds tell noise, chance and hoarding from a change."""
-_ROUNDS_SECONDS = 0.25
-"""A further round is begun only while those before it took less."""
+_ROUNDS_SECONDS = 0.6
+"""A further round is begun only while those before it took less of the processor's time, which a busy machine does not
+shorten: caches fill in the first rounds, so that few rounds would take them for hoarding."""
 _COMMAND = "{command}"
 
 
@@ -114,11 +115,11 @@ class Rehearsal:
         Raises:
             GenerationProblem: There is too much to say, or an answer left a task running.
         """
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.process_time()
         stage = _Stage(generation, watch, seed, seconds, began + REHEARSAL_SECONDS)
         turns: list[Answered] = []
         taken: list[int] = []
-        while not taken or self._again(len(taken), time.monotonic() - began):
+        while not taken or self._again(len(taken), time.monotonic() - began, time.process_time() - worked):
             # What is kept of a round is as large as what it replaces, so that the memory counted below is not ours.
             told: list[Answered] = []
             asyncio.run(self._round(stage, told))
@@ -130,12 +131,10 @@ class Rehearsal:
         return tuple(turns), max(0, min(growths, default=0))
 
     @staticmethod
-    def _again(rounds: int, seconds: float) -> bool:
-        if rounds < _LEAST_ROUNDS:
-            return seconds < REHEARSAL_SECONDS / (
-                _LEAST_ROUNDS + 1
-            )  # one that is cut short would tell of nothing
-        return rounds < _MOST_ROUNDS and seconds < _ROUNDS_SECONDS
+    def _again(rounds: int, seconds: float, worked: float) -> bool:
+        if seconds >= REHEARSAL_SECONDS / (_LEAST_ROUNDS + 1):
+            return False  # one that is cut short would tell of nothing
+        return rounds < _LEAST_ROUNDS or (rounds < _MOST_ROUNDS and worked < _ROUNDS_SECONDS)
 
     async def _round(self, stage: "_Stage", turns: list[Answered]) -> None:
         for name, conversation in self._conversations.items():

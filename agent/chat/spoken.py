@@ -25,5 +25,6 @@ def without_mentions(text: str) -> str:
 
 def fenced(text: str, mark: str) -> str:
     """Text from outside as a model reads it: between marks that nobody there could know, and that it cannot close."""
-    inside = re.sub(mark, "(mark)", text, flags=re.IGNORECASE)
+    # A pattern is kept by `re` for as long as it likes, and a mark is good for one turn.
+    inside = re.sub(mark, "(mark)", text, flags=re.IGNORECASE) if mark in text.lower() else text
     return f"<outside-{mark}>\n{inside}\n</outside-{mark}>"
