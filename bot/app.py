@@ -86,7 +86,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     exa_key = settings.exa_api_key.get_secret_value() if settings.exa_api_key else ""
     lending = Lending(rules, settings.theseus_home, exa_key)
     brain = _brain(models, settings, rules, lending)
-    bot = Bot(rules.watch, brain, lambda: _open_author(models, rules))
+    bot = Bot(rules, brain, lambda: _open_author(models, rules))
     peer = bot.peer = Peer(reader, writer, bot.hear)
     surface = _surface(bot, settings, rules)
     for sentence in models.notices:
@@ -118,10 +118,10 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
 def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None, None]:
     """Where people are met: on Discord if there is a token, else at the console."""
     if settings.discord_token is not None:
-        from bot.client import serve_discord  # costs a second that the console does not pay
+        from bot.discord.serve import serve_discord  # costs a second that the console does not pay
 
         token = settings.discord_token.get_secret_value()
-        return serve_discord(bot, token, rules.approval.maintainers, settings.theseus_discord_api)
+        return serve_discord(bot, token, settings.theseus_discord_api)
     from bot.attaching import Pending
     from bot.console import Console
 

@@ -82,6 +82,8 @@ class Turn:
     """Seconds since the epoch."""
     attachments: Sequence[Attachment] = ()
     """What came along with the message."""
+    show: Callable[[str], None] = lambda _piece: None
+    """Shows the next piece of an answer that is still being written. What is returned in the end takes its place."""
 
 
 Reply = str

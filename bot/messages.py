@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.chat.wish import PLAIN, Wish
-from bot.control.commands import Unclear, parse
-from bot.surface import Control, Theseus
+from bot.control.commands import Unclear, needs, parse
+from bot.surface import Control, Show, Theseus, unseen
+from policies.rights import Person
 from selfedit import render
 
 LONGEST = 1900
@@ -42,28 +43,28 @@ class Layout:
 
 
 class Messages:
-    """Answers messages of people who sit elsewhere: live code for everybody, control for maintainers."""
+    """Answers messages of people who sit elsewhere: live code for whoever may chat, control for whoever may use it."""
 
-    def __init__(self, theseus: Theseus, maintainers: Sequence[str]) -> None:
-        """Put it together; `maintainers` are named as `surface:id`."""
+    def __init__(self, theseus: Theseus) -> None:
         self._theseus = theseus
-        self._maintainers = frozenset(maintainers)
         self._controls: dict[str, Control] = {}
 
-    async def reply(self, text: str, author: str, conversation: str, wish: Wish = PLAIN) -> str:
+    async def reply(
+        self, text: str, person: Person, conversation: str, wish: Wish = PLAIN, show: Show = unseen
+    ) -> str:
         """The answer to one message, as it is wished for and with what came along."""
-        asked = parse(text, author, files=False)
+        asked = parse(text, person.id, files=False)
+        needed = "chat" if asked is None else needs(text)
+        decision = self._theseus.may(needed, person)
+        if not decision.allowed:
+            return decision.why
         if asked is None:
-            return await self._theseus.respond(text, author, conversation, wish)
-        if author not in self._maintainers:
-            return (
-                "Only maintainers may do that here; they are listed under [approval] in policies/rules.toml."
-            )
+            return await self._theseus.respond(text, person.id, conversation, wish, show)
         if isinstance(asked, Unclear):
             return asked.why
         if asked.name == "quit":
             return "Theseus is ended where it was started, not from here."
-        control = self._controls.setdefault(author, Control(self._theseus))
+        control = self._controls.setdefault(person.id, Control(self._theseus))
         said = render.plain(*await control.carry_out(asked), width=100)
         return f"```\n{said.replace('```', chr(0x2BC) * 3)}\n```"
 

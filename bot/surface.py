@@ -11,16 +11,27 @@ from rich.text import Text
 from agent.chat.wish import PLAIN, Wish
 from bot.control.commands import Asked
 from bot.feature import CommandInfo
+from policies.decision import Decision
+from policies.rights import Capability, Person
 from selfedit import protocol as say
 from selfedit import render
 from selfedit.types import Stage
 
 Hear = Callable[[BaseModel], None]
 """Hears notices of the steward: progress and news."""
+Show = Callable[[str], None]
+"""Hears the next piece of an answer that is still being written."""
+
+
+def unseen(_piece: str) -> None:
+    """Show nothing of an answer before it is whole."""
 
 
 class Theseus(Protocol):
     """The bot, as a surface sees it."""
+
+    hear_notice: Hear
+    """Is told what the steward has to say."""
 
     ready: asyncio.Event
     """Set when live code has been loaded for the first time, or was refused."""
@@ -44,8 +55,13 @@ class Theseus(Protocol):
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward."""
 
-    async def respond(self, line: str, author: str, conversation: str, wish: Wish = PLAIN) -> str:
-        """Answer a line that is no control command, as it is wished for."""
+    async def respond(
+        self, line: str, author: str, conversation: str, wish: Wish = PLAIN, show: Show = unseen
+    ) -> str:
+        """Answer a line that is no control command, as it is wished for; pieces are shown where they come early."""
+
+    def may(self, capability: Capability, person: Person) -> Decision:
+        """Whether somebody may do something here."""
 
 
 class Control:

@@ -18,12 +18,13 @@ from bot.asking import read_question
 from bot.control import commands as control
 from bot.feature import Attachment, Brain, CommandInfo, Turn
 from bot.generation import Generation, Generations, LiveError, build, canary
-from bot.surface import Hear
+from bot.surface import Hear, Show, unseen
 from bot.telemetry import Telemetry
 from bot.texts import GenerationProblem
 from bot.thread import in_thread
-from policies.decision import Finding
-from policies.load import WatchRules
+from policies.decision import Decision, Finding
+from policies.load import Rules
+from policies.rights import Capability, Grant, Person, may
 from selfedit import protocol as say
 from selfedit.ports import Author
 from selfedit.types import Draft, GateReport, LoadPlan, NoDraft
@@ -61,12 +62,14 @@ class Mind(Protocol):
 class Bot:
     """What runs in this process, whatever the surface; satisfies `bot.surface.Theseus`."""
 
-    def __init__(self, rules: WatchRules, brain: Mind, open_author: OpenAuthor) -> None:
+    def __init__(self, rules: Rules, brain: Mind, open_author: OpenAuthor) -> None:
         self.ready = asyncio.Event()
         self.peer: say.Peer | None = None
         self.hear_notice: Hear = lambda _notice: None
         self.generations = Generations()
         self.telemetry = Telemetry()
+        self.grants: frozenset[Grant] = frozenset()
+        """What the owner granted beside the rules."""
         self._rules = rules
         self._brain = brain
         self._open_author = open_author
@@ -110,7 +113,13 @@ class Bot:
             return say.Refused(why=f"the steward cannot be asked: {error}")
         return answer
 
-    async def respond(self, line: str, author: str, conversation: str, wish: Wish = PLAIN) -> str:
+    def may(self, capability: Capability, person: Person) -> Decision:
+        """Whether somebody may do something here."""
+        return may(capability, person, self.grants, self._rules)
+
+    async def respond(
+        self, line: str, author: str, conversation: str, wish: Wish = PLAIN, show: Show = unseen
+    ) -> str:
         """Answer a line that is no control command, on the generation that serves at this moment.
 
         Args:
@@ -118,6 +127,7 @@ class Bot:
             author: Who said it, as `surface:name`.
             conversation: Stable id of the place.
             wish: How chat is to answer it, and what came along.
+            show: Hears pieces of the answer while it is being written.
         """
         parts = control.split(line)
         name, text = parts or (None, line.strip())
@@ -153,6 +163,7 @@ class Bot:
             random=random.random,
             now=time.time(),
             attachments=[Attachment(each.name, each.kind, each.size, each.text) for each in wish.attachments],
+            show=show,
         )
         began, failed = time.monotonic(), True
         try:
@@ -245,7 +256,7 @@ class Bot:
         while True:
             if self.peer is not None:
                 await self.peer.notify(say.Beat(heartbeat=self.telemetry.heartbeat()))
-            await asyncio.sleep(self._rules.heartbeat_seconds)
+            await asyncio.sleep(self._rules.watch.heartbeat_seconds)
 
 
 class _Bench:

@@ -214,6 +214,17 @@ class ApprovalRules(_Section):
     maintainers: tuple[str, ...]
 
 
+class RightsRules(_Section):
+    """Who may do what without a grant of the owner; see `policies.rights`."""
+
+    chat: tuple[str, ...]
+    see: tuple[str, ...]
+    propose: tuple[str, ...]
+    approve: tuple[str, ...]
+    halt: tuple[str, ...]
+    setup: tuple[str, ...]
+
+
 class WatchRules(_Section):
     """When a new generation is worse. Seconds, milliseconds, shares of 1."""
 
@@ -263,6 +274,7 @@ class Rules(_Section):
     web: WebRules
     services: ServiceRules
     approval: ApprovalRules
+    rights: RightsRules
     watch: WatchRules
     restart: RestartRules
     freeze: FreezeRules

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from bot.feature import CommandInfo
+from policies.rights import Capability
 from selfedit import protocol as say
 from selfedit.edits import MAX_EDITS, Edit, MalformedEdits, first_fault, parse_edits
 from selfedit.types import Request
@@ -41,6 +42,7 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class _Command:
+    needs: Capability
     usage: str
     summary: str
     read: Callable[[str, str], BaseModel | Unclear]
@@ -75,6 +77,13 @@ def parse(line: str, by: str, *, files: bool = True) -> Asked | Unclear | None:
     else:
         message = _COMMANDS[name].read(rest, by)
     return message if isinstance(message, Unclear) else Asked(name, message)
+
+
+def needs(line: str) -> Capability:
+    """What somebody must be allowed to do to use a line: what its control command needs, else to chat."""
+    parts = split(line)
+    known = _COMMANDS.get(parts[0]) if parts else None
+    return known.needs if known else "chat"
 
 
 def unknown(name: str, known: Collection[str]) -> str:
@@ -198,35 +207,47 @@ def _bare(name: str, make: Callable[[str], BaseModel]) -> Callable[[str, str], B
 
 _COMMANDS: dict[str, _Command] = {
     "improve": _Command(
-        "improve [goal]", "ask for a change: in words, as edits, or whatever maintenance finds", _improve
+        "propose",
+        "improve [goal]",
+        "ask for a change: in words, as edits, or whatever maintenance finds",
+        _improve,
     ),
-    "proposals": _Command("proposals", "list the proposals", _bare("proposals", lambda _by: say.Proposals())),
+    "proposals": _Command(
+        "see", "proposals", "list the proposals", _bare("proposals", lambda _by: say.Proposals())
+    ),
     "proposal": _Command(
+        "see",
         "proposal N",
         "show one with its gate report",
         _with_number("proposal", lambda n, _by: say.Show(number=n)),
     ),
     "diff": _Command(
-        "diff N", "show what one changes", _with_number("diff", lambda n, _by: say.Diff(number=n))
+        "see", "diff N", "show what one changes", _with_number("diff", lambda n, _by: say.Diff(number=n))
     ),
     "approve": _Command(
+        "approve",
         "approve N",
         "approve, merge and bring to life",
         _with_number("approve", lambda n, by: say.Approve(number=n, by=by)),
     ),
-    "reject": _Command("reject N [why]", "turn one down", _reject),
-    "rollback": _Command("rollback [N]", "take a merged one back, by default the newest", _rollback),
-    "status": _Command("status", "how things stand", _bare("status", lambda _by: say.Status())),
+    "reject": _Command("approve", "reject N [why]", "turn one down", _reject),
+    "rollback": _Command(
+        "approve", "rollback [N]", "take a merged one back, by default the newest", _rollback
+    ),
+    "status": _Command("see", "status", "how things stand", _bare("status", lambda _by: say.Status())),
     "why": _Command(
+        "see",
         "why",
         "which proposals made the running code, and which models were asked",
         _bare("why", lambda _by: say.Why()),
     ),
     "halt": _Command(
-        "halt", "stop all self-editing, and what chat is doing now", lambda _rest, by: say.Halt(by=by)
+        "halt", "halt", "stop all self-editing, and what chat is doing now", lambda _rest, by: say.Halt(by=by)
     ),
-    "resume": _Command("resume", "allow self-editing again", _bare("resume", lambda by: say.Resume(by=by))),
-    "quit": _Command("quit", "end Theseus", _bare("quit", lambda _by: say.Quit())),
+    "resume": _Command(
+        "halt", "resume", "allow self-editing again", _bare("resume", lambda by: say.Resume(by=by))
+    ),
+    "quit": _Command("setup", "quit", "end Theseus", _bare("quit", lambda _by: say.Quit())),
 }
 
 _TOLD: dict[str, tuple[str, str]] = {

@@ -190,5 +190,5 @@ async def test_elsewhere_files_come_with_the_message() -> None:
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     assert "with the message itself" in await bot.respond("/attach a.txt", "discord:2", "discord:9")

@@ -59,7 +59,7 @@ async def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIter
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules().watch, brain, no_author)
+    bot = Bot(load_rules(), brain, no_author)
     async with linked(steward, bot.hear) as peer:
         bot.peer = peer
         await load(bot, echo("ahoy"))
@@ -486,5 +486,5 @@ async def test_without_live_code_the_control_commands_are_listed() -> None:
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     assert "/approve N" in await bot.respond("/help", "console:ann", "c")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.messages import LONGEST, Messages, pieces
 from bot.theseus import Bot
 from policies.load import load_rules
+from policies.rights import Person
 from selfedit import protocol as say
 from selfedit.types import NoDraft
 from tests.fakes.brain import ScriptedBrain
@@ -24,11 +25,13 @@ async def replied(text: str, author: str = ANN) -> tuple[str, list[str]]:
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    rules = load_rules()
+    approval = rules.approval.model_copy(update={"maintainers": (ANN,)})
+    bot = Bot(rules.model_copy(update={"approval": approval}), ScriptedBrain("none"), no_author)
     steward = FakeSteward({say.Show: lambda _: say.ProposalIs(proposal=proposal(title="```evil"))})
     async with linked(steward, bot.hear) as bot.peer:
         await bot.hear(say.Load(plan=echo("ahoy")))
-        return await Messages(bot, [ANN]).reply(text, author, "discord:9"), steward.kinds()
+        return await Messages(bot).reply(text, Person(author), "discord:9"), steward.kinds()
 
 
 async def test_anybody_is_answered_by_live_code() -> None:
@@ -41,7 +44,7 @@ async def test_anybody_is_answered_by_live_code() -> None:
 async def test_control_commands_are_for_maintainers(text: str) -> None:
     """Whoever is not listed is told so, and the steward is not even asked."""
     answer, asked = await replied(text, "discord:2")
-    assert "maintainers" in answer
+    assert answer.startswith("Only ")
     assert asked == []
 
 

@@ -25,7 +25,8 @@ from tests.fakes.steward import FakeSteward, linked
 EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]')
 DRAFT = Draft(title="Less", reason="because", edits=EDITS, author="model")
 REPORT = GateReport(verdict="passed", base="b", head="h", policy="p")
-WATCH = load_rules().watch.model_copy(update={"heartbeat_seconds": 0.01})
+_RULES = load_rules()
+RULES = _RULES.model_copy(update={"watch": _RULES.watch.model_copy(update={"heartbeat_seconds": 0.01})})
 
 
 class TryingAuthor:
@@ -45,7 +46,7 @@ def bot_with(author: Author | NoDraft | None = None, brain: Mind | None = None) 
     async def open_author() -> Author | NoDraft:
         return author or NoDraft(why="set OPENAI_API_KEY")
 
-    return Bot(WATCH, brain or ScriptedBrain("none"), open_author)
+    return Bot(RULES, brain or ScriptedBrain("none"), open_author)
 
 
 async def test_a_load_is_answered_with_what_was_compiled() -> None:
@@ -174,7 +175,7 @@ async def test_a_fault_of_the_bot_is_said_to_whoever_waits() -> None:
         raise OSError("disk")
 
     ask = say.AskDraft(id="7", request=Request(requested_by="console:ann", goal="less"), files={})
-    answer = await Bot(WATCH, ScriptedBrain(), no_author).hear(ask)
+    answer = await Bot(RULES, ScriptedBrain(), no_author).hear(ask)
     assert isinstance(answer, say.Refused)
     assert "disk" in answer.why
 

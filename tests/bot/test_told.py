@@ -64,7 +64,7 @@ class World:
         self.brain = Brain(
             OneModel(ScriptedModel(Turn(calls=(use,)))), self.rules, services=self.lend, made=made
         )
-        self.bot = Bot(self.rules.watch, self.brain, self.no_author)
+        self.bot = Bot(self.rules, self.brain, self.no_author)
         self.document = json.dumps(
             {"name": "slow_one", "description": "Ask for what never comes.", "url": site.url("/slow")}
         )

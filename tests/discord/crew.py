@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bot.client import Client
+from bot.discord.client import Client
 from bot.theseus import Bot
 from policies.load import load_rules
 from selfedit import protocol as say
@@ -69,11 +69,13 @@ async def aboard(
 ) -> AsyncIterator[Crew]:
     """The bot, connected, with live code that says each text back."""
     brain, steward = ScriptedBrain("none"), FakeSteward(answers or {})
-    bot = Bot(load_rules().watch, brain, no_author)
+    rules = load_rules()
+    named = tuple(f"discord:{one}" for one in maintainers)
+    approval = rules.approval.model_copy(update={"maintainers": named})
+    bot = Bot(rules.model_copy(update={"approval": approval}), brain, no_author)
     async with linked(steward, bot.hear) as bot.peer:
         await bot.hear(say.Load(plan=LIVE))
-        named = [f"discord:{one}" for one in maintainers]
-        client = _Client(bot, named, register_seconds=register_seconds)
+        client = _Client(bot, register_seconds=register_seconds)
         client._connection.guild_ready_timeout = READY_SECONDS
         async with connected(server, client):
             yield Crew(bot, client, brain, steward)

@@ -8,7 +8,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot.client import point_at, serve_discord
+from bot.discord.serve import point_at, serve_discord
 from bot.settings import SettingProblem
 from bot.theseus import Bot
 from policies.load import load_rules
@@ -98,7 +98,7 @@ async def test_control_commands_reach_the_steward_from_maintainers_alone(
 ) -> None:
     """A maintainer's command is carried out, anybody else's is not."""
     server.say(server.user("bob", guild), room, "/status")
-    assert "maintainers" in (await answer(server, room)).content
+    assert (await answer(server, room)).content.startswith("Only ")
     assert crew.steward.kinds() == []
     server.say(ann, room, "/status")
     assert (await answer(server, room)).content.startswith("```\n")
@@ -223,10 +223,10 @@ async def test_the_address_of_the_interface_is_enough(
     """Told the REST address alone, the bot asks there for the gateway and connects to both."""
     monkeypatch.setattr(Route, "BASE", "http://127.0.0.1:9/")
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     async with linked(FakeSteward({}), bot.hear) as bot.peer:
         await bot.hear(say.Load(plan=echo("ahoy")))
-        serving = asyncio.create_task(serve_discord(bot, server.token, [], server.api + "/"))
+        serving = asyncio.create_task(serve_discord(bot, server.token, server.api + "/"))
         await server.until(lambda: server.gateway.connected)
         server.say(ann, room, f"<@{server.bot.id}> hello")
         assert (await answer(server, room)).content == "ahoy hello"
@@ -246,19 +246,19 @@ async def test_an_address_of_something_else_is_said(
 
 async def test_a_wrong_token_is_a_setting_to_be_put_right(server: DiscordServer) -> None:
     """The operator is told which setting it is."""
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     bot.ready.set()
     with pytest.raises(SettingProblem, match="DISCORD_TOKEN"):
-        await serve_discord(bot, "wrong", [], server.api)
+        await serve_discord(bot, "wrong", server.api)
 
 
 async def test_an_intent_that_is_off_is_a_setting_to_be_put_right(server: DiscordServer) -> None:
     """The operator is told what to switch on, and where."""
     server.gateway.allowed_intents = ALL_INTENTS & ~MESSAGE_CONTENT
-    bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     bot.ready.set()
     with pytest.raises(SettingProblem, match="Message Content Intent"):
-        await serve_discord(bot, server.token, [], server.api)
+        await serve_discord(bot, server.token, server.api)
 
 
 async def test_where_discord_cannot_be_reached_it_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,9 +272,9 @@ async def test_where_discord_cannot_be_reached_it_is_tried_again(capsys: pytest.
     listening = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     async with listening:
         port = listening.sockets[0].getsockname()[1]
-        bot = Bot(load_rules().watch, ScriptedBrain("none"), no_author)
+        bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
         serving = asyncio.create_task(
-            serve_discord(bot, "token", [], f"http://127.0.0.1:{port}/api", pause=0.001)
+            serve_discord(bot, "token", f"http://127.0.0.1:{port}/api", pause=0.001)
         )
         for _ in range(6):
             await asyncio.wait_for(tries.get(), 30)

@@ -136,7 +136,7 @@ async def test_a_halt_ends_what_runs_in_the_sandbox(sandbox: Sandbox, turns: Tur
         return NoDraft(why="none here")
 
     brain = Brain(OneModel(ScriptedModel(Turn(calls=(use,)))), load_rules(), turns=turns, services=lend)
-    bot = Bot(load_rules().watch, brain, no_author)
+    bot = Bot(load_rules(), brain, no_author)
     chat = """
         async def answer(turn):
             if turn.brain is None: return "canary"

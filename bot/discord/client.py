@@ -9,19 +9,15 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import aiohttp
 import discord
-import yarl
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from agent.chat.attached import Unfit, shown_name
 from agent.chat.wish import PLAIN, Wish
 from bot.attaching import Files, Sent
 from bot.control.commands import CHAT, split
+from bot.discord.person import owners_of, person_of
+from bot.discord.slash import UNREACHABLE, Slash, send
 from bot.messages import Messages, lay_out
-from bot.settings import SettingProblem
-from bot.slash import UNREACHABLE, Slash, send
 from bot.surface import Theseus
 from policies.load import AttachmentRules, load_rules
 
@@ -32,8 +28,6 @@ MISSED_SECONDS = 3600.0
 """What was said longer ago while there was no session is not answered any more."""
 MOST_MISSED = 100
 """Messages that are read in one place after a session was lost."""
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
-"""Seconds before Discord is tried again where it cannot be reached; each time twice as many, up to the second."""
 KEPT_IDS, KEPT_PLACES = 5_000, 50
 """Of so many messages it is known that they were seen; in so many places it is looked for what was missed."""
 
@@ -46,7 +40,6 @@ class Client(discord.Client):
     def __init__(
         self,
         theseus: Theseus,
-        maintainers: Sequence[str],
         *,
         files: AttachmentRules | None = None,
         register_seconds: float = REGISTER_SECONDS,
@@ -55,7 +48,6 @@ class Client(discord.Client):
 
         Args:
             theseus: What answers.
-            maintainers: Who may use control commands, as `discord:id`.
             files: What may come along with a message; None: as `policies/rules.toml` says.
             register_seconds: How often it is looked whether commands have changed.
         """
@@ -63,7 +55,9 @@ class Client(discord.Client):
         intents.message_content = True
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
         self._theseus = theseus
-        self._messages = Messages(theseus, maintainers)
+        self.owners: frozenset[int] = frozenset()
+        """Who owns the application: a person, or the members of a team."""
+        self._messages = Messages(theseus)
         self._files = Files(files or load_rules().attachments)
         self.tree = Slash(self, self._answer)
         self._register_seconds = register_seconds
@@ -73,7 +67,8 @@ class Client(discord.Client):
         self._registering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        """Register the commands that work now, and from then on whenever they have changed."""
+        """Learn whose application this is; register the commands that work now, and then whenever they have changed."""
+        self.owners = owners_of(self.application)
         await self.tree.register(self._theseus.commands)
         self._registering = asyncio.create_task(self._register())
 
@@ -91,7 +86,7 @@ class Client(discord.Client):
 
     async def _answer(self, used: discord.Interaction, line: str) -> str:
         return await self._messages.reply(
-            line, f"discord:{used.user.id}", _place(used.guild_id, used.channel_id)
+            line, person_of(used.user, self.owners), _place(used.guild_id, used.channel_id)
         )
 
     async def on_message(self, message: discord.Message) -> None:
@@ -143,7 +138,7 @@ class Client(discord.Client):
                 wish, unread = await self._attached(message.attachments) if reads else (PLAIN, ())
                 reply = await self._messages.reply(
                     text,
-                    f"discord:{message.author.id}",
+                    person_of(message.author, self.owners),
                     _place(message.guild.id if message.guild else None, message.channel.id),
                     wish,
                 )
@@ -225,74 +220,3 @@ async def _typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
         yield
     finally:
         await sign.__aexit__(None, None, None)
-
-
-async def serve_discord(
-    theseus: Theseus,
-    token: str,
-    maintainers: Sequence[str],
-    api: str | None,
-    *,
-    pause: float = FIRST_PAUSE,
-) -> None:
-    """Stay connected to Discord for as long as the process runs. Where it cannot be reached, it is tried again and again.
-
-    Args:
-        theseus: What answers.
-        token: The bot's token.
-        maintainers: Who may use control commands, as `discord:id`.
-        api: Base address of the REST API; None for Discord's own.
-        pause: Seconds before it is tried again for the first time.
-
-    Raises:
-        SettingProblem: The token is not accepted, the bot may not read messages, or the address is not one of Discord's interface.
-    """
-    told = False
-    while True:
-        try:
-            if api:
-                await point_at(api)
-            await theseus.ready.wait()
-            await _session(theseus, token, maintainers)
-        except (OSError, aiohttp.ClientError, discord.DiscordServerError) as error:
-            log.warning("Discord cannot be reached: %s", error)
-            if not told:
-                check = "THESEUS_DISCORD_API" if api else "the network"
-                sys.stderr.write(f"Discord cannot be reached; check {check}. It is tried again and again.\n")
-            told = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-        else:
-            return
-
-
-async def _session(theseus: Theseus, token: str, maintainers: Sequence[str]) -> None:
-    async with Client(theseus, maintainers) as client:
-        try:
-            await client.start(token)
-        except discord.LoginFailure as error:
-            raise SettingProblem("Discord does not accept the token; check DISCORD_TOKEN") from error
-        except discord.PrivilegedIntentsRequired as error:
-            raise SettingProblem(
-                "Discord does not let the bot read messages; switch on the Message Content Intent, on the page Bot of "
-                "its application at discord.com/developers"
-            ) from error
-
-
-async def point_at(api: str) -> None:
-    """Send everything to another address than Discord's: to a REST interface, and to the gateway that it names.
-
-    Raises:
-        SettingProblem: What answers there is no such interface.
-        OSError: Nothing answers there.
-    """
-    base = api.rstrip("/")
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{base}/gateway") as answer:
-            gateway = yarl.URL((await answer.json())["url"])
-    except (aiohttp.ContentTypeError, ValueError, KeyError, TypeError) as error:
-        raise SettingProblem(
-            "THESEUS_DISCORD_API is not the address of Discord's REST interface; give it one like "
-            "http://localhost:8080/api/v10"
-        ) from error
-    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
