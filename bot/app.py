@@ -20,15 +20,15 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from agent.chat.brain import Brain
-from agent.chat.redaction import HIDDEN
-from agent.chat.turns import Turns, TurnsProblem, open_turns
 from agent.declared.made import Made
 from agent.declared.shelf import Shelf, ShelfProblem
+from agent.guardrails.redaction import HIDDEN
 from agent.models.catalogue import CatalogueProblem, read_catalogue
 from agent.models.offers import NO_AUTHOR, Keys
 from agent.models.router import Router
 from agent.models.tokens import load_tables
 from agent.providers.local import weights
+from agent.records.turns import Turns, TurnsProblem, open_turns
 from agent.types import Needs
 from bot.feature import ModelFailed
 from bot.lending import Lending

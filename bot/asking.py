@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from agent.chat.wish import PLAIN, Wish
+from agent.incoming.wish import PLAIN, Wish
 from agent.models.needs import needs_of
 from bot.control.commands import CHAT_USAGE, Unclear
 

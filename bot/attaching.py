@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.chat.attached import Attachment, Unfit, look_at, shown_name, told_apart, too_large
-from agent.chat.redaction import looks_secret
+from agent.guardrails.redaction import looks_secret
+from agent.incoming.attached import Attachment, Unfit, look_at, shown_name, told_apart, too_large
 from bot.thread import in_thread
 from policies.load import AttachmentRules
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
-from agent.chat.wish import Wish
+from agent.incoming.wish import Wish
 from bot.asking import Question, is_private, read_question
 from bot.attaching import Pending
 from bot.control.commands import ATTACH, CHAT, Unclear, begins_edits, brackets, parse, split

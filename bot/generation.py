@@ -15,8 +15,8 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from agent.chat.toolbox import FOLDER as TOOLS
-from agent.chat.toolbox import BadTool, Source, Toolbox, discover
+from agent.calling.toolbox import FOLDER as TOOLS
+from agent.calling.toolbox import BadTool, Source, Toolbox, discover
 from bot.control.commands import NAMES
 from bot.control.commands import infos as control_infos
 from bot.feature import CommandInfo, Respond, Turn

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.chat.wish import PLAIN, Wish
+from agent.incoming.wish import PLAIN, Wish
 from bot.control.commands import Unclear, needs, parse
 from bot.surface import Control, Show, Theseus, unseen
 from policies.rights import Person

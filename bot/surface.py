@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
-from agent.chat.wish import PLAIN, Wish
+from agent.incoming.wish import PLAIN, Wish
 from bot.control.commands import Asked
 from bot.feature import CommandInfo
 from policies.decision import Decision

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from agent.chat.redaction import whereabouts
-from agent.chat.toolbox import Toolbox
-from agent.chat.wish import PLAIN, Wish
+from agent.calling.toolbox import Toolbox
+from agent.guardrails.redaction import whereabouts
+from agent.incoming.wish import PLAIN, Wish
 from agent.models.offers import NO_AUTHOR
 from bot.asking import read_question
 from bot.control import commands as control

@@ -1,1 +1,1 @@
-"""Chat: a turn with its tools, what it may cost, and what is kept of it."""
+"""Chat: one turn, from the question to the answer on its way out, and what people are told of it."""

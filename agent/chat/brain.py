@@ -7,26 +7,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from agent.calling.executor import Answered, Calls, Lend, Place
+from agent.calling.toolbox import Tool, Toolbox
 from agent.chat import telling
-from agent.chat.accounts import Accounts, Purse
 from agent.chat.agents import Consultation
-from agent.chat.calls import Answered, Calls, Lend, Place
 from agent.chat.desk import Desk, may_forget_all
 from agent.chat.leaving import leaving
 from agent.chat.loop import Loop, Run, Turn
 from agent.chat.moderation import SHARE, judged
 from agent.chat.question import NO_TOOLS, turn_of, with_names
-from agent.chat.redaction import HIDDEN, storable
 from agent.chat.reports import Estimate, forgotten
-from agent.chat.screen import Screen
 from agent.chat.sight import Sight, answered
-from agent.chat.spoken import cleaned
-from agent.chat.toolbox import Tool, Toolbox
-from agent.chat.turns import Kept, Turns, TurnsProblem
 from agent.chat.window import Exchange, Memory
-from agent.chat.wish import PLAIN, Wish
 from agent.declared.made import Made
+from agent.guardrails.redaction import HIDDEN, storable
+from agent.guardrails.screen import Screen
+from agent.guardrails.spoken import cleaned
+from agent.incoming.wish import PLAIN, Wish
 from agent.ports import Models, ProviderFailed
+from agent.records.accounts import Accounts, Purse
+from agent.records.turns import Kept, Turns, TurnsProblem
 from agent.types import CHARS_A_TOKEN, RECKONED, ToolCall
 from policies.access import tools_allowed
 from policies.credentials import without_credentials

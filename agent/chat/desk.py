@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from agent.calling.executor import Calls, Place
+from agent.calling.toolbox import Tool, Toolbox
 from agent.chat import reports, telling
-from agent.chat.accounts import Accounts
-from agent.chat.calls import Calls, Place
 from agent.chat.reports import Estimate
-from agent.chat.screen import Screen
-from agent.chat.toolbox import Tool, Toolbox
-from agent.chat.turns import Turns
-from agent.chat.usage import UNUSED
 from agent.declared.made import Made
+from agent.guardrails.screen import Screen
+from agent.records.accounts import Accounts
+from agent.records.turns import Turns
+from agent.records.usage import UNUSED
 from agent.types import ToolCall
 from policies.access import least_level, level_of
 from policies.limits import DAY, Spent, day_of

@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 from agent.chat.loop import Turn
 from agent.chat.moderation import UNSAFE
-from agent.chat.outgoing import Outgoing
-from agent.chat.screen import Screen
+from agent.guardrails.outgoing import Outgoing
+from agent.guardrails.screen import Screen
 
 
 async def leaving(

@@ -9,10 +9,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.chat.calls import Answered, Calls, Place, same
-from agent.chat.outgoing import Known
-from agent.chat.spoken import fenced
-from agent.chat.toolbox import Toolbox
+from agent.calling.executor import Answered, Calls, Place, same
+from agent.calling.toolbox import Toolbox
+from agent.guardrails.outgoing import Known
+from agent.guardrails.spoken import fenced
 from agent.models.tokens import IMAGE_TOKENS
 from agent.ports import Models, ProviderFailed
 from agent.types import (

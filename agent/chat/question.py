@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agent.chat.attached import described
-from agent.chat.calls import Place
+from agent.calling.executor import Place
+from agent.calling.toolbox import Tool, Toolbox
 from agent.chat.loop import Turn
-from agent.chat.toolbox import Tool, Toolbox
 from agent.chat.window import Memory, shown
-from agent.chat.wish import Wish
+from agent.incoming.attached import described
+from agent.incoming.wish import Wish
 from agent.models.needs import needs_of
 from agent.types import Message
 from policies.load import AttachmentRules

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.calling.toolbox import Tool
 from agent.chat.loop import ANSWER_TOKENS
-from agent.chat.toolbox import Tool
-from agent.chat.turns import Kept
-from agent.chat.usage import Row, Usage, Used
+from agent.records.turns import Kept
+from agent.records.usage import Row, Usage, Used
 from agent.types import Prices
 from agent.types import Usage as Tokens
 from policies.limits import Spent

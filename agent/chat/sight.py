@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.loop import Run, Turn, within
-from agent.chat.toolbox import Toolbox
 from agent.ports import ProviderFailed
 from agent.tool import ToolRefused
 from agent.types import Image, Message, Needs

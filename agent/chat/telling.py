@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from agent.calling.toolbox import Tool
 from agent.chat.loop import Turn
-from agent.chat.outgoing import visits_stranger
-from agent.chat.toolbox import Tool
+from agent.guardrails.outgoing import visits_stranger
 from agent.ports import Offer
 from agent.types import RECKONED, Routed
 

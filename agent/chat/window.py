@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agent.chat import telling
-from agent.chat.attached import Attachment, described
-from agent.chat.spoken import MAX_QUESTION, cleaned, fenced
-from agent.chat.turns import Turns
+from agent.guardrails.spoken import MAX_QUESTION, cleaned, fenced
+from agent.incoming.attached import Attachment, described
+from agent.records.turns import Turns
 from agent.types import Image, Message
 
 WINDOW_MESSAGES = 50

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 from pydantic_core import PydanticUndefined
 
-from agent.chat.schema import Signature, signature_from
-from agent.chat.toolbox import Tool
+from agent.calling.schema import Signature, signature_from
+from agent.calling.toolbox import Tool
 from agent.declared.document import Document, Parameter, filled, holes, steps
 from agent.declared.shelf import Entry
 from agent.ports import Api, Got, Sent

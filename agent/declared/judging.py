@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.chat.redaction import looks_secret
 from agent.declared.document import Document, Parameter, Plain, filled, holes
+from agent.guardrails.redaction import looks_secret
 from policies.decision import Decision
 from policies.load import WebRules
 from policies.urls import Target, read_url, rules_for

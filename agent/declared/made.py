@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agent.chat.calls import Place
-from agent.chat.schema import BadSignature
-from agent.chat.toolbox import Tool, Toolbox
+from agent.calling.executor import Place
+from agent.calling.schema import BadSignature
+from agent.calling.toolbox import Tool, Toolbox
 from agent.declared.call import AT_ONCE, tool_of
 from agent.declared.document import TEMPLATE
 from agent.declared.judging import read_document, target_of

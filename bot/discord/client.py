@@ -11,8 +11,8 @@ from typing import Any
 
 import discord
 
-from agent.chat.attached import Unfit, shown_name
-from agent.chat.wish import PLAIN, Wish
+from agent.incoming.attached import Unfit, shown_name
+from agent.incoming.wish import PLAIN, Wish
 from bot.attaching import Files, Sent
 from bot.control.commands import CHAT, split
 from bot.discord.person import owners_of, person_of

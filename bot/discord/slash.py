@@ -14,7 +14,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from agent.chat.redaction import whereabouts
+from agent.guardrails.redaction import whereabouts
 from bot.control.commands import TOLD
 from bot.feature import CommandInfo
 from bot.messages import Layout, lay_out

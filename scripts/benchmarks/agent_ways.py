@@ -261,10 +261,10 @@ class Theseus:
         from pydantic import SecretStr
 
         from agent.chat.brain import Brain
-        from agent.chat.turns import Turns
         from agent.models.offers import Keys, Offer
         from agent.models.router import Router
         from agent.providers.openai import OpenAI
+        from agent.records.turns import Turns
         from agent.tool import Context
         from agent.types import Prices
         from policies.load import load_rules

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from agent.calling.toolbox import Toolbox, discover
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox, discover
-from agent.chat.wish import Wish
+from agent.incoming.wish import Wish
 from agent.models.single import OneModel
 from agent.tool import Context, Manifest, Result
 from agent.types import Ask, Completion, Needs, Prices, Routed

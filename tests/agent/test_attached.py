@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.chat.attached import LONGEST_NAME, Unfit, described, look_at, shown_name, told_apart
-from agent.chat.pixels import picture
+from agent.incoming.attached import LONGEST_NAME, Unfit, described, look_at, shown_name, told_apart
+from agent.incoming.pixels import picture
 from policies.load import load_rules
 from tests.fakes.pictures import EVERY, attached, png
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.chat.attempt import Failure, attempt
-from agent.chat.calls import Calls
-from agent.chat.toolbox import BadTool, Toolbox
+from agent.calling.attempt import Failure, attempt
+from agent.calling.executor import Calls
+from agent.calling.toolbox import BadTool, Toolbox
 from agent.tool import Context, Manifest, ToolRefused
 from agent.types import ToolCall
 from policies.load import load_rules

@@ -6,11 +6,11 @@ from contextlib import aclosing
 
 import pytest
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.spoken import cleaned
-from agent.chat.toolbox import Toolbox
 from agent.chat.window import WINDOW_CHARS, WINDOW_MESSAGES
-from agent.chat.wish import Wish
+from agent.guardrails.spoken import cleaned
+from agent.incoming.wish import Wish
 from agent.models.offers import Keys, missing
 from agent.models.single import OneModel
 from agent.ports import ModelProvider

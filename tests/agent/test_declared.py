@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.calling.executor import Calls, Place
+from agent.calling.toolbox import SERVICES, BadTool, Toolbox
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls, Place
-from agent.chat.toolbox import SERVICES, BadTool, Toolbox
 from agent.declared.call import _sent, tool_of
 from agent.declared.document import TEMPLATE, Document
 from agent.declared.judging import LONGEST, read_document

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox
 from agent.declared.call import AT_ONCE, MOST_CHARS, _picked
 from agent.declared.judging import DEEPEST, read_document
 from agent.models.single import OneModel

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from agent.calling.executor import Calls, Place
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls, Place
-from agent.chat.toolbox import Toolbox
-from agent.chat.turns import Kept, Turns
-from agent.chat.wish import Wish
+from agent.incoming.wish import Wish
 from agent.models.single import OneModel
+from agent.records.turns import Kept, Turns
 from agent.tool import Context, Manifest, Result, ToolRefused
 from agent.types import Prices
 from policies.load import load_rules

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agent.chat.attached import Attachment
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox
-from agent.chat.turns import Turns
 from agent.chat.window import MOST_PICTURES, WINDOW_CHARS, Exchange, Memory
-from agent.chat.wish import Wish
+from agent.incoming.attached import Attachment
+from agent.incoming.wish import Wish
 from agent.live.tools.look_at_image import look_at_image
 from agent.models.catalogue import Row
 from agent.models.offers import Keys, Offer
@@ -22,6 +21,7 @@ from agent.models.router import Router
 from agent.models.single import OneModel
 from agent.ports import ProviderFailed
 from agent.providers.scripted import ScriptedModel
+from agent.records.turns import Turns
 from agent.tool import Context, Manifest, Result
 from agent.types import RECKONED, Image, Prices, Usage
 from policies.load import load_rules

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.calling.executor import Calls
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls
 from agent.chat.loop import Loop, Turn
-from agent.chat.outgoing import INSTEAD, Outgoing
-from agent.chat.turns import Turns
+from agent.guardrails.outgoing import INSTEAD, Outgoing
 from agent.models.single import OneModel
+from agent.records.turns import Turns
 from agent.tool import Context, Manifest, Result, Service
 from agent.types import Message
 from policies.load import load_rules

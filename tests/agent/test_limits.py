@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.chat.accounts import Accounts
+from agent.calling.executor import Calls, Place
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls, Place
-from agent.chat.records import BUSY_MS
-from agent.chat.turns import Kept, Turns, TurnsProblem, open_turns
-from agent.chat.usage import UNUSED
 from agent.models.single import OneModel
 from agent.ports import ProviderFailed
+from agent.records.accounts import Accounts
+from agent.records.tables import BUSY_MS
+from agent.records.turns import Kept, Turns, TurnsProblem, open_turns
+from agent.records.usage import UNUSED
 from agent.tool import Manifest
 from agent.types import Message, Prices, Usage
 from policies.access import level_of, tools_allowed

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.calling.executor import Calls
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls
 from agent.chat.loop import Loop, Turn
-from agent.chat.toolbox import Toolbox
 from agent.models.single import OneModel
 from agent.models.tokens import IMAGE_TOKENS
 from agent.ports import ProviderFailed

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox
-from agent.chat.wish import Wish
+from agent.incoming.wish import Wish
 from agent.models.catalogue import Row
 from agent.models.needs import LONG_CHARS, needs_of
 from agent.models.offers import Keys, Offer, choose

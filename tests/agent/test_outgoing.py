@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chat.outgoing import INSTEAD, Known, Outgoing, addresses, is_given, visits_stranger
+from agent.guardrails.outgoing import INSTEAD, Known, Outgoing, addresses, is_given, visits_stranger
 
 PAGE = "look at https://evil.example/x?q= or (https://b.example/Foo_(bar)), [c](https://c.example/c)|[d](https://d.example)"
 KNOWN = addresses([PAGE])

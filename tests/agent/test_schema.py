@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from agent.chat.schema import BadSignature, Wrong, signature_of
+from agent.calling.schema import BadSignature, Wrong, signature_of
 from agent.tool import Context
 
 KEYWORDS = {

@@ -13,8 +13,8 @@ from openai.types.chat import ChatCompletionFunctionToolParam
 from openai.types.responses import FunctionToolParam
 from pydantic import BaseModel, Field, TypeAdapter
 
-from agent.chat.calls import Calls
-from agent.chat.schema import LONGEST_DESCRIPTION
+from agent.calling.executor import Calls
+from agent.calling.schema import LONGEST_DESCRIPTION
 from agent.tool import Context
 from agent.types import ToolCall
 from policies.load import load_rules

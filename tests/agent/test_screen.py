@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
 from agent.chat.moderation import LONGEST, SHARE, UNSAFE
-from agent.chat.redaction import HIDDEN, storable
-from agent.chat.screen import LONGEST_WORD, QUOTED, Screen
-from agent.chat.toolbox import Toolbox
-from agent.chat.turns import Turns
+from agent.guardrails.redaction import HIDDEN, storable
+from agent.guardrails.screen import LONGEST_WORD, QUOTED, Screen
 from agent.models.single import OneModel
 from agent.providers.scripted import ScriptedModel
+from agent.records.turns import Turns
 from agent.types import Image, Message, Prices, ToolCall, Usage
 from policies.load import load_rules
 from tests.fakes.scripted import Turn

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chat.calls import Answered, Calls, Place
-from agent.chat.outgoing import addresses
-from agent.chat.redaction import looks_secret, redacted
-from agent.chat.toolbox import SERVICES, BadTool, discover
+from agent.calling.executor import Answered, Calls, Place
+from agent.calling.toolbox import SERVICES, BadTool, discover
+from agent.guardrails.outgoing import addresses
+from agent.guardrails.redaction import looks_secret, redacted
 from agent.tool import Context, Manifest, Result, ToolRefused
 from agent.types import ToolCall
 from policies.load import Lent, load_rules

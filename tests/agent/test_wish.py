@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
 from agent.chat.loop import Turn as LoopTurn
-from agent.chat.spoken import MAX_QUESTION
-from agent.chat.toolbox import Toolbox
 from agent.chat.window import Exchange, shown
-from agent.chat.wish import Wish
+from agent.guardrails.spoken import MAX_QUESTION
+from agent.incoming.wish import Wish
 from agent.models.catalogue import Row
 from agent.models.offers import Offer
 from agent.models.router import Router

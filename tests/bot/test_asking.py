@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.chat.attached import Attachment, Unfit
-from agent.chat.wish import Wish
+from agent.incoming.attached import Attachment, Unfit
+from agent.incoming.wish import Wish
 from bot.asking import Question, read_question
 from bot.attaching import AT_ONCE, Files, Pending, Sent, read_file
 from bot.control.commands import Unclear

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.toolbox import Toolbox
 from agent.models.single import OneModel
 from bot.feature import ModelFailed
 from bot.theseus import Bot, Mind

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from agent.chat.toolbox import Toolbox
+from agent.calling.toolbox import Toolbox
 from selfedit import protocol as say
 from tests.discord.clients import Clock
 from tests.discord.crew import aboard

@@ -14,13 +14,13 @@ import pytest
 from pydantic import Field
 
 from agent.chat.brain import Brain
-from agent.chat.turns import Turns
-from agent.chat.wish import Wish
+from agent.incoming.wish import Wish
 from agent.models.offers import Keys
 from agent.models.router import Router
 from agent.ports import ProviderFailed
 from agent.providers.constrained import Constrained
 from agent.providers.local import NAME, Local, weights
+from agent.records.turns import Turns
 from agent.tool import Context
 from agent.types import Ask, Completion, Message, ToolSpec
 from policies.load import load_rules

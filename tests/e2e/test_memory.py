@@ -8,7 +8,7 @@ from textwrap import dedent
 BEGIN = """
     import asyncio
 
-    from agent.chat.calls import Calls
+    from agent.calling.executor import Calls
     from agent.tool import Context
     from bot.app import bound_memory
     from policies.load import load_rules

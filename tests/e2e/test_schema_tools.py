@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chat.schema import Wrong
+from agent.calling.schema import Wrong
 from tests.fakes.node import MISSING, MODULES, node
 from tests.fakes.typed_tools import TOOLS, TYPES
 

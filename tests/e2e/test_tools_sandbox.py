@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from agent.calling.executor import Calls
+from agent.calling.toolbox import discover
 from agent.chat.brain import Brain
-from agent.chat.calls import Calls
-from agent.chat.toolbox import discover
-from agent.chat.turns import Turns
 from agent.models.single import OneModel
+from agent.records.turns import Turns
 from agent.services.runner import SandboxRunner
 from bot.theseus import Bot
 from policies.load import ServiceRules, load_rules

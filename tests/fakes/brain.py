@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Self
 
-from agent.chat.toolbox import Toolbox
-from agent.chat.wish import PLAIN, Wish
+from agent.calling.toolbox import Toolbox
+from agent.incoming.wish import PLAIN, Wish
 from bot.feature import ModelFailed
 
 

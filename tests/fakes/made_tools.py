@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.chat.calls import Calls, Place
-from agent.chat.toolbox import Toolbox
+from agent.calling.executor import Calls, Place
+from agent.calling.toolbox import Toolbox
 from agent.declared.document import Document
 from agent.declared.judging import read_document
 from agent.declared.made import Made

@@ -4,7 +4,7 @@ import base64
 import struct
 import zlib
 
-from agent.chat.attached import Attachment, Unfit, look_at
+from agent.incoming.attached import Attachment, Unfit, look_at
 from policies.load import load_rules
 
 

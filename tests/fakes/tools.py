@@ -6,8 +6,8 @@ from textwrap import dedent
 from types import FunctionType, ModuleType
 from typing import Any
 
-from agent.chat.calls import Place
-from agent.chat.toolbox import Source, Toolbox, discover
+from agent.calling.executor import Place
+from agent.calling.toolbox import Source, Toolbox, discover
 from agent.tool import Context, Manifest
 from agent.types import ToolCall
 

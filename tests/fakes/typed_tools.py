@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from agent.chat.schema import Signature, signature_of
+from agent.calling.schema import Signature, signature_of
 from agent.tool import Context
 
 

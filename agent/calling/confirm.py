@@ -4,9 +4,9 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from agent.chat.outgoing import visits_stranger
-from agent.chat.redaction import looks_secret
-from agent.chat.toolbox import Tool
+from agent.calling.toolbox import Tool
+from agent.guardrails.outgoing import visits_stranger
+from agent.guardrails.redaction import looks_secret
 
 
 def needs_a_person(tool: Tool, arguments: str, outside: Collection[str]) -> str:

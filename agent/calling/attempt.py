@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.chat.redaction import shortened, whereabouts
-from agent.chat.toolbox import Tool
+from agent.calling.toolbox import Tool
+from agent.guardrails.redaction import shortened, whereabouts
 from agent.tool import Context, ToolRefused
 
 UNDO_SECONDS = 10.0

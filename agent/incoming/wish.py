@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.chat.attached import Attachment
+from agent.incoming.attached import Attachment
 from agent.types import Image
 
 

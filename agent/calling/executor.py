@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from agent.chat.attempt import Failure, attempt
-from agent.chat.confirm import needs_a_person
-from agent.chat.redaction import redacted, whereabouts
-from agent.chat.schema import Wrong
-from agent.chat.toolbox import Tool, Toolbox
+from agent.calling.attempt import Failure, attempt
+from agent.calling.confirm import needs_a_person
+from agent.calling.schema import Wrong
+from agent.calling.toolbox import Tool, Toolbox
+from agent.guardrails.redaction import redacted, whereabouts
 from agent.tool import Context, Result
 from agent.types import ToolCall
 from policies.access import Role, may_use

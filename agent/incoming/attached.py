@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agent.chat.pixels import picture
-from agent.chat.spoken import cleaned, fenced
+from agent.guardrails.spoken import cleaned, fenced
+from agent.incoming.pixels import picture
 from agent.services.cleaning import line, plain
 from agent.types import Image
 from policies.load import AttachmentRules

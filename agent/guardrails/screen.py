@@ -8,8 +8,8 @@ words in a row that also stand in the instructions, fewer than would be left out
 import re
 from collections.abc import Sequence
 
-from agent.chat.redaction import HIDDEN
-from agent.chat.spoken import without_mentions
+from agent.guardrails.redaction import HIDDEN
+from agent.guardrails.spoken import without_mentions
 from policies.credentials import taken_out
 
 QUOTED = "(my own instructions are left out here)"

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.chat.turns import Turns
+from agent.records.turns import Turns
 from policies.access import level_of
 from policies.limits import MINUTE, Over, Spent, community_of, day_of, over_budget, too_often
 from policies.load import Quota, Rules

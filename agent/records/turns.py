@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from agent.chat import records, usage
-from agent.chat.calls import Answered, Place
-from agent.chat.redaction import whereabouts
+from agent.calling.executor import Answered, Place
+from agent.guardrails.redaction import whereabouts
+from agent.records import tables, usage
 from agent.types import Message
 from policies.limits import Spent
 
@@ -73,7 +73,7 @@ class Turns:
             TurnsUnreadable: Nor ever will be, as it stands.
         """
         try:
-            self._db = records.opened(path)
+            self._db = tables.opened(path)
         except (sqlite3.Error, OSError) as error:
             # Damage has no class of its own; what a later try may mend (a lock, a full disk) has one.
             problem = TurnsUnreadable if type(error) is sqlite3.DatabaseError else TurnsProblem
@@ -82,7 +82,7 @@ class Turns:
     def begin_day(self, now: float) -> None:
         """Let go of what is too old by a moment, in seconds since the epoch."""
         with self._writing():
-            records.let_go_of_old(self._db, now)
+            tables.let_go_of_old(self._db, now)
 
     def keep(self, place: Place, kept: Kept) -> None:
         """Write a whole turn down, or nothing of it."""
@@ -157,7 +157,7 @@ class Turns:
             TurnsProblem: Nothing could be let go of.
         """
         try:
-            return records.forget(self._db, conversation, caller)
+            return tables.forget(self._db, conversation, caller)
         except sqlite3.Error as error:
             raise TurnsProblem(f"what was said cannot be let go of just now ({error}); try again") from error
 
@@ -168,7 +168,7 @@ class Turns:
             TurnsProblem: Somebody else reads the file just now.
         """
         try:
-            gone = records.emptied(self._db)
+            gone = tables.emptied(self._db)
         except sqlite3.Error as error:
             raise TurnsProblem(f"{_TRACES} ({error}); say it again") from error
         if not gone:

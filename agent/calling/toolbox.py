@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, get_args
 
-from agent.chat.schema import BadSignature, Signature, signature_of
+from agent.calling.schema import BadSignature, Signature, signature_of
 from agent.tool import Manifest, Run, Service
 from agent.types import ToolSpec
 from policies.access import Role, Wanted, may_use

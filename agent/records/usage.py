@@ -1,6 +1,6 @@
 """What is kept of turns and calls, read back: how one tool was used, and sums over all for maintainers.
 
-Each function reads the file of `agent.chat.turns` and raises `sqlite3.Error` where that cannot be done.
+Each function reads the file of `agent.records.turns` and raises `sqlite3.Error` where that cannot be done.
 """
 
 import sqlite3
