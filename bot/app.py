@@ -86,7 +86,7 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     exa_key = settings.exa_api_key.get_secret_value() if settings.exa_api_key else ""
     lending = Lending(rules, settings.theseus_home, exa_key)
     brain = _brain(models, settings, rules, lending)
-    bot = Bot(rules, brain, lambda: _open_author(models, rules))
+    bot = Bot(rules, brain, lambda: _open_author(models, rules), settings.secrets)
     peer = bot.peer = Peer(reader, writer, bot.hear)
     surface = _surface(bot, settings, rules)
     for sentence in models.notices:
@@ -121,7 +121,13 @@ def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None
         from bot.discord.serve import serve_discord  # costs a second that the console does not pay
 
         token = settings.discord_token.get_secret_value()
-        return serve_discord(bot, token, settings.theseus_discord_api)
+        return serve_discord(
+            bot,
+            token,
+            settings.theseus_discord_api,
+            home=settings.theseus_home,
+            test_server=settings.theseus_discord_test_server,
+        )
     from bot.attaching import Pending
     from bot.console import Console
 

@@ -18,7 +18,8 @@ from rich.text import Text
 from agent.incoming.wish import Wish
 from bot.asking import Question, is_private, read_question
 from bot.attaching import Pending
-from bot.control.commands import ATTACH, CHAT, Unclear, begins_edits, brackets, parse, split
+from bot.control.commands import ATTACH, CHAT, Unclear, parse, split
+from bot.control.pasted import begins_edits, brackets
 from bot.inflight import Inflight, Left
 from bot.lines import MAX_LINE, Lines, TooLong
 from bot.surface import Control, Theseus

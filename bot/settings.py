@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Where the bot may write; the steward says it."""
     theseus_discord_api: str | None = None
     """Base address of Discord's REST API, where it is not Discord's own."""
+    theseus_discord_test_server: int | None = None
+    """The id of the server that is shown new commands at once, before they are kept."""
 
     @field_validator(*_ADDRESSES)
     @classmethod

@@ -9,8 +9,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from agent.incoming.wish import PLAIN, Wish
+from bot.asking import Question
 from bot.control.commands import Asked
 from bot.feature import CommandInfo
+from bot.telemetry import Met
 from policies.decision import Decision
 from policies.rights import Capability, Person
 from selfedit import protocol as say
@@ -27,6 +29,25 @@ def unseen(_piece: str) -> None:
     """Show nothing of an answer before it is whole."""
 
 
+class Recall(Protocol):
+    """What chat remembers of messages, by their ids; for who follows what becomes of them."""
+
+    def knows(self, conversation: str, source: str) -> bool:
+        """Whether the question that stands in one message is remembered, with its answer."""
+
+    def forget_one(self, conversation: str, source: str) -> int:
+        """Let go of the question that stands in one message, and of its answer; how many those were."""
+
+    def forget_place(self, place: str) -> int:
+        """Let go of all that was said in a place and below it; how many questions that were."""
+
+    def amend(self, conversation: str, source: str, question: str) -> None:
+        """Remember other words as the question that stands in one message."""
+
+    def refuses(self, caller: str, conversation: str) -> str:
+        """Why somebody's next question would not be asked; empty where it would."""
+
+
 class Theseus(Protocol):
     """The bot, as a surface sees it."""
 
@@ -40,6 +61,13 @@ class Theseus(Protocol):
     def commands(self) -> Sequence[CommandInfo]:
         """Every command that works now."""
 
+    met: Met
+    """Counts what the chat service answers to requests."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the live code that serves has proved itself, so that it is not taken back by itself."""
+
     @property
     def missing(self) -> str | None:
         """Why there is no language model; None when there is one."""
@@ -52,6 +80,10 @@ class Theseus(Protocol):
     def routes(self) -> str:
         """Which models were asked lately, and why."""
 
+    @property
+    def recall(self) -> Recall:
+        """What is remembered of messages."""
+
     async def ask(self, message: BaseModel) -> BaseModel:
         """Ask the steward."""
 
@@ -59,6 +91,15 @@ class Theseus(Protocol):
         self, line: str, author: str, conversation: str, wish: Wish = PLAIN, show: Show = unseen
     ) -> str:
         """Answer a line that is no control command, as it is wished for; pieces are shown where they come early."""
+
+    async def chat(self, question: Question, author: str, conversation: str, show: Show = unseen) -> str:
+        """Answer a question whose wishes are known: nothing in its words is read as a command or an option."""
+
+    def tools(self, author: str, conversation: str) -> Sequence[str]:
+        """The tools that somebody may use in a place, by name."""
+
+    def discreet(self, text: str) -> str:
+        """A text without this process's own keys, and without what looks like a credential."""
 
     def may(self, capability: Capability, person: Person) -> Decision:
         """Whether somebody may do something here."""

@@ -5,6 +5,8 @@ import math
 import os
 import time
 from collections import deque
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from selfedit.types import Heartbeat
@@ -13,6 +15,40 @@ RING = 512
 """Latencies that the 95th percentile is taken over."""
 TICK = 0.1
 """Seconds between two looks at the clock for pauses of the loop."""
+
+
+@dataclass(slots=True)
+class Met:
+    """What a chat service answered to requests since the process began.
+
+    Attributes:
+        requests: All of them.
+        limited: Answers 429: too many at once.
+        failed: Answers from 500 on: the service itself was ill.
+        refused: Other answers from 400 on: it did not want what was asked.
+    """
+
+    requests: int = 0
+    limited: int = 0
+    failed: int = 0
+    refused: int = 0
+
+    def count(self, status: int) -> None:
+        """One more answer, by its HTTP status."""
+        self.requests += 1
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.limited += 1
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.failed += 1
+        elif status >= HTTPStatus.BAD_REQUEST:
+            self.refused += 1
+
+    def __str__(self) -> str:
+        """In a few words, for people."""
+        return (
+            f"{self.requests:,} requests; too many at once (429): {self.limited:,}; "
+            f"failures (5xx): {self.failed:,}; refused: {self.refused:,}"
+        )
 
 
 class Telemetry:

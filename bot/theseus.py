@@ -11,23 +11,26 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from agent.calling.toolbox import Toolbox
-from agent.guardrails.redaction import whereabouts
+from agent.guardrails.redaction import HIDDEN, whereabouts
 from agent.incoming.wish import PLAIN, Wish
 from agent.models.offers import NO_AUTHOR
-from bot.asking import read_question
+from bot.asking import Question, read_question
 from bot.control import commands as control
+from bot.control.pasted import described
+from bot.drafting import Bench
 from bot.feature import Attachment, Brain, CommandInfo, Turn
 from bot.generation import Generation, Generations, LiveError, build, canary
-from bot.surface import Hear, Show, unseen
-from bot.telemetry import Telemetry
+from bot.surface import Hear, Recall, Show, unseen
+from bot.telemetry import Met, Telemetry
 from bot.texts import GenerationProblem
 from bot.thread import in_thread
-from policies.decision import Decision, Finding
+from policies.credentials import without_credentials
+from policies.decision import Decision
 from policies.load import Rules
 from policies.rights import Capability, Grant, Person, may
 from selfedit import protocol as say
 from selfedit.ports import Author
-from selfedit.types import Draft, GateReport, LoadPlan, NoDraft
+from selfedit.types import Draft, LoadPlan, NoDraft, Stage
 
 REQUEST_SECONDS = 300.0
 """How long one answer may take before it counts as failed."""
@@ -38,7 +41,7 @@ OpenAuthor = Callable[[], Awaitable[Author | NoDraft]]
 log = logging.getLogger("theseus.bot")
 
 
-class Mind(Protocol):
+class Mind(Recall, Protocol):
     """The kernel's way to language models; each request is lent a `Brain` of its own."""
 
     @property
@@ -55,6 +58,9 @@ class Mind(Protocol):
     def models(self) -> Sequence[str]:
         """The models that can be asked by name."""
 
+    def usable(self, toolbox: Toolbox, caller: str, conversation: str) -> Sequence[str]:
+        """The tools that somebody may use in a place, by name."""
+
     def routes(self) -> str:
         """Which models were asked lately, and why, for people."""
 
@@ -62,19 +68,26 @@ class Mind(Protocol):
 class Bot:
     """What runs in this process, whatever the surface; satisfies `bot.surface.Theseus`."""
 
-    def __init__(self, rules: Rules, brain: Mind, open_author: OpenAuthor) -> None:
+    def __init__(
+        self, rules: Rules, brain: Mind, open_author: OpenAuthor, secrets: Sequence[str] = ()
+    ) -> None:
         self.ready = asyncio.Event()
         self.peer: say.Peer | None = None
         self.hear_notice: Hear = lambda _notice: None
         self.generations = Generations()
         self.telemetry = Telemetry()
+        self.met = Met()
+        """What the chat service answered to requests."""
         self.grants: frozenset[Grant] = frozenset()
-        """What the owner granted beside the rules."""
+        """How the owner changed who may do what by the rules; the steward says it."""
         self._rules = rules
         self._brain = brain
         self._open_author = open_author
+        self._secrets = tuple(secrets)
         self._author: Author | None = None
         self._loading = asyncio.Lock()
+        self._provisional = 0
+        """The proposal that has still to prove itself in what serves; 0: what serves is kept."""
         self._under_way: set[asyncio.Timeout] = set()
 
     @property
@@ -82,6 +95,11 @@ class Bot:
         """Every command that works now."""
         current = self.generations.current
         return current.infos if current else control.infos()
+
+    @property
+    def kept(self) -> bool:
+        """Whether the live code that serves has proved itself, so that it is not taken back by itself."""
+        return not self._provisional
 
     @property
     def missing(self) -> str | None:
@@ -92,6 +110,20 @@ class Bot:
     def models(self) -> Sequence[str]:
         """The models that can be asked by name."""
         return self._brain.models
+
+    def tools(self, author: str, conversation: str) -> Sequence[str]:
+        """The tools that somebody may use in a place, by name."""
+        return self._brain.usable(self._toolbox, author, conversation)
+
+    @property
+    def _toolbox(self) -> Toolbox:
+        generation = self.generations.current
+        return generation.toolbox if generation else Toolbox()
+
+    @property
+    def recall(self) -> Recall:
+        """What is remembered of messages."""
+        return self._brain
 
     @property
     def routes(self) -> str:
@@ -113,6 +145,10 @@ class Bot:
             return say.Refused(why=f"the steward cannot be asked: {error}")
         return answer
 
+    def discreet(self, text: str) -> str:
+        """A text without this process's own keys, and without what looks like a credential."""
+        return without_credentials(text, HIDDEN, self._secrets)
+
     def may(self, capability: Capability, person: Person) -> Decision:
         """Whether somebody may do something here."""
         return may(capability, person, self.grants, self._rules)
@@ -133,28 +169,41 @@ class Bot:
         name, text = parts or (None, line.strip())
         if name == control.ATTACH:
             return "Here, files are sent with the message itself; /attach is for the console."
+        if name == control.SETUP:
+            return control.SETUP_ELSEWHERE
         if name == control.CHAT:
             asked = read_question(text, wish)
             if isinstance(asked, control.Unclear):
                 return asked.why
-            name, text, wish = None, asked.text, asked.wish
-        generation = self.generations.current
+            return await self.chat(asked, author, conversation, show)
         if name in control.TOLD:
-            toolbox = generation.toolbox if generation else Toolbox()
+            toolbox = self._toolbox
             if name == "tool" and author.startswith("console:"):
-                text = control.described(text)
+                text = described(text)
             told = self._brain.inform(name, text, toolbox, author, conversation)
             try:
                 return (await self._in_time(told))[0]
             except Exception as error:  # noqa: BLE001 - a fault of ours ends one command, not the console
                 log.error("/%s failed: %s", name, whereabouts(error))  # noqa: TRY400 - without what was said
                 return f"Sorry, /{name} failed, and where it did is written down; try it in another way."
+        return await self._live(name, Question(text, wish), author, conversation, show)
+
+    async def chat(self, question: Question, author: str, conversation: str, show: Show = unseen) -> str:
+        """Answer a question whose wishes are known: nothing in its words is read as a command or an option."""
+        return await self._live(None, question, author, conversation, show)
+
+    async def _live(
+        self, name: str | None, question: Question, author: str, conversation: str, show: Show
+    ) -> str:
+        """Have live code answer: a command, or for None chat."""
+        wish = question.wish
+        generation = self.generations.current
         if generation is None:
             return control.fallback_help()
         if name is not None and name not in generation.commands:
             return control.unknown(name, [info.name for info in self.commands])
         turn = Turn(
-            text=text,
+            text=question.text,
             author=author,
             conversation=conversation,
             commands=generation.infos,
@@ -208,7 +257,12 @@ class Bot:
                     return await self._load(plan)
                 case say.AskDraft():
                     return say.Drafted(result=await self._draft(body))
+                case say.RightsAre(granted=granted):
+                    self.grants = frozenset(one.grant for one in granted)
+                    return None
                 case say.Progress() | say.News():
+                    if isinstance(body, say.Progress) and body.stage is Stage.KEPT:
+                        self._provisional = 0 if body.number == self._provisional else self._provisional
                     self.hear_notice(body)
                     return None
                 case say.Halt():
@@ -231,6 +285,7 @@ class Bot:
             began = time.perf_counter()
             changed = generation is not self.generations.current
             self.generations.swap(generation)
+            self._provisional = plan.provisional
             if changed:
                 self.telemetry.begin(plan.commit)
             pause = time.perf_counter() - began
@@ -244,7 +299,7 @@ class Bot:
             if isinstance(author, NoDraft):
                 return author
             self._author = author  # one for all rounds: it goes on with the same conversation and budget
-        bench = _Bench(self, ask)
+        bench = Bench(self.ask, ask)
         return await self._author.draft(
             ask.request, bench, ask.complaints, lambda text: log.info("drafting: %s", text)
         )
@@ -257,27 +312,6 @@ class Bot:
             if self.peer is not None:
                 await self.peer.notify(say.Beat(heartbeat=self.telemetry.heartbeat()))
             await asyncio.sleep(self._rules.watch.heartbeat_seconds)
-
-
-class _Bench:
-    """What the model author may look at; its trial gate is the steward's."""
-
-    def __init__(self, bot: Bot, ask: say.AskDraft) -> None:
-        self._bot = bot
-        self._call = ask.id
-        self.files = ask.files
-
-    async def trial(self, draft: Draft) -> GateReport | Finding:
-        """Have a draft judged."""
-        answer = await self._bot.ask(say.Trial(draft_call=self._call, draft=draft))
-        match answer:
-            case say.TrialIs(report=GateReport() as report):
-                return report
-            case say.TrialIs(findings=(first, *_)):
-                return first
-            case say.Refused(why=why):
-                return Finding(rule="no_trial", message=why)
-        return Finding(rule="no_trial", message="the steward said nothing about this draft")
 
 
 def _bring_up(plan: LoadPlan) -> Generation:

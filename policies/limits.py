@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from policies.decision import Decision
 from policies.load import Quota
@@ -34,8 +35,10 @@ class Over:
     why: str
     again: float
 
-    def told(self, now: float) -> str:
-        """One kind sentence for people."""
+    def told(self, now: float, *, marked: bool = False) -> str:
+        """One kind sentence for people; `marked`: with the moment as Discord shows it to each in their own time."""
+        if marked and self.again > now:
+            return f"{self.why} It works again <t:{ceil(self.again)}:R>."
         when = _in_words(self.again - now) if self.again > now else "a moment"
         return f"{self.why} It works again in {when}."
 

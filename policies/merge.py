@@ -1,10 +1,11 @@
 """Whether a proposal may become `main` now: whose approval counts, how many it takes, and for which head."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from policies.decision import Decision, Finding, Severity
 from policies.load import Rules
+from policies.rights import Grant, Person, may
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Candidate:
     """Who has approved this head already."""
 
 
-def may_approve(candidate: Candidate, by: str, looked_at: str | None, rules: Rules) -> Decision:
+def may_approve(
+    candidate: Candidate, by: Person, looked_at: str | None, rules: Rules, grants: Collection[Grant] = ()
+) -> Decision:
     """Whether `by` may approve a candidate, having looked at the head `looked_at` (None: the present one)."""
     number = candidate.number
     if candidate.stage != "opened":
@@ -49,12 +52,12 @@ def may_approve(candidate: Candidate, by: str, looked_at: str | None, rules: Rul
             f"this change was taken back {candidate.reverts} times and is frozen; propose a different one, "
             "or let a person commit it by hand",
         )
-    decision = may_decide(by, candidate.requested_by, rules)
-    alone = by.partition(":")[0] == "console" and rules.approval.console_self_approval
-    if decision.allowed and by in candidate.approvals and not alone:
+    decision = may_decide(by, candidate.requested_by, rules, grants)
+    alone = by.at_console and rules.approval.console_self_approval
+    if decision.allowed and by.id in candidate.approvals and not alone:
         return Decision.no(
             "approved_before",
-            f"{by} has approved proposal {number} already; the second approval is another maintainer's",
+            f"{by.id} has approved proposal {number} already; the second approval is another maintainer's",
         )
     return decision
 
@@ -69,22 +72,22 @@ def to_look_at(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity is Severity.REVIEW)
 
 
-def may_decide(by: str, requested_by: str, rules: Rules) -> Decision:
-    """Whether a person may approve what `requested_by` asked for."""
-    surface = by.partition(":")[0]
-    if surface == "console":
-        if by == requested_by and not rules.approval.console_self_approval:
-            return Decision.no(
-                "self_approval", "whoever asked for a change may not approve it; another maintainer has to"
-            )
-        return Decision()
-    if by not in rules.approval.maintainers:
-        return Decision.no("not_a_maintainer", f"{by} is not among the maintainers in policies/rules.toml")
-    if by == requested_by:
+def may_decide(by: Person, requested_by: str, rules: Rules, grants: Collection[Grant] = ()) -> Decision:
+    """Whether a person may approve what `requested_by` asked for, or take back what nobody in particular asked for.
+
+    Args:
+        by: Who, with the roles of this moment.
+        requested_by: Who asked, as `surface:id`; empty where that does not matter.
+        rules: They name maintainers, and say whether the operator may approve alone.
+        grants: How the owner changed who may approve.
+    """
+    decision = may("approve", by, grants, rules)
+    alone = by.at_console and rules.approval.console_self_approval
+    if decision.allowed and by.id == requested_by and not alone:
         return Decision.no(
             "self_approval", "whoever asked for a change may not approve it; another maintainer has to"
         )
-    return Decision()
+    return decision
 
 
 def _not_open(candidate: Candidate) -> str:

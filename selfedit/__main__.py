@@ -172,6 +172,27 @@ def _resume(argv: Words) -> int:
     return _ask(Resume(by=_me()))
 
 
+def _rights(argv: Words) -> int:
+    from selfedit.protocol import Rights
+
+    _parser("rights").parse_args(argv)
+    return _ask(Rights())
+
+
+def _grant(argv: Words) -> int:
+    from selfedit.protocol import Grant
+
+    given = _who_and_what("grant", argv)
+    return _ask(Grant(to=given.who, capability=given.what, by=_me()))
+
+
+def _withdraw(argv: Words) -> int:
+    from selfedit.protocol import Withdraw
+
+    given = _who_and_what("withdraw", argv)
+    return _ask(Withdraw(to=given.who, capability=given.what, by=_me()))
+
+
 # Commands that read by themselves
 
 
@@ -199,7 +220,7 @@ def _verify(argv: Words) -> int:
     from selfedit.record import Record
     from selfedit.repo import Repo
     from selfedit.signing import Signer
-    from selfedit.verify import attestations, summary, verify
+    from selfedit.verify import attestations, grants, summary, verify
 
     parser = _parser("verify")
     parser.add_argument("--all", action="store_true", help="also show what vouches for each commit")
@@ -222,6 +243,8 @@ def _verify(argv: Words) -> int:
         record = Record(ledger)
         for line in attestations(repo, record) if given.all else ():
             print(line)
+        for line in grants(record):
+            print(line)
         print(summary(record))
     return NO if faults else YES
 
@@ -238,6 +261,12 @@ COMMANDS: dict[str, tuple[Callable[[Words], int], str]] = {
     "why": (_why, "which definitions came by which proposal"),
     "halt": (_halt, "stop all self-editing; chat goes on"),
     "resume": (_resume, "allow it again"),
+    "rights": (_rights, "who may do what"),
+    "grant": (
+        _grant,
+        "WHO WHAT: allow somebody (discord:ID, discord:role/ID, everyone, ...) to do something",
+    ),
+    "withdraw": (_withdraw, "WHO WHAT: take such a right from somebody"),
     "log": (_log, "the ledger, row by row"),
     "verify": (_verify, "[--all]: prove the ledger, the signatures, and that what runs is what was judged"),
     "apply": (_apply, "--root DIR EDITS.json [--check]: apply edits to files"),
@@ -285,6 +314,15 @@ def _numbered(name: str, argv: Words, *options: tuple[str, str]) -> argparse.Nam
     parser.add_argument("number", type=int, help="the proposal's number")
     for option, meaning in options:
         parser.add_argument(option, help=meaning)
+    return parser.parse_args(argv)
+
+
+def _who_and_what(name: str, argv: Words) -> argparse.Namespace:
+    from policies.rights import CAPABILITIES
+
+    parser = _parser(name)
+    parser.add_argument("who", help="discord:ID, discord:role/ID, everyone, manager, maintainer or owner")
+    parser.add_argument("what", choices=CAPABILITIES)
     return parser.parse_args(argv)
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from policies.decision import Decision, Finding
 from policies.load import Rules, RulesProblem, load_rules
+from policies.rights import Person as Somebody
 from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
@@ -31,6 +32,7 @@ from selfedit.pipeline import Pipeline, no_such
 from selfedit.ports import Author, Tell, Workbench
 from selfedit.record import Record
 from selfedit.repo import Repo, RepoProblem
+from selfedit.rights import forbidden, standing, wanted
 from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.trace import trace
@@ -221,6 +223,8 @@ class Desk:
 
     async def answer(self, body: BaseModel) -> BaseModel | None:  # noqa: C901, PLR0912 - one branch a message
         """Answer one message of the protocol. An expected "no" is a `Refused`."""
+        if why := forbidden(body, self.record.grants, self.place.rules):
+            return say.Refused(why=why)
         match body:
             case say.Improve(request=request):
                 return await self._improve(request)
@@ -231,14 +235,14 @@ class Desk:
                 return _shown(self.record.proposals.get(number) or no_such(number))
             case say.Diff(number=number):
                 return await self._diff(number)
-            case say.Approve(number=number, by=by, head=head):
-                return await self._approve(number, by, head)
+            case say.Approve(number=number, head=head):
+                return await self._approve(number, body.who, head)
             case say.Reject(number=number, by=by, why=why):
                 return _shown(await self.pipeline.reject(number, by, why))
-            case say.Rollback(number=number, by=by, why=why):
+            case say.Rollback(number=number, why=why):
                 newest = self.record.newest_merged()
                 self._began(number or (newest.number if newest else 0))
-                return _shown(await self.mainline.rollback(number, by, why))
+                return _shown(await self.mainline.rollback(number, body.who, why))
             case say.Status():
                 return await self._status()
             case say.Why():
@@ -257,9 +261,17 @@ class Desk:
             case say.Resume(by=by):
                 self.record.write("resumed", by=by)
                 return say.Done(text="self-editing is allowed again")
+            case say.Rights():
+                return self.rights()
+            case say.Grant() | say.Withdraw():
+                return self._change_rights(body)
             case say.Trial(draft_call=call, draft=draft):
                 return await self._trial(call, draft)
         return say.Refused(why=f"the steward does not answer to {type(body).__name__}")
+
+    def rights(self) -> say.RightsAre:
+        """Who may do what now."""
+        return standing(self.record.granted, self.place.rules)
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -269,6 +281,15 @@ class Desk:
         self.record.ledger.close()
 
     # Private
+
+    def _change_rights(self, asked: say.Grant | say.Withdraw) -> BaseModel:
+        change = wanted(asked, self.record.grants, self.place.rules)
+        if isinstance(change, say.Refused):
+            return change
+        kind = "granted" if change.allowed else "withdrawn"
+        self.record.write(kind, who=change.who, capability=change.capability, by=asked.by)
+        self._spread(self.rights())
+        return self.rights()
 
     def _unfit(self) -> str:
         """Why no verdict may be given now; the gate asks before each."""
@@ -299,11 +320,11 @@ class Desk:
         self._began(self.record.next_number)
         return _shown(await self.pipeline.improve(request))
 
-    async def _approve(self, number: int, by: str, head: str | None) -> BaseModel:
+    async def _approve(self, number: int, who: Somebody, head: str | None) -> BaseModel:
         if number in self.record.proposals and (why := self.cannot_edit()):
             return say.Refused(why=why)
         self._began(number)
-        return _shown(await self.mainline.approve(number, by, head))
+        return _shown(await self.mainline.approve(number, who, head))
 
     async def _diff(self, number: int) -> BaseModel:
         proposal = self.record.proposals.get(number)

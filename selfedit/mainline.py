@@ -10,6 +10,7 @@ import asyncio
 from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
+from policies.rights import Person, through
 from selfedit.adoption import Adoption
 from selfedit.attestation import of_revert
 from selfedit.gate.gate import Gate
@@ -65,16 +66,19 @@ class Mainline:
 
     # What people ask for
 
-    async def approve(self, number: int, by: str, looked_at: str | None) -> Proposal | Decision:
+    async def approve(self, number: int, who: Person, looked_at: str | None) -> Proposal | Decision:
         """Approve a head; with the last approval that it takes, merge it and bring it to life."""
+        by = who.id
         if number not in self._record.proposals:
             return no_such(number)
         async with self._moving:
-            decision = may_approve(self._candidate(number), by, looked_at, self._rules)
+            decision = may_approve(self._candidate(number), who, looked_at, self._rules, self._record.grants)
             if not decision.allowed:
                 return decision
             proposal = self._record.proposals[number]
             facts = {"by": by, "head": proposal.head, "self_approved": by == proposal.requested_by}
+            if grant := through("approve", who, self._record.grants, self._rules):
+                facts["through"] = grant
             if proposal.approvals_missing > 1:
                 self._record.write("endorsed", number, **facts)
                 self._tell(number, Stage.OPENED, f"approved by {by}; it takes one more approval")
@@ -85,7 +89,7 @@ class Mainline:
         merged = self._record.proposals[number].stage is Stage.MERGED
         return await self._bring_to_life(number) if merged else answer
 
-    async def rollback(self, number: int | None, by: str, why: str) -> Proposal | Decision:
+    async def rollback(self, number: int | None, who: Person, why: str) -> Proposal | Decision:
         """Take a merged proposal back because somebody asked for it."""
         newest = self._record.newest_merged()
         proposal = newest if number is None else self._record.proposals.get(number)
@@ -106,8 +110,8 @@ class Mainline:
                 f"{self._repo.branch} was moved by hand to {now[:12]}; nothing is taken back before that is settled "
                 f"(the steward left it at {self._record.newest[:12]})",
             )
-        decision = may_decide(by, "", self._rules)
-        return await self.take_back(proposal.number, by, why) if decision.allowed else decision
+        decision = may_decide(who, "", self._rules, self._record.grants)
+        return await self.take_back(proposal.number, who.id, why) if decision.allowed else decision
 
     # What the steward does by itself
 

@@ -104,6 +104,7 @@ class Pipeline:
                 "not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected"
             )
         self._record.write("rejected", number, by=by, why=why or f"no reason given by {by}")
+        self._tell(number, Stage.REJECTED, f"turned down by {by}")
         await self._forge.close(self._record.proposals[number], why)
         return self._record.proposals[number]
 

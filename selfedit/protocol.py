@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from policies.decision import Finding
+from policies.rights import Capability, Person
 from sandbox.types import Protection
 from selfedit.types import (
     Draft,
     FileDiff,
     GateReport,
+    Granted,
     Heartbeat,
     LoadPlan,
     NoDraft,
@@ -34,6 +36,20 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class FromPerson(_Message):
+    """What somebody wants done, for which they need a right; the steward looks at that whatever the bot has found."""
+
+    by: str
+    """Who, as `surface:id`."""
+    roles: tuple[str, ...] = ()
+    """What counts for them at this moment beside who they are; see `policies.rights.Person`."""
+
+    @property
+    def who(self) -> Person:
+        """Who wants it, in the terms of rights."""
+        return Person(self.by, frozenset(self.roles))
+
+
 # What the bot, or the operator's command line, asks of the steward
 
 
@@ -42,6 +58,13 @@ class Improve(_Message):
 
     kind: Literal["improve"] = "improve"
     request: Request
+    roles: tuple[str, ...] = ()
+    """What counts for who asks at this moment, as in `FromPerson`."""
+
+    @property
+    def who(self) -> Person:
+        """Who asks, in the terms of rights."""
+        return Person(self.request.requested_by, frozenset(self.roles))
 
 
 class Proposals(_Message):
@@ -65,31 +88,28 @@ class Diff(_Message):
     number: int
 
 
-class Approve(_Message):
+class Approve(FromPerson):
     """Approve a proposal's head, merge it and bring it to life. Answered by `ProposalIs` once live."""
 
     kind: Literal["approve"] = "approve"
     number: int
-    by: str
     head: str | None = None
     """The head that was looked at; another one refuses. None: the present one (the console shows it)."""
 
 
-class Reject(_Message):
+class Reject(FromPerson):
     """Turn a proposal down. Answered by `ProposalIs`."""
 
     kind: Literal["reject"] = "reject"
     number: int
-    by: str
     why: str = ""
 
 
-class Rollback(_Message):
+class Rollback(FromPerson):
     """Take a merged proposal back (the newest one if no number is given). Answered by `ProposalIs`."""
 
     kind: Literal["rollback"] = "rollback"
     number: int | None = None
-    by: str
     why: str = "somebody asked for it"
 
 
@@ -111,21 +131,42 @@ class Running(_Message):
     kind: Literal["running"] = "running"
 
 
-class Halt(_Message):
+class Halt(FromPerson):
     """Stop all self-editing until `Resume`, and what chat is doing; chat goes on. Answered by `Done`.
 
     What an operator's command line says is handed on to the bot, which answers nothing.
     """
 
     kind: Literal["halt"] = "halt"
-    by: str
 
 
-class Resume(_Message):
+class Resume(FromPerson):
     """Allow self-editing again. Answered by `Done`."""
 
     kind: Literal["resume"] = "resume"
-    by: str
+
+
+class Rights(_Message):
+    """Who may do what. Answered by `RightsAre`."""
+
+    kind: Literal["rights"] = "rights"
+
+
+class Grant(FromPerson):
+    """Allow somebody, or whoever has a role, to do something. Answered by `RightsAre`."""
+
+    kind: Literal["grant"] = "grant"
+    to: str
+    """Who, as `policies.rights.Grant` names them."""
+    capability: Capability
+
+
+class Withdraw(FromPerson):
+    """Let somebody not do something any more. Answered by `RightsAre`."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    to: str
+    capability: Capability
 
 
 class Trial(_Message):
@@ -245,6 +286,18 @@ class WhyIs(_Message):
     traced: tuple[Traced, ...]
 
 
+class RightsAre(_Message):
+    """Who may do what: said when asked, and as a notice to the bot at its start and after each change."""
+
+    kind: Literal["rights_are"] = "rights_are"
+    granted: tuple[Granted, ...] = ()
+    """How the owner changed the rules' table, oldest change first."""
+    holders: dict[Capability, tuple[str, ...]] = Field(default_factory=dict)
+    """Who may, by the rules and those changes together."""
+    maintainers: tuple[str, ...] = ()
+    """Who is meant by `maintainer`: those that the rules list."""
+
+
 class TrialIs(_Message):
     """What the gate said of a trial draft; `report` is None when the edits did not apply."""
 
@@ -305,6 +358,9 @@ Message = Annotated[
     | Running
     | Halt
     | Resume
+    | Rights
+    | Grant
+    | Withdraw
     | Trial
     | Quit
     | Beat
@@ -318,6 +374,7 @@ Message = Annotated[
     | StatusIs
     | WhyIs
     | RunningIs
+    | RightsAre
     | TrialIs
     | Drafted
     | Loaded

@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from policies.rights import Grant, with_change
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
-from selfedit.types import LEGAL, Check, Draft, GateReport, Proposal, Request, Stage, StageTime
+from selfedit.types import LEGAL, Check, Draft, GateReport, Granted, Proposal, Request, Stage, StageTime
 
 
 class IllegalMove(Exception):
@@ -37,6 +38,10 @@ class Record:
         self.kept = ""
         """The newest commit that was served and found good."""
         self.halted = ""
+        self.granted: tuple[Granted, ...] = ()
+        """How the owner changed who may do what, as far as it stands, oldest first."""
+        self.unfounded: list[str] = []
+        """Approvals that name a right which their giver did not have then, a sentence each."""
         self.pending: dict[int, Move] = {}
         """Per proposal, a move of `main` that was announced (`merging`, `reverting`) and not yet confirmed."""
         self.adopting: Move | None = None
@@ -63,6 +68,11 @@ class Record:
         move = self.ledger.append(kind, number, **data)
         self._apply(move)
         return move
+
+    @property
+    def grants(self) -> frozenset[Grant]:
+        """How the owner changed who may do what, as the policies want it."""
+        return frozenset(one.grant for one in self.granted)
 
     @property
     def next_number(self) -> int:
@@ -215,8 +225,13 @@ def _approved(record: Record, move: Move) -> None:
 
 
 def _with_approval(record: Record, move: Move) -> dict[str, Any]:
+    through, by = move.data.get("through", ""), move.data["by"]
+    if through and Grant(through, "approve") not in record.grants:
+        record.unfounded.append(
+            f"proposal {move.number} was approved by {by} as {through}, whom nobody had allowed to"
+        )
     before = record.proposals[move.number or 0].approvals
-    return {"approved_head": move.data["head"], "approvals": (*before, move.data["by"])}
+    return {"approved_head": move.data["head"], "approvals": (*before, by)}
 
 
 def _merging(record: Record, move: Move) -> None:
@@ -279,6 +294,16 @@ def _resumed(record: Record, _: Move) -> None:
     record.halted = ""
 
 
+def _granted(*, allowed: bool) -> Callable[[Record, Move], None]:
+    def apply(record: Record, move: Move) -> None:
+        who, capability, by = move.data["who"], move.data["capability"], move.data["by"]
+        change = Granted(who=who, capability=capability, allowed=allowed, by=by, at=move.at)
+        stand = with_change(record.grants, change.grant)
+        record.granted = tuple(one for one in (*record.granted, change) if one.grant in stand)
+
+    return apply
+
+
 def _adopting(record: Record, move: Move) -> None:
     record.adopting = move
 
@@ -317,6 +342,8 @@ _EFFECTS: dict[str, Callable[[Record, Move], None]] = {
     "rejected": _ended(Stage.REJECTED),
     "halted": _halted,
     "resumed": _resumed,
+    "granted": _granted(allowed=True),
+    "withdrawn": _granted(allowed=False),
     "adopting": _adopting,
     "adopted": _adopted,
     "declined": _declined,

@@ -16,14 +16,15 @@ from rich.text import Text
 
 from policies.decision import Finding, Severity
 from policies.merge import to_look_at
+from policies.rights import CAPABILITIES
 from selfedit import protocol as say
+from selfedit import telling
+from selfedit.telling import SHORT
 from selfedit.types import FileDiff, GateReport, Proposal, Stage, Traced
-from selfedit.words import describe, own_word
+from selfedit.words import describe
 
 PIPE_WIDTH = 200
 """Columns of output that nobody looks at as a screen."""
-SHORT = 12
-"""Digits of a commit's hash that people are shown."""
 
 _STYLES = {
     "passed": "green",
@@ -96,6 +97,8 @@ def answer(body: BaseModel) -> RenderableType:
             return status(body)
         case say.WhyIs():
             return why(body)
+        case say.RightsAre():
+            return rights(body)
         case say.Progress():
             return progress(body)
         case say.Refused(why=reason):
@@ -122,9 +125,8 @@ def proposal(one: Proposal) -> RenderableType:
     if waits := awaited(one):
         parts.append(waits)
     if one.why:
-        found = one.report.findings if one.report else ()
-        rest = [line for line in one.why.split("\n") if not any(finding.message in line for finding in found)]
-        said = f": {shown(chr(10).join(rest))}" if rest else "."
+        rest = telling.ending(one)
+        said = f": {shown(rest)}" if rest else "."
         parts.append(Text(f"{one.stage.value.capitalize()}{said}", _STYLES.get(one.stage, "red")))
     return Group(*parts)
 
@@ -143,24 +145,19 @@ def brief(one: Proposal) -> Text:
 
 def awaited(one: Proposal) -> Text | None:
     """Which approvals an open proposal still waits for where it takes two, and what there is to look at."""
-    found = to_look_at(one.report.findings if one.report else ())
-    if one.stage is not Stage.OPENED or not found:
+    said = telling.awaited(one)
+    if not said:
         return None
-    there = f"it has one, by {shown(', '.join(one.approvals))}" if one.approvals else "it has none yet"
-    said = f"This takes two approvals, because a person has to look at what the gate names here; {there}."
-    return Text.assemble((said, "yellow"), "\n", _indented(findings(found)))
+    found = to_look_at(one.report.findings if one.report else ())
+    return Text.assemble((shown(said), "yellow"), "\n", _indented(findings(found)))
 
 
 def report(judged: GateReport) -> RenderableType:
     """What the gate found: a line a check, then every finding with its place."""
-    place = "no sandbox was started"
-    if judged.sandbox is not None:
-        reduced = ", reduced protection" if judged.sandbox.reduced else ""
-        place = f"in {judged.sandbox.backend}{reduced}, image {shown(judged.sandbox.image)[:19]}"
     title = Text.assemble(
         ("Gate: ", "bold"),
         (judged.verdict, f"bold {_STYLES.get(judged.verdict, '')}".strip()),
-        f" in {judged.seconds:.1f} s, {place}",
+        f" in {judged.seconds:.1f} s, {shown(telling.judged_where(judged))}",
     )
     table = _table("check", "", "seconds", "summary")
     for check in judged.checks:
@@ -178,8 +175,7 @@ def findings(found: Sequence[Finding]) -> Text:
     """Findings as a list: place, message, rule."""
     lines = []
     for finding in found:
-        weight = "" if finding.severity is Severity.REFUSE else f"{finding.severity.value}: "
-        line = shown(f"- {finding.place}{weight}{finding.message} [{finding.rule}]")
+        line = shown(f"- {telling.finding(finding)}")
         lines.append(Text(line, _STYLES.get(finding.severity, "")))
     return Text("\n").join(lines)
 
@@ -207,30 +203,8 @@ def status(now: say.StatusIs) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    running = now.running[:SHORT] or "no live code is loaded"
-    if now.running and now.running != now.main:
-        running += f" (main is {now.main[:SHORT] or 'missing'})"
-    watched = (
-        "kept" if now.provisional_seconds is None else f"watched for {now.provisional_seconds:.0f} s more"
-    )
-    table.add_row("running", Text(f"{running}, {watched}" if now.running else running))
-    editing = f"halted by {now.halted}" if now.halted else now.problem or "allowed"
-    table.add_row("self-editing", Text(shown(editing), "yellow" if now.halted or now.problem else ""))
-    table.add_row("open proposals", str(now.open))
-    table.add_row("sandbox", Text(shown(now.sandbox)))
-    for protection in now.protections:
-        mark = "holds" if protection.held else "does not hold"
-        detail = f" ({protection.detail})" if protection.detail else ""
-        table.add_row(
-            "", Text(shown(f"{mark}: {protection.name}{detail}"), "" if protection.held else "yellow")
-        )
-    if (beat := now.heartbeat) is not None:
-        served = f"{beat.requests} answered, {beat.errors} failed, p95 {beat.p95_ms:.0f} ms"
-        table.add_row("requests", f"{served}; longest pause {beat.lag_ms:.0f} ms; {beat.memory_mb:.0f} MB")
-    table.add_row(
-        "processes", f"steward {now.steward_pid}, bot {now.bot_pid}, bot restarted {now.restarts} times"
-    )
-    table.add_row("state in", Text(shown(now.home)))
+    for row in telling.status_rows(now):
+        table.add_row(row.name, Text(shown(row.text), "yellow" if row.mind else ""))
     return table
 
 
@@ -245,6 +219,19 @@ def why(traced: say.WhyIs) -> RenderableType:
             Text(_traced_name(one)), str(one.proposal or ""), one.commit[:SHORT], Text(shown(one.title))
         )
     return Group(Text(f"Running {running}; changed by proposals:"), Padding(table, (0, 0, 0, 2)))
+
+
+def rights(now: say.RightsAre) -> RenderableType:
+    """Who may do what, and which of that the owner changed."""
+    lines = [Text("Who may do what; the console may do all of it.", "bold")]
+    for capability in CAPABILITIES:
+        who = shown(", ".join(now.holders.get(capability, ()))) or "nobody"
+        lines.append(Text(f"  {capability:<8} {who}"))
+    for one in now.granted:
+        may = "may" if one.allowed else "may not"
+        said = f"{one.who} {may} {one.capability}: said by {one.by}, {one.at:%Y-%m-%d %H:%M} UTC"
+        lines.append(Text(f"- {shown(said)}"))
+    return Text("\n").join(lines)
 
 
 def progress(step: say.Progress) -> Text:
@@ -272,16 +259,11 @@ def _facts(one: Proposal) -> Text:
         Text.assemble("stage ", (one.stage.value, style)),
         Text(f"asked for by {shown(one.requested_by)}"),
     ]
-    if one.author:
-        spent = f", {one.tokens:,} tokens" if one.tokens else ""
-        cost = f", ${one.cost:.4f}" if one.cost else ""
-        model = f" ({shown(one.model)}{spent}{cost})" if one.model else ""
-        facts.append(Text(f"drafted by {one.author}{model}"))
-    if one.approvals:
-        names = " and ".join(f"{shown(by)}{own_word(one, by)}" for by in one.approvals)
-        facts.append(Text(f"approved by {names}"))
-    commits = (("head", one.head), ("merge", one.merge), ("revert", one.revert))
-    facts += [Text(f"{name} {commit[:SHORT]}") for name, commit in commits if commit]
+    if by := telling.drafted_by(one):
+        facts.append(Text(f"drafted by {shown(by)}"))
+    if names := telling.approved_by(one):
+        facts.append(Text(f"approved by {shown(names)}"))
+    facts += [Text(f"{name} {commit[:SHORT]}") for name, commit in telling.commits(one)]
     return Text("; ").join(facts)
 
 

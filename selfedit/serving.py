@@ -75,7 +75,10 @@ class Serving:
         """
         if self._host is None:
             return None
-        finding = await self._host.load(self._loader.plan(commit))
+        waiting = self.provisional()
+        provisional = waiting.number if waiting is not None else 0
+        plan = self._loader.plan(commit).model_copy(update={"provisional": provisional})
+        finding = await self._host.load(plan)
         if (
             finding is None and not self._record.owed
         ):  # what stands in for something else is not what is watched

@@ -283,6 +283,7 @@ class Steward:
 
     async def _load_when_up(self) -> None:
         await self._bot.up.wait()
+        await self._bot.notify(self.desk.rights())  # before live code answers anybody
         serving = self.desk.serving
         problem = await serving.load()
         while problem and not self._bot.has_ended() and (proposal := serving.provisional()):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from policies.decision import Finding
 from policies.merge import approvals_needed
+from policies.rights import Capability, Grant
 from sandbox.types import SandboxInfo
 from selfedit.edits import Edit
 
@@ -164,6 +165,21 @@ class Proposal(_Value):
         return max(0, needed - len(self.approvals))
 
 
+class Granted(_Value):
+    """A change of who may do what, and whose it was."""
+
+    who: str
+    capability: Capability
+    allowed: bool = True
+    by: str
+    at: datetime
+
+    @property
+    def grant(self) -> Grant:
+        """The change itself, as the policies want it."""
+        return Grant(self.who, self.capability, self.allowed)
+
+
 class FileDiff(_Value):
     """The change of one file as unified diff text."""
 
@@ -195,6 +211,8 @@ class LoadPlan(_Value):
     commit: str
     tree: str
     files: tuple[SourceFile, ...]
+    provisional: int = 0
+    """The newest proposal in it that has still to prove itself; 0: what is loaded is kept."""
 
 
 class Heartbeat(_Value):

@@ -34,6 +34,7 @@ def verify(
         return [*faults, f"the ledger does not tell a possible story: {error}"]
     if not record.genesis:
         return [*faults, f"nothing has run from this repository yet (state: {home_for(repo.root)})"]
+    faults += record.unfounded
     try:
         faults += _history(repo, record, signer)
         faults += _files(repo, record, signer, live, running)
@@ -117,6 +118,14 @@ def attestations(repo: Repo, record: Record) -> list[str]:
             said = attested(repo.message(commit))
             found.append(f"{commit[:12]}  {said.words() if said else 'no attestation that can be read'}")
     return found
+
+
+def grants(record: Record) -> list[str]:
+    """Who may do what beyond the rules, a line a change that stands, and who made it when."""
+    return [
+        f"{one.who} may {'' if one.allowed else 'not '}{one.capability}: said by {one.by}, {one.at:%Y-%m-%d %H:%M} UTC"
+        for one in record.granted
+    ]
 
 
 def _files(

@@ -15,7 +15,7 @@ from agent.chat.desk import Desk, may_forget_all
 from agent.chat.leaving import leaving
 from agent.chat.loop import Loop, Run, Turn
 from agent.chat.moderation import SHARE, judged
-from agent.chat.question import NO_TOOLS, turn_of, with_names
+from agent.chat.question import ATTACHED, NO_TOOLS, turn_of, with_names
 from agent.chat.reports import Estimate, forgotten
 from agent.chat.sight import Sight, answered
 from agent.chat.window import Exchange, Memory
@@ -132,6 +132,11 @@ class Brain:
         self._desk.meet(offered)
         return offered
 
+    def usable(self, toolbox: Toolbox, caller: str, conversation: str) -> Sequence[str]:
+        """The tools that somebody may use in a place, by name; those that people made of data among them."""
+        offered = self.tools(self._beside(toolbox, caller, conversation), caller, conversation)
+        return [tool.name for tool in offered]
+
     def _beside(self, toolbox: Toolbox, caller: str, conversation: str) -> Toolbox:
         """The tools of a generation, with those beside them that people made of data."""
         return toolbox if self._made is None else self._made.beside(toolbox, caller, conversation)
@@ -163,7 +168,7 @@ class Brain:
             raise self._failed(self.missing)
         again = " None of your files is kept; attach them again then." if wish.attachments else ""
         if (over := self.accounts.ask(caller)) is not None:
-            yield over.told(self._clock()) + again
+            yield over.told(self._clock(), marked=wish.marked) + again
             return
         purse = self.accounts.purse(caller, conversation)
         toolbox = self._beside(toolbox, caller, conversation)
@@ -176,7 +181,9 @@ class Brain:
         turn.stays = self._models.stays(turn.needs)
         if self.rules.answers.moderation:
             turn.kept_back = SHARE
-        self._memory.see(conversation, caller, wish.attachments, private=turn.needs.private)
+        self._memory.see(
+            conversation, caller, wish.attachments, private=turn.needs.private, source=wish.source
+        )
         first = len(turn.messages) - 1
         heard: list[str] = []
         began = time.monotonic()
@@ -209,6 +216,8 @@ class Brain:
             self._clock(),
             caller,
             sources,
+            wish.source,
+            turn.reply_to,
         )
         self._keep(turn, kept, wish)
         if below := telling.footer(turn, seconds, sources, self.rules.tools.footer):
@@ -235,6 +244,54 @@ class Brain:
         if self.turns is not None:
             self.turns.scrub()
         return gone
+
+    def knows(self, conversation: str, source: str) -> bool:
+        """Whether the question that stands in one message is remembered, with its answer."""
+        return self._memory.exchange(conversation, source) is not None
+
+    def forget_one(self, conversation: str, source: str) -> int:
+        """Let go of the question that stands in one message, and of its answer; how many those were.
+
+        Raises:
+            TurnsProblem: Nothing could be let go of, or there may be traces left; it says which.
+        """
+        written = 0 if self.turns is None else self.turns.forget_one(conversation, source)
+        gone = written + self._memory.forget_one(conversation, source)
+        if gone and self.turns is not None:
+            self.turns.scrub()
+        return gone
+
+    def forget_place(self, place: str) -> int:
+        """Let go of all that was said in a place and below it, by its id; how many questions that were.
+
+        Raises:
+            TurnsProblem: As for `forget`.
+        """
+        written = [] if self.turns is None else self.turns.conversations(place)
+        under_way = [
+            each.conversation
+            for each in self._under_way
+            if each.conversation == place or each.conversation.startswith(f"{place}/")
+        ]
+        every = dict.fromkeys([*written, *self._memory.conversations(place), *under_way])
+        return sum(map(self.forget, every))
+
+    def amend(self, conversation: str, source: str, question: str) -> None:
+        """Remember other words as the question that stands in one message, since its author changed them."""
+        exchange = self._memory.exchange(conversation, source)
+        if exchange is None:
+            return
+        clean = without_credentials(cleaned(question), HIDDEN, self._hidden)
+        files = [line for line in exchange.question.split("\n") if line.startswith(ATTACHED)]
+        said = "\n".join([clean, *files]).strip()
+        self._memory.amend(conversation, source, said)
+        if self.turns is not None and not exchange.private:
+            self.turns.amend(conversation, source, said)
+
+    def refuses(self, caller: str, conversation: str) -> str:
+        """Why somebody's next question would not be asked, with moments marked; empty where it would. Counts nothing."""
+        over = self.accounts.over(caller, conversation)
+        return "" if over is None else over.told(self._clock(), marked=True)
 
     async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
         """Answer a command about tools, costs, or what was said, for somebody in a place; see `Desk`."""
@@ -348,7 +405,15 @@ class Brain:
         files = tuple(replace(each, text=each.text[:most]) for each in wish.attachments if each.image is None)
         private = turn.needs.private
         exchange = Exchange(
-            kept.question, kept.answer, kept.caller, kept.outside, kept.sources, files, private
+            kept.question,
+            kept.answer,
+            kept.caller,
+            kept.outside,
+            kept.sources,
+            files,
+            private,
+            kept.source,
+            kept.reply_to,
         )
         self._memory.remember(turn.place.conversation, exchange)
         if self.turns is not None and not private:

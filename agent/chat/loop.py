@@ -81,6 +81,10 @@ class Turn:
     calls: list[Answered] = field(default_factory=list)
     routes: list[Routed] = field(default_factory=list)
     answered_by: str = ""
+    marked: bool = False
+    """Whoever reads the answer sees small letters and moments where Discord's marks for them stand."""
+    reply_to: str = ""
+    """The message of the exchange that this one goes on from; empty: of none in particular."""
 
     context: int = 0
     """Tokens of the first `counted` messages and of the tools, as the provider counted them."""
@@ -293,7 +297,7 @@ class Loop:
 
     def _ended(self, turn: Turn, over: Over | None, *, said: bool) -> str:
         if over is not None:
-            text = over.told(self.calls.now)
+            text = over.told(self.calls.now, marked=turn.marked)
         elif turn.calls:
             text = "I have to stop here: what one answer may cost is used up. Ask me to go on, or for something smaller."
         else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agent.calling.executor import Place
 from agent.calling.toolbox import Tool, Toolbox
 from agent.chat.loop import Turn
-from agent.chat.window import Memory, shown
+from agent.chat.window import Memory, shown, told
 from agent.incoming.attached import described
 from agent.incoming.wish import Wish
 from agent.models.needs import needs_of
@@ -15,6 +15,8 @@ from agent.types import Message
 from policies.load import AttachmentRules
 
 NO_TOOLS = Toolbox()
+ATTACHED = "(attached: "
+"""How a line begins, below a question that is remembered, which says what came along."""
 _FORCE = {"auto": "", "off": "", "force": "required"}
 
 
@@ -43,7 +45,7 @@ def turn_of(
         rules: How much may come along.
         pressed: Today's money is nearly used up.
     """
-    if not (question.strip() or wish.attachments):
+    if not (question.strip() or wish.attachments or wish.before):
         return "There is nothing in that for me to read; say it in words."
     if len(wish.attachments) > rules.most:
         return f"One message takes {rules.most} files; send the others with a later one."
@@ -63,9 +65,13 @@ def turn_of(
     if why := wish.contradiction or _cannot_force(wish.tools, first, offered):
         return why
     mark = secrets.token_hex(8)
-    window = memory.window(conversation, private=private)
+    window, heard = memory.led_to(conversation, wish, private=private)
+    # What was heard is text from outside, also where the asker said it: nobody knows why it was said.
+    every = [*heard, *(one for each in window for one in each.heard)]
     listed = described(wish.attachments, mark, rules.text_chars)
-    said = question or "(no words; see what is attached)"
+    said = "\n\n".join(
+        filter(None, (told(heard, mark), question or "(no words; see what is attached, or stands above)"))
+    )
     asked = Message(role="user", text=f"{said}\n\n{listed}" if listed else said, images=wish.images)
     system = [Message(role="system", text=instructions)] if instructions else []
     return Turn(
@@ -74,16 +80,20 @@ def turn_of(
         place=replace(place, private=private),
         specs=tuple(tool.spec for tool in offered),
         # What others said is text from outside, and so is what had a part in an earlier answer, or is attached.
-        outside=bool(wish.attachments) or any(each.outside or each.caller != caller for each in window),
+        outside=bool(wish.attachments or every)
+        or any(each.outside or each.caller != caller for each in window),
         # Earlier answers went out through the same filter, so what they show may be visited and shown again.
         given=[
             *(text for each in window for text in (each.question, each.answer, *each.sources)),
             *(file.text for each in window for file in each.files),
             *(each.text for each in wish.attachments),
+            *(each.text for each in every),
             question,
         ],
         mark=mark,
         force=first or "",
+        marked=wish.marked,
+        reply_to=window[-1].source if wish.chain and window else "",
         needs=read.model_copy(
             update={
                 "private": private,
@@ -97,7 +107,7 @@ def turn_of(
 
 def with_names(question: str, wish: Wish) -> str:
     """A question as it is remembered, with what came along in a line each."""
-    return "\n".join([question, *(f"(attached: {each.about})" for each in wish.attachments)]).strip()
+    return "\n".join([question, *(f"{ATTACHED}{each.about})" for each in wish.attachments)]).strip()
 
 
 def _cannot_force(wished: str, first: str | None, tools: Sequence[Tool]) -> str:

@@ -11,6 +11,8 @@ from agent.guardrails.outgoing import visits_stranger
 from agent.ports import Offer
 from agent.types import RECKONED, Routed
 
+SMALL = "-# "
+"""What stands in front of a line in small letters, where those can be shown."""
 MOST_SOURCES = 10
 LONGEST_SOURCE = 500
 """Characters."""
@@ -39,15 +41,16 @@ def footer(
     turn: Turn, seconds: float, sources: Sequence[str], shown: Literal["always", "tools", "never"]
 ) -> str:
     """What stands below an answer: sources, and who gave it in how long, with which tools, for how much."""
-    lines = [numbered(sources)] if sources else []
+    lines = numbered(sources).split("\n") if sources else []
     if shown == "always" or (shown == "tools" and turn.calls):
         used = Counter(answered.tool for answered in turn.calls if answered.outcome != "unknown")
         names = ", ".join(name if number == 1 else f"{name} x{number}" for name, number in used.items())
         guessed = any(route.prices is not None and not route.prices.known for route in turn.routes)
         price = f"{'at most ' if guessed else ''}${turn.dollars:.4f}" if turn.dollars else ""
         parts = [turn.answered_by, f"{seconds:.1f} s", names, price]
-        lines.append(f"({' · '.join(part for part in parts if part)})")
-    return "\n".join(lines)
+        line = " · ".join(part for part in parts if part)
+        lines.append(line if turn.marked else f"({line})")
+    return "\n".join(f"{SMALL}{line}" if turn.marked else line for line in lines)
 
 
 def tools(offered: Sequence[Tool]) -> str:

@@ -61,6 +61,8 @@ class Turn(BaseModel):
     """Send signed reasoning, which must come back unchanged as long as the conversation goes on."""
     seconds: float = 0.0
     """Silence before the answer."""
+    pace: float = 0.0
+    """Seconds between two pieces."""
     break_after: int | None = None
     """Close the connection after so many pieces of text and arguments."""
     stall_after: int | None = None
@@ -166,6 +168,7 @@ class ScriptedModel:
                 if at == turn.stall_after:
                     await asyncio.sleep(ask.seconds)
                     raise ProviderFailed("The scripted model did not answer in time.", retryable=True)
+                await asyncio.sleep(turn.pace if at else 0)
                 measure.take(piece)
                 if at < len(turn.pieces):
                     yield piece

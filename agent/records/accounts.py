@@ -12,6 +12,8 @@ from policies.load import Quota, Rules
 
 ALL = "all"
 _MOST_ASKERS = 10_000
+_LEAST = Spent(1)
+"""No question comes to less."""
 _DAYS = 3
 """So many are remembered, those that came last."""
 
@@ -56,6 +58,19 @@ class Accounts:
                 who: times for who, times in self._asked.items() if times and times[-1] > now - MINUTE
             }
         return None
+
+    def over(self, caller: str, conversation: str) -> Over | None:
+        """Why somebody's next question in a place would be refused, as far as that is known; nothing is counted."""
+        now = self._clock()
+        limits = self._rules.limits
+        if level_of(caller, self._rules) != "maintainer":
+            asked = self._asked.get(caller, ())
+            if (over := too_often(asked, limits.asks_a_minute, now)) is not None:
+                return over
+        purse = self.purse(caller, conversation)
+        self._turn_the_page()
+        spent = {name: self._spent.get(booked, Spent()) for name, booked in purse.budgets.items()}
+        return over_budget(_LEAST, spent, purse.quotas, now)
 
     def purse(self, caller: str, conversation: str) -> Purse:
         """What somebody pays from, by who they are and where they ask."""

@@ -20,7 +20,7 @@ create table if not exists turns (
     id integer primary key, at real not null, conversation text not null, caller text not null,
     question text not null, answer text not null, outside integer not null, model text not null,
     tokens integer not null, dollars real not null, seconds real not null, sources text not null default '[]',
-    provider text not null default ''
+    provider text not null default '', source text not null default '', reply_to text not null default ''
 );
 create index if not exists turns_of_place on turns (conversation, id);
 create index if not exists turns_by_time on turns (at);
@@ -55,9 +55,27 @@ _FORGET = (
     ),
 )
 """The last says how many questions are gone."""
+_FORGET_ONE = (
+    (
+        "delete from parts where turn in"
+        " (select id from turns where conversation = ?1 and source = ?2 and question <> '')"
+    ),
+    (
+        "update calls set arguments = '{}', note = '' where conversation = ?1 and exists"
+        " (select 1 from turns where turns.conversation = ?1 and turns.source = ?2 and turns.caller = calls.caller"
+        " and calls.at between turns.at - turns.seconds - 1 and turns.at + 1)"
+    ),
+    (
+        "update turns set question = '', answer = '', sources = '[]'"
+        " where conversation = ?1 and source = ?2 and question <> ''"
+    ),
+)
+"""The same for one question."""
 _LATER = (
     ("turns", "sources", "[]"),
     ("turns", "provider", ""),
+    ("turns", "source", ""),
+    ("turns", "reply_to", ""),
     ("calls", "stages", ""),
     ("calls", "error", ""),
     ("calls", "model", ""),
@@ -96,6 +114,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     for table, column, default in _LATER:
         if column not in {row[1] for row in db.execute(f"pragma table_info({table})")}:
             db.execute(f"alter table {table} add column {column} text not null default '{default}'")
+    db.execute("create index if not exists turns_of_source on turns (source) where source <> ''")
     let_go_of_old(db, time.time())
     _clean(db)
     db.execute(f"pragma busy_timeout={BUSY_MS}")
@@ -118,6 +137,41 @@ def forget(db: sqlite3.Connection, conversation: str, caller: str | None) -> int
         for statement in _FORGET:
             gone = db.execute(statement, (conversation, caller)).rowcount
     return gone
+
+
+def forget_one(db: sqlite3.Connection, conversation: str, source: str) -> int:
+    """Take the words out of the question that stands in one message, and out of its answer; how many those were."""
+    gone = 0
+    with db:
+        db.execute("begin")
+        for statement in _FORGET_ONE:
+            gone = db.execute(statement, (conversation, source)).rowcount
+    return gone
+
+
+def conversations(db: sqlite3.Connection, place: str) -> list[str]:
+    """The conversations of a place and of what is below it of which there are words."""
+    rows = db.execute(
+        "select distinct conversation from turns where question <> '' and (conversation = ?1"
+        " or substr(conversation, 1, length(?1) + 1) = ?1 || '/')",
+        (place,),
+    )
+    return [conversation for (conversation,) in rows]
+
+
+def amend(db: sqlite3.Connection, conversation: str, source: str, question: str, asked: str) -> None:
+    """Put other words in the place of the question of one message; `asked` is the same as a message, in JSON."""
+    with db:
+        db.execute("begin")
+        db.execute(
+            "update parts set message = ?3 where place = 0 and turn in"
+            " (select id from turns where conversation = ?1 and source = ?2 and question <> '')",
+            (conversation, source, asked),
+        )
+        db.execute(
+            "update turns set question = ?3 where conversation = ?1 and source = ?2 and question <> ''",
+            (conversation, source, question),
+        )
 
 
 def emptied(db: sqlite3.Connection) -> bool:

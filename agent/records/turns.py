@@ -47,6 +47,8 @@ class Kept:
         parts: Every message of the turn in order, the question first; empty where only the outline was asked for.
         caller: Who asked, as `surface:name`.
         sources: Addresses that its tools found; they may be visited and shown later on.
+        source: The message in which it was asked; empty: it had none, or nobody said.
+        reply_to: The same of the exchange that it went on from; empty: of none in particular.
     """
 
     question: str
@@ -60,6 +62,8 @@ class Kept:
     at: float = 0.0
     caller: str = ""
     sources: tuple[str, ...] = ()
+    source: str = ""
+    reply_to: str = ""
 
 
 class Turns:
@@ -90,11 +94,11 @@ class Turns:
             row = (
                 kept.at, place.conversation, place.caller, kept.question, kept.answer, kept.outside, kept.model,
                 kept.tokens, kept.dollars, kept.seconds, json.dumps([_storable(each) for each in kept.sources]),
-                place.model.partition("/")[0] if "/" in place.model else "",
+                place.model.partition("/")[0] if "/" in place.model else "", kept.source, kept.reply_to,
             )  # fmt: skip
             turn = self._db.execute(
                 "insert into turns (at, conversation, caller, question, answer, outside, model, tokens, dollars,"
-                " seconds, sources, provider) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " seconds, sources, provider, source, reply_to) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
             self._db.executemany(
@@ -113,10 +117,21 @@ class Turns:
         return self._read(partial(self._newest, conversation, most, parts=parts), [])
 
     def _newest(self, conversation: str, most: int, *, parts: bool) -> list[Kept]:
+        return self._kept(conversation, None, most, parts=parts)[::-1]
+
+    def of(self, conversation: str, source: str) -> Kept | None:
+        """The newest exchange whose question stands in one message; None where nothing is known of it."""
+        if not source:
+            return None
+        found: list[Kept] = self._read(partial(self._kept, conversation, source, 1, parts=False), [])
+        return found[0] if found else None
+
+    def _kept(self, conversation: str, source: str | None, most: int, *, parts: bool) -> list[Kept]:
         rows = self._db.execute(
-            "select id, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources from turns"
-            " where conversation = ? and question <> '' order by id desc limit ?",
-            (conversation, most),
+            "select id, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources, source,"
+            " reply_to from turns where conversation = ?1 and question <> '' and (?2 is null or source = ?2)"
+            " order by id desc limit ?3",
+            (conversation, source, most),
         ).fetchall()
         return [
             Kept(
@@ -131,10 +146,24 @@ class Turns:
                 at=at,
                 caller=caller,
                 sources=_SOURCES.validate_json(sources),
+                source=source,
+                reply_to=reply_to,
             )
-            for turn, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources in rows[
-                ::-1
-            ]
+            for (
+                turn,
+                at,
+                caller,
+                question,
+                answer,
+                outside,
+                model,
+                tokens,
+                dollars,
+                seconds,
+                sources,
+                source,
+                reply_to,
+            ) in rows
         ]
 
     def _parts(self, turn: int) -> tuple[Message, ...]:
@@ -160,6 +189,30 @@ class Turns:
             return tables.forget(self._db, conversation, caller)
         except sqlite3.Error as error:
             raise TurnsProblem(f"what was said cannot be let go of just now ({error}); try again") from error
+
+    def forget_one(self, conversation: str, source: str) -> int:
+        """Let go of the question that stands in one message, with its answer; see `forget`.
+
+        Raises:
+            TurnsProblem: It could not be let go of.
+        """
+        try:
+            return tables.forget_one(self._db, conversation, source)
+        except sqlite3.Error as error:
+            raise TurnsProblem(f"what was said cannot be let go of just now ({error}); try again") from error
+
+    def conversations(self, place: str) -> list[str]:
+        """The conversations of a place and of what is below it of which there are words."""
+        return self._read(partial(tables.conversations, self._db, place), [])
+
+    def amend(self, conversation: str, source: str, question: str) -> None:
+        """Put other words in the place of the question that stands in one message."""
+        question = str(_storable(question))
+        asked = Message(role="user", text=question).model_dump_json()
+        try:
+            tables.amend(self._db, conversation, source, question, asked)
+        except sqlite3.Error:
+            log.exception("what was said could not be changed")
 
     def scrub(self) -> None:
         """Empty the log beside the file, in which what was let go of stands as well.

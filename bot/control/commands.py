@@ -12,8 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from bot.control.options import Option, Suggests, usage_of
+from bot.control.told import TOLD_COMMANDS, Told
 from bot.feature import CommandInfo
-from policies.rights import Capability
+from policies.rights import CAPABILITIES, Capability
 from selfedit import protocol as say
 from selfedit.edits import MAX_EDITS, Edit, MalformedEdits, first_fault, parse_edits
 from selfedit.types import Request
@@ -21,8 +23,8 @@ from selfedit.types import Request
 MAX_EDITS_BYTES = MAX_EDITS * 20_000
 """Longest list of edits that is read at all, in bytes."""
 
-MAX_DESCRIPTION = 100_000
-"""Bytes of a tool's description that are read at all."""
+LONGEST_GOAL = 4000
+"""Characters of a goal that are taken from a field: as many as a request may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Unclear:
 @dataclass(frozen=True, slots=True)
 class _Command:
     needs: Capability
-    usage: str
     summary: str
     read: Callable[[str, str], BaseModel | Unclear]
     """Makes the message of what follows the name and of who says it."""
+    options: tuple[Option, ...] = ()
 
 
 def split(line: str) -> tuple[str, str] | None:
@@ -55,13 +57,14 @@ def split(line: str) -> tuple[str, str] | None:
     return (found[1].lower(), found[2].strip()) if found else None
 
 
-def parse(line: str, by: str, *, files: bool = True) -> Asked | Unclear | None:
+def parse(line: str, by: str, *, files: bool = True, roles: Collection[str] = ()) -> Asked | Unclear | None:
     """Read a line as a control command.
 
     Args:
         line: What was typed; a pasted list of edits may go over several lines.
         by: Who typed it, as `surface:name`.
         files: Whether `/improve @FILE` may read files of this machine: at the console only.
+        roles: What else counts for who typed it, as `policies.rights.Person` has it.
 
     Returns:
         None when the line is no control command: a live command, an unknown one, or chat.
@@ -76,6 +79,8 @@ def parse(line: str, by: str, *, files: bool = True) -> Asked | Unclear | None:
         )
     else:
         message = _COMMANDS[name].read(rest, by)
+    if isinstance(message, say.FromPerson | say.Improve):
+        message = message.model_copy(update={"roles": tuple(sorted(roles))})
     return message if isinstance(message, Unclear) else Asked(name, message)
 
 
@@ -93,43 +98,23 @@ def unknown(name: str, known: Collection[str]) -> str:
     return f"There is no command /{name}; {hint}"
 
 
-def begins_edits(line: str) -> bool:
-    """Whether a line begins pasted JSON, which may go over several lines: edits, or the description of a tool."""
-    parts = split(line)
-    if parts is None:
-        return False
-    name, rest = parts
-    making = name == "tool" and re.match(r"create\s+(?:[a-z]\w*\s+)?\{", rest) is not None
-    return making or (name == "improve" and rest.startswith(("[", "{")))
-
-
-def described(rest: str) -> str:
-    """What follows `/tool`, with the text of a file in place of `create @FILE`; at the console only.
-
-    A file that cannot be read is left as it was typed, which is then no description.
-    """
-    found = re.fullmatch(r"create\s+(?:([a-z]\w*)\s+)?@(.+)", rest.strip())
-    if found is None:
-        return rest
-    try:
-        with Path(found[2].strip()).expanduser().open("rb") as file:
-            text = file.read(MAX_DESCRIPTION + 1).decode(errors="replace")
-    except (OSError, ValueError):
-        return rest
-    return f"create {found[1] or ''} {text}"
-
-
-def brackets(line: str) -> int:
-    """How many more brackets one line of JSON opens than it closes; those in strings do not count."""
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", line)
-    return sum((char in "[{") - (char in "]}") for char in bare)
-
-
 def infos() -> tuple[CommandInfo, ...]:
     """The control commands, and what the bot itself answers, as help shows them."""
-    asked = [CommandInfo(name, c.usage, c.summary, live=False) for name, c in _COMMANDS.items()]
-    told = {**_TOLD, **_SAID}
-    return (*asked, *(CommandInfo(name, *about, live=False) for name, about in told.items()))
+    asked = [
+        CommandInfo(name, usage_of(name, each.options), each.summary, live=False)
+        for name, each in _COMMANDS.items()
+    ]
+    told = [
+        CommandInfo(name, each.usage or usage_of(name, each.options), each.summary, live=False)
+        for name, each in {**TOLD_COMMANDS, **_SAID}.items()
+    ]
+    return (*asked, *told)
+
+
+def options_of(name: str) -> tuple[Option, ...] | None:
+    """What a command of the kernel takes, field by field; None for one that is not the kernel's, or is only typed."""
+    known = _COMMANDS.get(name) or TOLD_COMMANDS.get(name)
+    return known.options if known else None
 
 
 def fallback_help() -> str:
@@ -205,76 +190,128 @@ def _bare(name: str, make: Callable[[str], BaseModel]) -> Callable[[str, str], B
     return read
 
 
+def _proposal(suggests: Suggests, *, required: bool = True) -> Option:
+    return Option("number", "the proposal's number", "number", required, suggests, shown="N")
+
+
+def _change(
+    name: str, make: Callable[[str, Capability, str], BaseModel]
+) -> Callable[[str, str], BaseModel | Unclear]:
+    def read(rest: str, by: str) -> BaseModel | Unclear:
+        who, _, what = rest.partition(" ")
+        capability = next((one for one in CAPABILITIES if one == what.strip().lower()), None)
+        if capability is None:
+            return Unclear(
+                f"say who and what, like /{name} discord:123 approve; what is one of {', '.join(CAPABILITIES)}"
+            )
+        return make(_named(who), capability, by)
+
+    return read
+
+
+def _named(who: str) -> str:
+    """Somebody as the rules name them, also where they were mentioned as chat services do it."""
+    found = re.fullmatch(r"<@(!|&|)([0-9]{1,20})>", who)
+    return who if found is None else f"discord:{'role/' if found[1] == '&' else ''}{found[2]}"
+
+
+_WHO_AND_WHAT = (
+    Option(
+        "who", "a mention, or discord:ID, discord:role/ID, everyone, manager, ...", required=True, shown="WHO"
+    ),
+    Option("what", "what they may do", required=True, choices=CAPABILITIES, shown="WHAT"),
+)
 _COMMANDS: dict[str, _Command] = {
     "improve": _Command(
         "propose",
-        "improve [goal]",
         "ask for a change: in words, as edits, or whatever maintenance finds",
         _improve,
+        (
+            Option(
+                "goal",
+                "what should be better; leave it out for whatever maintenance finds",
+                longest=LONGEST_GOAL,
+            ),
+        ),
     ),
-    "proposals": _Command(
-        "see", "proposals", "list the proposals", _bare("proposals", lambda _by: say.Proposals())
-    ),
+    "proposals": _Command("see", "list the proposals", _bare("proposals", lambda _by: say.Proposals())),
     "proposal": _Command(
         "see",
-        "proposal N",
         "show one with its gate report",
         _with_number("proposal", lambda n, _by: say.Show(number=n)),
+        (_proposal("any"),),
     ),
     "diff": _Command(
-        "see", "diff N", "show what one changes", _with_number("diff", lambda n, _by: say.Diff(number=n))
+        "see",
+        "show what one changes",
+        _with_number("diff", lambda n, _by: say.Diff(number=n)),
+        (_proposal("any"),),
     ),
     "approve": _Command(
         "approve",
-        "approve N",
         "approve, merge and bring to life",
         _with_number("approve", lambda n, by: say.Approve(number=n, by=by)),
+        (_proposal("open"),),
     ),
-    "reject": _Command("approve", "reject N [why]", "turn one down", _reject),
+    "reject": _Command(
+        "approve",
+        "turn one down",
+        _reject,
+        (_proposal("open"), Option("reason", "why, for whoever asked for it", shown="why")),
+    ),
     "rollback": _Command(
-        "approve", "rollback [N]", "take a merged one back, by default the newest", _rollback
+        "approve",
+        "take a merged one back, by default the newest",
+        _rollback,
+        (_proposal("merged", required=False),),
     ),
-    "status": _Command("see", "status", "how things stand", _bare("status", lambda _by: say.Status())),
+    "status": _Command("see", "how things stand", _bare("status", lambda _by: say.Status())),
     "why": _Command(
         "see",
-        "why",
         "which proposals made the running code, and which models were asked",
         _bare("why", lambda _by: say.Why()),
     ),
     "halt": _Command(
-        "halt", "halt", "stop all self-editing, and what chat is doing now", lambda _rest, by: say.Halt(by=by)
+        "halt", "stop all self-editing, and what chat is doing now", lambda _rest, by: say.Halt(by=by)
     ),
-    "resume": _Command(
-        "halt", "resume", "allow self-editing again", _bare("resume", lambda by: say.Resume(by=by))
+    "resume": _Command("halt", "allow self-editing again", _bare("resume", lambda by: say.Resume(by=by))),
+    "rights": _Command("see", "who may do what", _bare("rights", lambda _by: say.Rights())),
+    "grant": _Command(
+        "setup",
+        "allow somebody to do something",
+        _change("grant", lambda who, what, by: say.Grant(to=who, capability=what, by=by)),
+        _WHO_AND_WHAT,
     ),
-    "quit": _Command("setup", "quit", "end Theseus", _bare("quit", lambda _by: say.Quit())),
-}
-
-_TOLD: dict[str, tuple[str, str]] = {
-    "tools": ("tools [NAME]", "what chat can do for you beside talking; all about one tool"),
-    "tool": ("tool create {...}", "make a tool of data, or list, show, try, share, remove one; template"),
-    "cost": ("cost", "what language models have cost today, and what the next question may"),
-    "history": ("history [N]", "what was said here lately, with the calls of tools"),
-    "forget": ("forget [all]", "let go of what you said here"),
-    "usage": ("usage [DAYS]", "for maintainers: who and what was used, how often and how well"),
-    "calls": ("calls [N]", "for maintainers: the newest calls of tools with all their stages"),
-    "models": ("models", "which language models can be asked, and what they cost"),
+    "withdraw": _Command(
+        "setup",
+        "take such a right from somebody",
+        _change("withdraw", lambda who, what, by: say.Withdraw(to=who, capability=what, by=by)),
+        _WHO_AND_WHAT,
+    ),
+    "quit": _Command("setup", "end Theseus", _bare("quit", lambda _by: say.Quit())),
 }
 
 CHAT = "chat"
 """The command that is chat, with options."""
 CHAT_USAGE = f"{CHAT} [--model NAME] [--tools auto|force|off|TOOL] [--combine] [--private] TEXT"
+SETUP = "setup"
+"""Discord's own: a panel of lists to choose from."""
+SETUP_ELSEWHERE = (
+    "/setup is a panel: on Discord, type / and choose it from the list that opens. "
+    "In words, /rights shows who may do what, /grant and /withdraw change it."
+)
 ATTACH = "attach"
 """The console's own: elsewhere files come with the message."""
-_SAID: dict[str, tuple[str, str]] = {
-    CHAT: (CHAT_USAGE, "chat, and say how it is to be answered"),
-    ATTACH: (
-        "attach [PATH|none]",
+_SAID: dict[str, Told] = {
+    CHAT: Told("chat, and say how it is to be answered", usage=CHAT_USAGE),
+    SETUP: Told("on Discord, for the owner: who may do what, and where news go"),
+    ATTACH: Told(
         "at the console: send a text or a picture along with your next message; none takes it back",
+        usage="attach [PATH|none]",
     ),
 }
 
-TOLD = frozenset(_TOLD)
+TOLD = frozenset(TOLD_COMMANDS)
 """Commands of the kernel that the bot answers without asking the steward."""
 NAMES = frozenset(_COMMANDS) | TOLD | frozenset(_SAID)
 """Names that no live feature may take."""

@@ -2,34 +2,42 @@
 
 import asyncio
 import logging
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import discord
 
-from agent.incoming.attached import Unfit, shown_name
-from agent.incoming.wish import PLAIN, Wish
-from bot.attaching import Files, Sent
-from bot.control.commands import CHAT, split
+from agent.incoming.wish import PLAIN
+from bot.attaching import Files
+from bot.control.commands import CHAT, SETUP, parse, split
+from bot.discord.commands.menus import Menus
+from bot.discord.commands.slash import Means, Slash
+from bot.discord.conversation.answering import PACE, Answer, Pace
+from bot.discord.conversation.files import sent
+from bot.discord.conversation.followed import Followed
+from bot.discord.conversation.reading import Reader, conversation_of
+from bot.discord.counting import counted
+from bot.discord.incoming.catchup import CatchUp
+from bot.discord.incoming.inbox import Inbox, Item, Kind
+from bot.discord.incoming.places import Places, Question
+from bot.discord.permits import INTENTS, missing, say_missing, to_answer
 from bot.discord.person import owners_of, person_of
-from bot.discord.slash import UNREACHABLE, Slash, send
-from bot.messages import Messages, lay_out
-from bot.surface import Theseus
+from bot.discord.review.review import Review
+from bot.discord.session import Handover
+from bot.discord.setup.arrival import Arrivals, introduction, owner_of
+from bot.discord.setup.setup import Part, Setup
+from bot.discord.shelf import open_shelf
+from bot.messages import Messages
+from bot.surface import Theseus, unseen
 from policies.load import AttachmentRules, load_rules
+from policies.rights import Person
 
 REGISTER_SECONDS = 15.0
-"""How often it is looked whether commands have changed. Discord hears of it only when they have, so that a change that is
-taken back at once never gets there."""
-MISSED_SECONDS = 3600.0
-"""What was said longer ago while there was no session is not answered any more."""
-MOST_MISSED = 100
-"""Messages that are read in one place after a session was lost."""
-KEPT_IDS, KEPT_PLACES = 5_000, 50
-"""Of so many messages it is known that they were seen; in so many places it is looked for what was missed."""
+"""How often it is looked whether commands have changed. Discord hears of it only when they have, and are kept."""
 
 log = logging.getLogger("theseus.discord")
 
@@ -41,129 +49,211 @@ class Client(discord.Client):
         self,
         theseus: Theseus,
         *,
+        home: Path | None = None,
         files: AttachmentRules | None = None,
         register_seconds: float = REGISTER_SECONDS,
+        pace: Pace = PACE,
+        test_server: int | None = None,
+        tell: Callable[[str], object] = unseen,
+        **options: Any,
     ) -> None:
         """Put it together, not yet connected.
 
         Args:
             theseus: What answers.
+            home: Where is kept what outlives the process; None: nowhere.
             files: What may come along with a message; None: as `policies/rules.toml` says.
             register_seconds: How often it is looked whether commands have changed.
+            pace: How often an answer is shown while it grows.
+            test_server: The id of the server that is shown commands before they are kept.
+            tell: Is told, once it is connected, what the operator should know.
+            options: What else the library takes.
         """
-        intents = discord.Intents.default()
-        intents.message_content = True
-        super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
+        none = discord.AllowedMentions.none()
+        self._leaving = False
+        self._handover: Handover | None = None
+        options.setdefault("http_trace", counted(theseus.met.count))
+        super().__init__(intents=INTENTS, allowed_mentions=none, enable_debug_events=True, **options)
         self._theseus = theseus
         self.owners: frozenset[int] = frozenset()
         """Who owns the application: a person, or the members of a team."""
         self._messages = Messages(theseus)
         self._files = Files(files or load_rules().attachments)
-        self.tree = Slash(self, self._answer)
-        self._register_seconds = register_seconds
-        self._seen = _Seen()
-        self._caught_up = asyncio.Event()
-        self._catching_up: set[asyncio.Task[None]] = set()
-        self._registering: asyncio.Task[None] | None = None
+        self.shelf = (
+            open_shelf(home) if home is not None else sqlite3.connect(":memory:", isolation_level=None)
+        )
+        """What outlives the process."""
+        self.inbox = Inbox(self.shelf)
+        """What was accepted, and what became of it."""
+        self.followed = Followed(self.shelf, self.inbox, theseus.recall, self._kind)
+        """What becomes of questions after they were asked."""
+        self._reader = Reader(self, theseus.recall, self.followed.question_of)
+        self.places = Places(self.inbox, self._answer_message, self._where)
+        self._catch_up = CatchUp(self, self.inbox, self.places, self._kind)
+        self._handover = Handover(self, self.shelf, lambda: not self._catch_up.under_way)
+        self._arrivals, self._tell, self._introduced = Arrivals(self.shelf), tell, False
+        self.setup = Setup(theseus, self.shelf, self._owned_by)
+        """The panel of `/setup`."""
+        self.add_dynamic_items(Part)
+        opens = {SETUP: self.setup.open}
+        self.review = Review(self, theseus, self.shelf, self.inbox, self._who)
+        """The cards of proposals, and what is done by them."""
+        means = Means(theseus, self._messages, self._files, self.inbox, self._who, opens, self.review.control)
+        self.tree = Slash(self, means, test_server)
+        self.tree.menus = Menus(self.tree, means).entries
+        self._register_seconds, self._pace = register_seconds, pace
+        self._background: list[asyncio.Task[None]] = []
 
     async def setup_hook(self) -> None:
         """Learn whose application this is; register the commands that work now, and then whenever they have changed."""
-        self.owners = owners_of(self.application)
-        await self.tree.register(self._theseus.commands)
-        self._registering = asyncio.create_task(self._register())
+        self._owned_by(owners_of(self.application))
+        self.review.listen()
+        self.followed.listen(self, self.places, self._reader.text)
+        await self.tree.register()
+        self._background.append(asyncio.create_task(self._register()))
+        if self._handover is not None:
+            self._background.append(asyncio.create_task(self._handover.watch()))
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Go on with the session of the last process where there is one, else begin one."""
+        if self._handover is not None:
+            await self._handover.go_on(lambda: self._begun(missed=False))
+        if not self.is_closed():
+            await super().connect(reconnect=reconnect)
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Tell of an event; those as they come over the wire go to the journal of the session alone."""
+        if event == "socket_raw_receive" and self._handover is not None:
+            self._handover.hear(args[0])
+        elif self._handover is None or not self._handover.feeding:
+            super().dispatch(event, *args, **kwargs)
+
+    def is_closed(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._leaving or super().is_closed()
+
+    def _owned_by(self, owners: frozenset[int]) -> None:
+        self.owners = owners
 
     async def _register(self) -> None:
         while True:
             await asyncio.sleep(self._register_seconds)
-            await self.tree.register(self._theseus.commands)
+            await self.tree.register()
+
+    async def on_ready(self) -> None:
+        """Everything is known: tell the operator, once, how things stand and what is next."""
+        self._catch_up.begin_elsewhere(self.guilds)
+        if self.application is not None and self.user is not None and not self._introduced:
+            self._introduced = True
+            self._tell(introduction(self.application, self.user.name, self.guilds))
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Somebody brought the bot to a server."""
+        if self.application is not None:
+            await self._arrivals.greet(guild, owner_of(self.application))
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was sent away from a server: nothing is sent there any more."""
+        self.setup.news.choose(guild.id, None)
+        self.followed.left(f"discord:{guild.id}")
 
     async def close(self) -> None:
-        """End the session."""
-        for task in (self._registering, *self._catching_up):
-            if task is not None:
-                task.cancel()
+        """End the session; what is not answered is left to the next process."""
+        for task in self._background:
+            task.cancel()
+        if self._handover is not None and not self._leaving:
+            await self._handover.save()
+        self._leaving = True
+        self.inbox.end()
+        await self._catch_up.close()
+        await self.places.close()
+        await self.review.close()
+        if self._handover is not None:
+            await self._handover.leave()
         await super().close()
 
-    async def _answer(self, used: discord.Interaction, line: str) -> str:
-        return await self._messages.reply(
-            line, person_of(used.user, self.owners), _place(used.guild_id, used.channel_id)
-        )
+    async def idle(self) -> None:
+        """Wait until all that was accepted is answered or lost."""
+        await self._catch_up.idle()
+        await self.places.idle()
+
+    def _who(self, user: discord.User | discord.Member) -> Person:
+        return person_of(user, self.owners)
 
     async def on_message(self, message: discord.Message) -> None:
-        """Answer what is meant for us, once, and not before what was said earlier and missed."""
-        await self._caught_up.wait()
-        if self._seen.take(message):
-            await self._handle(message)
+        """Take what is meant for us, once, and not before what was said earlier and missed."""
+        await self._catch_up.over(message.channel.id)
+        kind = self._kind(message)
+        if kind is not None:
+            self.places.take(message, control=kind is Kind.CONTROL)
+        self.inbox.heard(message.channel.id, message.guild.id if message.guild else None, message.id)
 
     async def on_connect(self) -> None:
-        """A session has begun: after one that was lost, read what was said where people spoke last."""
-        self._caught_up.clear()
-        try:
-            for place, guild, last in self._seen.places():
-                await self._catch_up(self.get_partial_messageable(place, guild_id=guild), last)
-        finally:
-            self._caught_up.set()
+        """A session has begun: read what was said where people spoke last, and go on with what was left unfinished."""
+        self._begun(missed=True)
 
-    async def _catch_up(self, place: discord.PartialMessageable, last: int) -> None:
-        earliest = discord.utils.utcnow() - timedelta(seconds=MISSED_SECONDS)
-        try:
-            async for message in place.history(limit=MOST_MISSED, after=discord.Object(last)):
-                if self._seen.take(message) and message.created_at > earliest:
-                    task = asyncio.create_task(self._handle_missed(message))
-                    self._catching_up.add(task)
-                    task.add_done_callback(self._catching_up.discard)
-        except UNREACHABLE as error:
-            log.warning("what was said meanwhile in %s could not be read: %s", place.id, error)
+    def _begun(self, *, missed: bool) -> None:
+        self._catch_up.begin(missed=missed)
+        self.review.catch_up()
 
-    async def _handle_missed(self, message: discord.Message) -> None:
-        try:
-            await self._handle(message)
-        except Exception:
-            log.exception("a message that had been missed could not be answered")
-
-    async def _handle(self, message: discord.Message) -> None:
+    def _kind(self, message: discord.Message) -> Kind | None:
+        """What a message is to us; None where it is not meant for us."""
         if message.author.bot or self.user is None:
-            return
+            return None
         to_us = message.guild is None or self.user in message.mentions or self._answers_us(message)
+        to_us = to_us or self.review.asked_in(message)
         command = split(message.content)
         if not to_us and (
             command is None or command[0] not in {info.name for info in self._theseus.commands}
         ):
+            return None
+        asked = parse(self._text(message), "", files=False)
+        return Kind.CHAT if asked is None else Kind.CONTROL
+
+    def _text(self, message: discord.Message) -> str:
+        """What a message says to us."""
+        us = self.user.id if self.user is not None else 0
+        return message.content.replace(f"<@{us}>", "").replace(f"<@!{us}>", "").strip()
+
+    def _where(self, item: Item) -> discord.PartialMessageable:
+        return self.get_partial_messageable(item.channel, guild_id=item.guild)
+
+    async def _answer_message(self, question: Question) -> None:
+        message = question.message
+        if lacking := to_answer(message.channel):
+            await say_missing(message, lacking)
+            question.lose(f"the bot lacks {', '.join(permit.label for permit in lacking)}")
             return
-        text = message.content.replace(f"<@{self.user.id}>", "").replace(f"<@!{self.user.id}>", "").strip()
         try:
-            async with _typing(message.channel):
-                # Files are for a model: what is a command is carried out without them.
-                reads = (split(text) or (CHAT,))[0] == CHAT
-                wish, unread = await self._attached(message.attachments) if reads else (PLAIN, ())
-                reply = await self._messages.reply(
-                    text,
-                    person_of(message.author, self.owners),
-                    _place(message.guild.id if message.guild else None, message.channel.id),
-                    wish,
-                )
-            reply = "\n".join([*unread, reply])
-            # What is answered may be gone by then; the answer is given all the same.
-            below = {"reference": message.to_reference(fail_if_not_exists=False)} if message.guild else {}
-            await send(message.channel, lay_out(reply), **below)
-        except UNREACHABLE:
-            log.exception("an answer could not be sent")
+            await self.followed.work(question, self._answer_there)
+        except discord.Forbidden:
+            if lacking := missing(message.channel):
+                await say_missing(message, lacking)
+            raise
 
-    async def _attached(self, sent: Sequence[discord.Attachment]) -> tuple[Wish, Sequence[str]]:
-        """What came along with a message, and a sentence for each file that is not taken."""
-
-        async def fetch(file: discord.Attachment) -> bytes | Unfit:
-            try:
-                return await file.read()
-            except UNREACHABLE as error:
-                log.warning("an attachment could not be read: %s", error)
-                name = shown_name(file.filename)
-                return Unfit(f"{name} could not be fetched from Discord; send it again.")
-
-        taken, unread = await self._files.look_at(
-            [Sent(file.filename, file.size, partial(fetch, file)) for file in sent]
-        )
-        return Wish(attachments=taken), unread
+    async def _answer_there(self, question: Question) -> None:
+        message = question.message
+        text, place = self._text(message), conversation_of(message)
+        person = self._who(message.author)
+        if await self.review.typed(question, text, person):
+            return
+        typing, clean = message.channel.typing, self._theseus.discreet
+        async with Answer(question, clean=clean, typing=typing, pace=self._pace) as answer:
+            # Files are for a model: what is a command is carried out without them.
+            if (split(text) or (CHAT,))[0] != CHAT:
+                await answer.finish(await self._messages.reply(text, person, place, PLAIN, answer.show))
+                return
+            read = await self._reader.read(message)
+            # Nothing is fetched for a question that would not be asked.
+            reply: str | None = self._theseus.recall.refuses(person.id, place) if read.files else None
+            known = () if reply else await self.review.known(message.channel.id, person)
+            taken, unread = ((), ()) if reply else await self._files.look_at(sent(read.files))
+            if isinstance(known, str):
+                reply = known
+            elif not reply:
+                wish = replace(read.wish, attachments=(*known, *taken))
+                reply = await self._messages.reply(read.text, person, place, wish, answer.show)
+            await answer.finish("\n".join([*unread, reply]))
 
     def _answers_us(self, message: discord.Message) -> bool:
         """Whether somebody replied to something that we said, also where the reply wakes nobody."""
@@ -176,47 +266,5 @@ class Client(discord.Client):
         log.error("an event failed: %s", event_method, exc_info=sys.exc_info())
 
 
-class _Seen:
-    """Which messages were seen, so that after a lost session none is missed and none is answered twice."""
-
-    def __init__(self) -> None:
-        self._ids: dict[int, None] = {}
-        self._last: dict[int, tuple[int | None, int]] = {}
-
-    def take(self, message: discord.Message) -> bool:
-        """Whether a message was not seen before; from now on it was."""
-        if message.id in self._ids:
-            return False
-        self._ids[message.id] = None
-        guild = message.guild.id if message.guild else None
-        _, last = self._last.pop(message.channel.id, (None, 0))
-        self._last[message.channel.id] = (guild, max(last, message.id))
-        for kept, most in ((self._ids, KEPT_IDS), (self._last, KEPT_PLACES)):
-            if len(kept) > most:
-                del kept[next(iter(kept))]
-        return True
-
-    def places(self) -> list[tuple[int, int | None, int]]:
-        """Where somebody spoke: the channel, its server, and the last message that was seen there."""
-        return [(place, guild, last) for place, (guild, last) in self._last.items()]
-
-
-def _place(guild: int | None, channel: int | None) -> str:
-    """The stable id of a place."""
-    return f"discord:{channel}" if guild is None else f"discord:{guild}/{channel}"
-
-
-@asynccontextmanager
-async def _typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
-    """Show that an answer is being written. Where that fails, only the sign is missing."""
-    sign = channel.typing()
-    try:
-        await sign.__aenter__()
-    except UNREACHABLE as error:
-        log.warning("it could not be shown that an answer is being written: %s", error)
-        yield
-        return
-    try:
-        yield
-    finally:
-        await sign.__aexit__(None, None, None)
+class Sharded(Client, discord.AutoShardedClient):
+    """The same with as many sessions as Discord wants a bot on many servers to have."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 import aiohttp
 import discord
@@ -10,7 +11,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot.discord.client import Client
+from bot.discord.client import Client, Sharded
+from bot.discord.patience import UNREACHABLE, passes
 from bot.settings import SettingProblem
 from bot.surface import Theseus
 
@@ -25,6 +27,8 @@ async def serve_discord(
     token: str,
     api: str | None,
     *,
+    home: Path | None = None,
+    test_server: int | None = None,
     pause: float = FIRST_PAUSE,
 ) -> None:
     """Stay connected to Discord for as long as the process runs. Where it cannot be reached, it is tried again and again.
@@ -33,6 +37,8 @@ async def serve_discord(
         theseus: What answers.
         token: The bot's token.
         api: Base address of the REST API; None for Discord's own.
+        home: Where is kept what outlives the process; None: nowhere.
+        test_server: The id of the server that is shown new commands before they are kept; None: none is.
         pause: Seconds before it is tried again for the first time.
 
     Raises:
@@ -44,8 +50,10 @@ async def serve_discord(
             if api:
                 await point_at(api)
             await theseus.ready.wait()
-            await _session(theseus, token)
-        except (OSError, aiohttp.ClientError, discord.DiscordServerError) as error:
+            await _session(theseus, token, home, test_server)
+        except (*UNREACHABLE, discord.GatewayNotFound) as error:
+            if not passes(error):
+                raise
             log.warning("Discord cannot be reached: %s", error)
             if not told:
                 check = "THESEUS_DISCORD_API" if api else "the network"
@@ -57,8 +65,9 @@ async def serve_discord(
             return
 
 
-async def _session(theseus: Theseus, token: str) -> None:
-    async with Client(theseus) as client:
+async def _session(theseus: Theseus, token: str, home: Path | None, test_server: int | None) -> None:
+    kind = Sharded if await _shards(token) > 1 else Client
+    async with kind(theseus, home=home, test_server=test_server, tell=sys.stderr.write) as client:
         try:
             await client.start(token)
         except discord.LoginFailure as error:
@@ -68,6 +77,20 @@ async def _session(theseus: Theseus, token: str) -> None:
                 "Discord does not let the bot read messages; switch on the Message Content Intent, on the page Bot of "
                 "its application at discord.com/developers"
             ) from error
+
+
+async def _shards(token: str) -> int:
+    """How many sessions Discord wants a bot of this size to have; one where it does not say so."""
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bot {token}"}) as session,
+        session.get(f"{Route.BASE}/gateway/bot") as answer,
+    ):
+        if not answer.ok:
+            return 1
+        try:
+            return int((await answer.json())["shards"])
+        except (aiohttp.ContentTypeError, ValueError, KeyError, TypeError):
+            return 1
 
 
 async def point_at(api: str) -> None:

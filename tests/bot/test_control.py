@@ -11,15 +11,16 @@ from bot.control.commands import (
     NAMES,
     Asked,
     Unclear,
-    begins_edits,
-    brackets,
     fallback_help,
     infos,
+    needs,
     parse,
     unknown,
 )
+from bot.control.pasted import begins_edits, brackets
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
+from selfedit.rights import NEEDS
 from selfedit.types import Request
 
 EDITS = '[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]'
@@ -156,3 +157,50 @@ def test_every_control_command_is_listed_as_kernel() -> None:
     assert {info.name for info in infos()} == NAMES
     assert not any(info.live for info in infos())
     assert all(f"/{info.usage}" in fallback_help() for info in infos())
+
+
+@pytest.mark.parametrize(
+    ("who", "named"),
+    [
+        ("discord:12", "discord:12"),
+        ("<@12>", "discord:12"),
+        ("<@!12>", "discord:12"),
+        ("<@&34>", "discord:role/34"),
+        ("everyone", "everyone"),
+    ],
+)
+def test_rights_are_given_to_whoever_is_named_or_mentioned(who: str, named: str) -> None:
+    """A mention means the person or the role; what somebody may do is one of few words; roles of who says it go along."""
+    read = parse(f"/grant {who}  Approve", ANN, roles={"owner"})
+    assert isinstance(read, Asked)
+    assert read.message == say.Grant(to=named, capability="approve", by=ANN, roles=("owner",))
+    back = parse(f"/withdraw {who} chat", ANN)
+    assert isinstance(back, Asked)
+    assert back.message == say.Withdraw(to=named, capability="chat", by=ANN)
+    assert "one of chat, see" in wrong(f"/grant {who} fly")
+    assert "one of chat, see" in wrong("/withdraw")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/improve",
+        "/approve 1",
+        "/reject 1",
+        "/rollback",
+        "/halt",
+        "/resume",
+        "/grant discord:1 see",
+        "/withdraw discord:1 see",
+    ],
+)
+def test_bot_and_steward_ask_for_the_same_right(line: str) -> None:
+    """What the bot looks at for a friendly answer is what the steward looks at for its decision."""
+    read = parse(line, ANN)
+    assert isinstance(read, Asked)
+    assert needs(line) == NEEDS[type(read.message)]
+
+
+def test_nothing_that_a_person_wants_goes_without_a_right() -> None:
+    """Each message that names who wants something is in the steward's table."""
+    assert {say.Improve, *say.FromPerson.__subclasses__()} == set(NEEDS)

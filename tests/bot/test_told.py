@@ -16,7 +16,7 @@ from agent.ports import Api
 from agent.services.api import Calling
 from agent.services.pages import Pages
 from agent.services.web import Client
-from bot.control.commands import begins_edits, described
+from bot.control.pasted import begins_edits, described
 from bot.theseus import Bot
 from policies.load import load_rules
 from selfedit import protocol as say

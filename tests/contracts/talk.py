@@ -25,8 +25,8 @@ PIECES = [
     ),
     *("@everyone", "```", "\n", "\\", "<@1>", "٣", "²", "½", "\u200b"),
 ]
-LONGEST = 2000
-"""Characters that a message may have where people are met."""
+LONGEST = 4000
+"""Characters of an answer: two messages where people are met, as the list of all commands takes."""
 
 
 @stable

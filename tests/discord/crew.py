@@ -1,11 +1,14 @@
 """The bot itself on Discord, with live code and a steward made for tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.discord.client import Client
-from bot.theseus import Bot
+from bot.discord.conversation.answering import PACE, Pace
+from bot.surface import unseen
+from bot.theseus import Bot, Mind
 from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.types import LoadPlan, NoDraft
@@ -66,16 +69,27 @@ async def aboard(
     *maintainers: str,
     answers: Answers | None = None,
     register_seconds: float = 60.0,
+    home: Path | None = None,
+    live: LoadPlan = LIVE,
+    mind: Mind | None = None,
+    pace: Pace = PACE,
+    secrets: Sequence[str] = (),
+    tell: Callable[[str], object] = unseen,
+    steward: FakeSteward | None = None,
+    test_server: int | None = None,
 ) -> AsyncIterator[Crew]:
-    """The bot, connected, with live code that says each text back."""
-    brain, steward = ScriptedBrain("none"), FakeSteward(answers or {})
+    """The bot, connected, with live code that says each text back; with a home, it keeps there what outlives it."""
+    brain, steward = ScriptedBrain("none"), steward or FakeSteward(answers or {})
     rules = load_rules()
     named = tuple(f"discord:{one}" for one in maintainers)
     approval = rules.approval.model_copy(update={"maintainers": named})
-    bot = Bot(rules.model_copy(update={"approval": approval}), brain, no_author)
+    bot = Bot(rules.model_copy(update={"approval": approval}), mind or brain, no_author, secrets)
     async with linked(steward, bot.hear) as bot.peer:
-        await bot.hear(say.Load(plan=LIVE))
-        client = _Client(bot, register_seconds=register_seconds)
+        await bot.hear(say.Load(plan=live))
+        client = _Client(
+            bot, home=home, register_seconds=register_seconds, test_server=test_server, pace=pace, tell=tell
+        )
         client._connection.guild_ready_timeout = READY_SECONDS
+        client.review.board.pause = 0.0
         async with connected(server, client):
             yield Crew(bot, client, brain, steward)

@@ -66,7 +66,7 @@ async def test_direct_messages_are_answered(server: DiscordServer, ann: User) ->
     server.say(ann, direct, "psst")
     told = await answer(server, direct)
     assert told.content == "ahoy psst"
-    assert "message_reference" not in told.data
+    assert told.data["message_reference"]["channel_id"] == direct.id
 
 
 @pytest.mark.usefixtures("crew")
@@ -101,7 +101,7 @@ async def test_control_commands_reach_the_steward_from_maintainers_alone(
     assert (await answer(server, room)).content.startswith("Only ")
     assert crew.steward.kinds() == []
     server.say(ann, room, "/status")
-    assert (await answer(server, room)).content.startswith("```\n")
+    assert (await answer(server, room)).data["embeds"][0]["title"] == "How things stand"
     assert crew.steward.kinds() == ["Status"]
 
 
@@ -110,22 +110,9 @@ async def test_nobody_is_woken_by_an_answer(server: DiscordServer, room: Channel
     """Mentions that come out of a text are shown, and wake nobody."""
     server.say(ann, room, f"<@{server.bot.id}> @everyone <@{ann.id}>")
     told = await answer(server, room)
-    assert "@everyone" in told.content
+    assert "everyone" in told.content
+    assert "@everyone" not in told.content
     assert told.pings == frozenset()
-
-
-@pytest.mark.usefixtures("crew")
-async def test_an_answer_is_given_though_its_question_is_gone(
-    server: DiscordServer, room: Channel, ann: User
-) -> None:
-    """Whoever takes the question away meanwhile does not keep the answer from others."""
-    typing = "POST /channels/{channel_id}/typing"
-    go_on = server.faults.hold(typing)
-    said = server.say(ann, room, f"<@{server.bot.id}> quick")
-    await server.until(lambda: server.rest.made(*typing.split()))
-    server.delete(said)
-    go_on.set()
-    assert (await answer(server, room)).content == "ahoy quick"
 
 
 @pytest.mark.usefixtures("crew")
@@ -259,6 +246,23 @@ async def test_an_intent_that_is_off_is_a_setting_to_be_put_right(server: Discor
     bot.ready.set()
     with pytest.raises(SettingProblem, match="Message Content Intent"):
         await serve_discord(bot, server.token, server.api)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_door_that_is_shut_for_a_while_is_tried_again(
+    server: DiscordServer, room: Channel, ann: User, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the network before Discord turns the bot away when it signs in, it tries again until it is let in."""
+    server.faults.cloudflare("GET /users/@me", status, times=2)
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
+    await bot.hear(say.Load(plan=echo("ahoy")))
+    serving = asyncio.create_task(serve_discord(bot, server.token, server.api, pause=0.001))
+    await server.until(lambda: server.gateway.connected)
+    server.say(ann, room, f"<@{server.bot.id}> hello")
+    assert (await answer(server, room)).content == "ahoy hello"
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert "cannot be reached" in capsys.readouterr().err
 
 
 async def test_where_discord_cannot_be_reached_it_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.discord.crew import aboard
 from tests.fakes.discord.server import DiscordServer
-from tests.fakes.discord.things import Channel, User
+from tests.fakes.discord.things import Channel, Guild, User
 from tests.fakes.plans import echo
 
 BETWEEN = 3
@@ -101,28 +101,25 @@ async def test_a_place_that_cannot_be_read_is_left_out(
     assert "could not be read" in caplog.text
 
 
-async def test_an_answer_that_breaks_off_on_its_way_costs_no_other(
-    server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("done", [True, False])
+async def test_an_answer_that_breaks_off_on_its_way_is_sent_again(
+    server: DiscordServer, room: Channel, ann: User, *, done: bool
 ) -> None:
-    """Where the connection for an answer is cut it is written down, also for a question that had been missed."""
+    """Where the connection for an answer is cut, before or after it arrived, it is there once, and the next comes after it."""
     async with aboard(server):
+        server.faults.cut("POST /channels/*/messages", done=done)
         server.say(ann, room, f"<@{server.bot.id}> one")
-        await server.until(lambda: answers(server, room))
-        server.faults.cut("POST /channels/*/messages", done=False)
-        server.gateway.forget()
         server.say(ann, room, f"<@{server.bot.id}> two")
-        await server.until(lambda: len(server.rest.made("POST", "/channels/{channel_id}/messages")) == 2)
-        server.say(ann, room, f"<@{server.bot.id}> three")
         await server.until(lambda: len(answers(server, room)) == 2)
-    assert answers(server, room) == ["ahoy one", "ahoy three"]
-    assert "could not be sent" in caplog.text
+        assert len(server.rest.made("POST", "/channels/{channel_id}/messages")) == 3
+    assert answers(server, room) == ["ahoy one", "ahoy two"]
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_every_message_is_answered_exactly_once(
     server: DiscordServer, room: Channel, ann: User, seed: int
 ) -> None:
-    """While the gateway fails in every way it can, no question is lost and none is answered twice."""
+    """While the gateway fails in every way it can, no question is lost, none is answered twice, and all come in order."""
     chance = random.Random(seed)  # noqa: S311 - the same faults in each run
     gateway = server.gateway
     faults: list[Callable[[], None]] = [
@@ -145,8 +142,81 @@ async def test_every_message_is_answered_exactly_once(
             server.say(ann, room, f"<@{server.bot.id}> {asked}")
             asked += 1
             await server.until(partial(enough, server, room, asked))
-    told = answers(server, room)
-    assert sorted(told) == sorted(f"ahoy {at}" for at in range(asked))
+    assert answers(server, room) == [f"ahoy {at}" for at in range(asked)]
+
+
+async def test_nothing_is_missed_where_nobody_had_spoken_before(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """After a session that was lost, a first word in a quiet channel or thread is read and answered, an earlier one is not."""
+    quiet, silent = server.room(guild, "quiet"), server.room(guild, "silent")
+    thread = server.thread(room, ann, "aside")
+    server.say(ann, silent, f"<@{server.bot.id}> long ago")
+    async with aboard(server) as crew:
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        server.gateway.forget()
+        server.say(ann, quiet, f"<@{server.bot.id}> two")
+        server.say(ann, thread, f"<@{server.bot.id}> three")
+        await server.until(lambda: answers(server, quiet) and answers(server, thread))
+        await crew.client.idle()
+    assert [answers(server, one) for one in (quiet, thread, silent)] == [["ahoy two"], ["ahoy three"], []]
+
+
+@pytest.mark.parametrize("how", ["silent", "down"])
+async def test_nothing_is_lost_while_the_gateway_is_out_of_reach(
+    server: DiscordServer, room: Channel, ann: User, how: str
+) -> None:
+    """Where a connection dies in silence, or none can be made for a while, all that was said then is answered once, in order."""
+    gateway = server.gateway
+    gateway.heartbeat_ms = 100
+    async with aboard(server) as crew:
+        crew.client._connection.heartbeat_timeout = 0.5
+        gateway.drop()
+        await server.until(lambda: gateway.resumes == 1)
+        server.say(ann, room, f"<@{server.bot.id}> 0")
+        await server.until(lambda: answers(server, room))
+        if how == "silent":
+            gateway.silent = True
+        else:
+            gateway.down = True
+            gateway.drop()
+        for number in range(1, 8):
+            server.say(ann, room, f"<@{server.bot.id}> {number}")
+        if how == "silent":
+            await server.until(lambda: 4000 in gateway.closes)
+            gateway.silent = False
+        else:
+            await server.until(lambda: gateway.turned_away)
+            gateway.down = False
+        await server.until(partial(enough, server, room, 8))
+    assert answers(server, room) == [f"ahoy {number}" for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["429", "429 for all", "429 without headers", "Cloudflare's 429", "Cloudflare's 520", "503", "500"],
+)
+async def test_what_discord_does_not_take_now_is_sent_later(
+    server: DiscordServer, room: Channel, ann: User, fault: str
+) -> None:
+    """Limits and outages of every kind are waited out, and the answers stand in their order."""
+    posts = "POST /channels/{channel_id}/messages"
+    make: dict[str, Callable[[], object]] = {
+        "429": lambda: server.faults.limit(posts, 0.1),
+        "429 for all": lambda: server.faults.limit(posts, 0.1, scope="global"),
+        "429 without headers": lambda: server.faults.limit(posts, 0.1, headers=False),
+        "Cloudflare's 429": lambda: server.faults.cloudflare(posts),
+        "Cloudflare's 520": lambda: server.faults.cloudflare(posts, 520),
+        "503": lambda: server.faults.fail(posts, 503),
+        "500": lambda: server.faults.fail(posts, 500),
+    }
+    async with aboard(server):
+        make[fault]()
+        for number in range(3):
+            server.say(ann, room, f"<@{server.bot.id}> {number}")
+        await server.until(partial(enough, server, room, 3))
+    assert answers(server, room) == [f"ahoy {number}" for number in range(3)]
 
 
 async def test_new_live_code_costs_no_message(server: DiscordServer, room: Channel, ann: User) -> None:

@@ -8,12 +8,12 @@ import pytest
 from agent.calling.toolbox import Toolbox
 from selfedit import protocol as say
 from tests.discord.clients import Clock
-from tests.discord.crew import aboard
+from tests.discord.crew import AGAIN, aboard
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.interactions import DEFERRED
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
-from tests.fakes.discord.typed import NotPossible
+from tests.fakes.discord.typed import INTEGER, STRING, NotPossible
 from tests.fakes.plans import echo
 from tests.fakes.steward import STATUS
 
@@ -27,9 +27,30 @@ async def test_what_works_is_offered(server: DiscordServer, room: Channel, ann: 
     assert {"say", "again", "improve", "approve", "status"} < set(offered)
     assert not {"quit", "attach"} & set(offered)
     assert offered["say"]["description"] == "says a word"
-    assert [(one["name"], one["required"]) for one in offered["approve"]["options"]] == [("text", True)]
-    assert [(one["name"], one["required"]) for one in offered["improve"]["options"]] == [("text", False)]
-    assert offered["status"]["options"] == []
+    fields = {
+        name: [(one["name"], one["type"], one["required"]) for one in about["options"]]
+        for name, about in offered.items()
+    }
+    assert fields["again"] == [("text", STRING, True)]
+    assert fields["approve"] == [("number", INTEGER, True)]
+    assert fields["reject"] == [("number", INTEGER, True), ("reason", STRING, False)]
+    assert fields["rollback"] == [("number", INTEGER, False)]
+    assert fields["improve"] == [("goal", STRING, False)]
+    assert fields["status"] == []
+    chat = {one["name"]: one for one in offered["chat"]["options"]}
+    assert {
+        "prompt",
+        "model",
+        "tool_calling",
+        "force_tools",
+        "file",
+        "file_4",
+        "combine",
+        "private",
+        "web_search",
+    } < set(chat)
+    assert [name for name, one in chat.items() if one.get("autocomplete")] == ["model", "force_tools"]
+    assert all(1 < len(one["description"]) <= 100 for about in offered.values() for one in about["options"])
     with pytest.raises(NotPossible):
         server.slash(ann, room, "approve")
 
@@ -37,10 +58,10 @@ async def test_what_works_is_offered(server: DiscordServer, room: Channel, ann: 
 async def test_a_live_command_is_answered_in_place(server: DiscordServer, room: Channel, ann: User) -> None:
     """Using a command is promised an answer at once, which then stands in that place and wakes nobody."""
     async with aboard(server):
-        used = server.slash(ann, room, "chat", text="hello @everyone")
+        used = server.slash(ann, room, "chat", prompt="hello @everyone")
         await server.until(lambda: used.done)
     assert used.answered == DEFERRED
-    assert used.text == "ahoy hello @everyone"
+    assert used.text == "ahoy hello @\u200beveryone"
     assert used.original is not None
     assert used.original.pings == frozenset()
 
@@ -58,7 +79,9 @@ async def test_control_is_for_maintainers(
         await server.until(lambda: used.done)
         assert crew.steward.kinds() == ["Status"]
     assert refused.text.startswith("Only ")
-    assert used.text.startswith("```\n")
+    assert [one.content for one in room.ephemeral][:1] == [refused.text]
+    assert used.original is not None
+    assert used.original.data["embeds"]
 
 
 async def test_nothing_is_registered_twice(server: DiscordServer) -> None:
@@ -87,6 +110,7 @@ async def test_a_command_that_is_gone_says_so(server: DiscordServer, room: Chann
         used = server.slash(ann, room, "again", text="2 x")
         await server.until(lambda: used.done)
         assert "no command /again" in used.text
+        await crew.client.tree.register()
         server.world.commands[""].append({**server.world.commands[""][0], "name": "ghost", "options": []})
         ghost = server.slash(ann, room, "ghost")
         await server.until(lambda: ghost.done)
@@ -125,21 +149,17 @@ async def test_an_answer_that_took_too_long_comes_as_a_message(
 ) -> None:
     """Where the promise cannot be kept any more, the answer is told in the channel, and to whom it belongs."""
     server.world.clock = now = Clock()
-    begun = asyncio.Event()
-
-    def slow(_: say.Status) -> say.StatusIs:
+    async with aboard(server):
+        go_on = server.faults.hold("PATCH /webhooks/*")
+        used = server.slash(ann, room, "say")
+        await server.until(lambda: bool(used.answered))
         now.seconds += 1000
-        begun.set()
-        return STATUS
-
-    async with aboard(server, ann.id, answers={say.Status: slow}):
-        used = server.slash(ann, room, "status")
+        go_on.set()
         await server.until(lambda: len(room.messages) == 3)
-    assert begun.is_set()
     assert used.original is not None
     assert used.original.loading
-    assert room.messages[1].content == "This is for ann, who used /status a while ago:"
-    assert room.messages[2].content.startswith("```\n")
+    assert room.messages[1].content == "This is for ann, who used /say a while ago:"
+    assert room.messages[2].content == "ahoy"
 
 
 async def test_a_command_that_came_too_late_is_not_carried_out(
@@ -176,10 +196,10 @@ async def test_what_is_told_of_tools_and_costs_is_for_who_asked(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """What the kernel tells somebody of what was said, used and spent is seen by nobody else in the channel, all of it."""
-    words = " ".join(f"word{at}" for at in range(800))
+    words = " ".join(f"word{at}" for at in range(600))
     async with aboard(server):
-        used = server.slash(ann, room, "tool", text=words)
-        await server.until(lambda: len(used.followups) == 3)
+        used = server.slash(ann, room, "tool", what=words)
+        await server.until(lambda: len(used.followups) == 2)
     assert " ".join(one.content for one in room.ephemeral).split() == ["tool", *words.split()]
     assert room.messages == []
 
@@ -207,3 +227,68 @@ async def test_what_is_for_one_person_is_not_told_in_the_channel_later(
         server.slash(ann, room, "calls")
         await server.until(lambda: len(room.messages) == 1)
     assert room.messages[0].content == "ann used /calls, and the answer took too long; use it again."
+
+
+class WhereBrain(ScriptedBrain):
+    """Says where it was asked, once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__("none")
+        self.go_on = asyncio.Event()
+
+    async def inform(self, name: str, _rest: str, _toolbox: Toolbox, _caller: str, conversation: str) -> str:
+        """The command and the place."""
+        await self.go_on.wait()
+        return f"{name} {conversation}"
+
+
+async def test_what_was_answered_alone_is_forgotten_too(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """To forget, or to look back, is about the channel and about what one person alone was shown in it; once in a DM."""
+    async with aboard(server) as crew:
+        crew.bot._brain = brain = WhereBrain()
+        brain.go_on.set()
+        used = server.slash(ann, room, "forget")
+        direct = server.slash(ann, server.direct(ann), "forget")
+        other = server.slash(ann, room, "cost")
+        await server.until(lambda: used.done and direct.done and other.done)
+    here = f"discord:{guild.id}/{room.id}"
+    assert used.text == f"forget {here}\n\nOf what only you were shown here: forget {here}/{ann.id}"
+    assert direct.text == f"forget discord:{server.direct(ann).id}"
+    assert other.text == f"cost {here}"
+
+
+async def test_each_use_is_acknowledged_before_it_is_worked_on(
+    server: DiscordServer, guild: Guild, room: Channel
+) -> None:
+    """Sixty uses at once are all promised an answer while none of them can be worked on yet."""
+    people = [server.user(f"user{at}", guild) for at in range(60)]
+    async with aboard(server) as crew:
+        crew.bot._brain = brain = WhereBrain()
+        used = [server.slash(one, room, "cost") for one in people]
+        await server.until(lambda: all(one.answered for one in used))
+        assert not any(one.done for one in used)
+        brain.go_on.set()
+        await server.until(lambda: all(one.done for one in used))
+    assert {one.answered for one in used} == {DEFERRED}
+    assert [one.tries for one in used] == [1] * 60
+
+
+async def test_a_command_that_has_changed_is_answered_or_says_so(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Words for a command that now takes none reach it all the same; one that now needs words says that it has changed."""
+    async with aboard(server, live=echo("ahoy", name="again")) as crew:
+        await crew.load(AGAIN.model_copy(update={"provisional": 7}))
+        await crew.client.tree.register()
+        without = server.slash(ann, room, "again")
+        await server.until(lambda: without.done)
+    async with aboard(server) as crew:
+        await crew.load(echo("ahoy", commit="ad", name="again").model_copy(update={"provisional": 7}))
+        await crew.client.tree.register()
+        used = server.slash(ann, room, "again", text="2 x")
+        await server.until(lambda: used.done)
+    assert without.text.startswith("This command has changed meanwhile")
+    assert [one.content for one in room.ephemeral] == [without.text]
+    assert used.text == "ahoy 2 x"

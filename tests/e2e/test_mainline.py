@@ -99,9 +99,12 @@ async def nobody_asks(body: BaseModel) -> BaseModel | None:
 class Bot(BotProcess):
     """A bot that serves whatever it is told to."""
 
+    on_probation: int = 0
+    """The proposal in what it serves that has still to prove itself."""
+
     async def load(self, plan: LoadPlan) -> Finding | None:
         """Serve it."""
-        self.running = plan.commit
+        self.running, self.on_probation = plan.commit, plan.provisional
         return None
 
 
@@ -110,7 +113,7 @@ async def test_bad_code_is_off_duty_at_once_though_main_is_being_judged(place: P
     bot = Bot(["true"], place.root, place.home, place.rules.watch, nobody_asks)
     desk = Desk(place, bot, lambda _: None)
     await approve(desk, await opened(desk, setting('"one"')))
-    assert bot.running == desk.repo.main()
+    assert (bot.running, bot.on_probation) == (desk.repo.main(), 1)
     before = desk.repo.parents(bot.running)[0]
     theirs = commit(desk, {"README.md": "Mine.\n"}, "Say it shorter")
     judging = asyncio.create_task(desk.mainline.adopt())
@@ -119,6 +122,7 @@ async def test_bad_code_is_off_duty_at_once_though_main_is_being_judged(place: P
     said = await desk.mainline.condemn(1, "it is slow")
     assert isinstance(said, Decision)
     assert (said.findings[0].rule, bot.running, judging.done()) == ("main_busy", before, False)
+    assert bot.on_probation == 0
     refused = await ask(desk, say.Improve(request=Request(requested_by=ME)))
     assert "1 is being taken back" in str(refused)
     assert Record(Ledger(place.home)).owed == {1: "it is slow"}

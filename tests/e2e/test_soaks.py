@@ -1,4 +1,4 @@
-"""A short run of each long one: kills at random moments, and swaps while messages flow in."""
+"""A short run of each long one: kills at random moments, swaps while messages flow in, and both on Discord."""
 
 import os
 import re
@@ -34,3 +34,18 @@ def test_a_few_kills_leave_nothing_behind(caches: Path) -> None:
     """Steward or bot killed at random moments: after each, everything that must hold holds."""
     said = soak("kills", "--count", "4", "--seed", "3", "--caches", str(caches))
     assert "4 of 4 kills survived" in said
+
+
+def test_whatever_fails_no_message_is_lost_or_doubled() -> None:
+    """Bot and steward ended and killed, gateway and interface failing: each message answered once or marked, in order."""
+    said = soak("messages", "--seconds", "25", "--seed", "1")
+    asked, once = map(int, re.findall(r"messages (\d+), answered once (\d+), doubled 0", said)[0])
+    assert asked >= once > 0
+    assert re.search(r"lost: marked \d+, not marked 0", said)
+    assert "out of order: 0" in said
+
+
+def test_swaps_on_discord_make_nothing_grow() -> None:
+    """Twenty swaps while people write: one session, no reconnect, and no more tasks, handlers or memory than before."""
+    said = soak("messages", "--swaps", "20")
+    assert "20 swaps in 1 session, 0 reconnects, grown: nothing" in said

@@ -15,7 +15,11 @@ class ScriptedBrain:
         self._missing = missing
         self._answers = list(answers or [])
         self.callers: list[str] = []
+        self.forgotten: list[tuple[str, str]] = []
+        self.amended: list[tuple[str, str, str]] = []
+        self.refusal = ""
         self.models: list[str] = []
+        self.tools: list[str] = []
         self.wishes: list[Wish] = []
         self.asked: list[tuple[str, str, str]] = []
 
@@ -33,6 +37,34 @@ class ScriptedBrain:
     async def inform(self, name: str, rest: str, _toolbox: Toolbox, _caller: str, _conversation: str) -> str:
         """The command, said back."""
         return f"{name} {rest}".strip()
+
+    def usable(self, _toolbox: Toolbox, _caller: str, _conversation: str) -> list[str]:
+        """The tools that the test gave it."""
+        return self.tools
+
+    def knows(self, conversation: str, source: str) -> bool:
+        """It remembers nothing."""
+        del conversation, source
+        return False
+
+    def forget_one(self, conversation: str, source: str) -> int:
+        """Note what is to be forgotten."""
+        self.forgotten.append((conversation, source))
+        return 1
+
+    def forget_place(self, place: str) -> int:
+        """Note what is to be forgotten."""
+        self.forgotten.append((place, ""))
+        return 1
+
+    def amend(self, conversation: str, source: str, question: str) -> None:
+        """Note what a question says now."""
+        self.amended.append((conversation, source, question))
+
+    def refuses(self, caller: str, conversation: str) -> str:
+        """What the test says why nothing is asked."""
+        del caller, conversation
+        return self.refusal
 
     def routes(self) -> str:
         """No model was asked."""

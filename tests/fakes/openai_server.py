@@ -280,6 +280,7 @@ async def stream(
                 return response
             if pieces == turn.stall_after:
                 await asyncio.Event().wait()
+            await asyncio.sleep(turn.pace if pieces else 0)
             pieces += 1
         name = f"event: {event['type']}\n" if named else ""
         await response.write(f"{name}data: {json.dumps(event)}\n\n".encode())

@@ -8,6 +8,7 @@ import pytest
 from bot.feature import Registry, Turn
 from policies.load import Rules, load_rules
 from policies.merge import Candidate, may_approve
+from policies.rights import Person
 from sandbox.types import Sandbox
 from selfedit.desk import Desk
 from selfedit.edits import parse_edits
@@ -161,11 +162,10 @@ async def test_a_verdict_under_another_policy_does_not_count(world: World) -> No
         judged_policy="another",
         reverts=0,
     )
-    refused = may_approve(candidate, "console:ann", None, rules)
+    refused = may_approve(candidate, Person("console:ann"), None, rules)
     assert [finding.rule for finding in refused.findings] == ["policy_changed"]
-    assert may_approve(
-        dataclasses.replace(candidate, judged_policy=rules.policy), "console:ann", None, rules
-    ).allowed
+    now = dataclasses.replace(candidate, judged_policy=rules.policy)
+    assert may_approve(now, Person("console:ann"), None, rules).allowed
 
 
 async def test_a_wish_that_contradicts_a_test_never_lands(world: World) -> None:
@@ -269,7 +269,7 @@ def test_words_in_a_proposal_approve_nothing() -> None:
         reverts=0,
     )
     rules = load_rules().model_copy(update={"policy": "p"})
-    assert not may_approve(candidate, "discord:2", None, rules).allowed
+    assert not may_approve(candidate, Person("discord:2"), None, rules).allowed
 
 
 def test_what_an_author_claims_is_not_what_is_shown() -> None:

@@ -8,10 +8,12 @@ import pytest
 from policies.health import Judgement, Sample, judge
 from policies.load import RulesProblem, load_rules
 from policies.merge import Candidate, may_approve, may_decide
+from policies.rights import Person
 from policies.zones import Zone, zone_of
 
 RULES = load_rules()
 ME = "console:ann"
+OPERATOR = Person(ME)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +103,8 @@ OPEN = Candidate(
 
 def test_the_operator_may_approve_an_open_passed_proposal() -> None:
     """At the console, requester and approver may be one."""
-    assert may_approve(OPEN, ME, None, RULES).allowed
-    assert may_approve(OPEN, ME, "a" * 40, RULES).allowed
+    assert may_approve(OPEN, OPERATOR, None, RULES).allowed
+    assert may_approve(OPEN, OPERATOR, "a" * 40, RULES).allowed
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_nothing_stale_or_unjudged_is_approved(
     candidate: Candidate, looked_at: str | None, rule: str
 ) -> None:
     """An approval counts for the head that was looked at and judged under these rules, or not at all."""
-    assert [finding.rule for finding in may_approve(candidate, ME, looked_at, RULES).findings] == [rule]
+    assert [finding.rule for finding in may_approve(candidate, OPERATOR, looked_at, RULES).findings] == [rule]
 
 
 def test_elsewhere_only_another_maintainer_decides() -> None:
@@ -129,9 +131,9 @@ def test_elsewhere_only_another_maintainer_decides() -> None:
     rules = RULES.model_copy(
         update={"approval": RULES.approval.model_copy(update={"maintainers": ("discord:1", "discord:2")})}
     )
-    assert may_decide("discord:1", "discord:2", rules).allowed
-    assert not may_decide("discord:1", "discord:1", rules).allowed
-    assert not may_decide("discord:3", "discord:1", rules).allowed
+    assert may_decide(Person("discord:1"), "discord:2", rules).allowed
+    assert not may_decide(Person("discord:1"), "discord:1", rules).allowed
+    assert not may_decide(Person("discord:3"), "discord:1", rules).allowed
 
 
 def test_the_policy_hash_changes_with_a_rule(tmp_path: Path) -> None:

@@ -26,6 +26,16 @@ async def test_the_models_answer_is_the_answer() -> None:
     assert brain.asked == [("here", "who am I?", "Be kind.")]
 
 
+async def test_the_answer_is_shown_while_it_is_written() -> None:
+    """Each piece is shown as it comes, so that people can read along."""
+    shown: list[str] = []
+    brain = ScriptedBrain(None, [["Hel", "lo ", "Ann"]])
+    await reply(
+        Turn(text="hi there", author="console:ann", conversation="here", brain=brain, show=shown.append)
+    )
+    assert shown == ["Hel", "lo ", "Ann"]
+
+
 async def test_without_a_model_it_says_what_is_missing_and_what_works() -> None:
     """The sentence that says what to set, and the commands, whatever was said."""
     for text in ("hello", "what is love?"):

@@ -34,6 +34,7 @@ async def _ask(brain: Brain, turn: Turn) -> str:
     instructions = turn.prompts["chat"] if "chat" in turn.prompts else ""
     async for piece in brain.answer(turn.conversation, turn.text, instructions):
         pieces.append(piece)
+        turn.show(piece)
     return "".join(pieces).strip()
 
 

@@ -116,7 +116,11 @@ def _change(world: World, call: Call) -> Any:
 
 
 def _remove(world: World, call: Call) -> Any:
-    channel = _channel(world, call)
+    return remove(world, _channel(world, call))
+
+
+def remove(world: World, channel: Channel) -> Json:
+    """Delete a channel or a thread."""
     del world.channels[channel.id]
     if channel.guild is not None:
         del channel.guild.channels[channel.id]

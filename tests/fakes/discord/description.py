@@ -31,6 +31,8 @@ _EDITS = (
 )
 _CALLBACK = "POST /interactions/{interaction_id}/{interaction_token}/callback"
 _NO_SPEECH = "the client says with every change that it is not read aloud; Discord passes over that"
+_NO_FLAGS = "the client says of every embed that it has no flags; Discord passes over that"
+_EMBEDS = (*_EDITS, "POST /channels/{channel_id}/messages", "POST /webhooks/{webhook_id}/{webhook_token}")
 LACKING: Mapping[tuple[str, str], str] = {
     **dict.fromkeys(
         ((one, "*.nsfw") for one in _COMMANDS),
@@ -38,6 +40,8 @@ LACKING: Mapping[tuple[str, str], str] = {
     ),
     **dict.fromkeys(((one, "tts") for one in _EDITS), _NO_SPEECH),
     (_CALLBACK, "data.tts"): _NO_SPEECH,
+    **dict.fromkeys(((one, "embeds.*.flags") for one in _EMBEDS), _NO_FLAGS),
+    (_CALLBACK, "data.embeds.*.flags"): _NO_FLAGS,
 }
 """What is passed over, with the reason: an operation and where in its body, `*` for each entry of a list."""
 _YES_OR_NO = ("1", "true", "True", "0", "false", "False")

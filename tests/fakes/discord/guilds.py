@@ -57,6 +57,7 @@ def _application(world: World, _call: Call) -> Any:
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
         "eligible_oauth2_scopes": ["bot", "applications.commands"],
+        **world.application,
     }
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tests.fakes.discord.refusals import invalid
@@ -12,6 +13,8 @@ from tests.fakes.discord.things import COMPONENTS_V2, DM, EPHEMERAL, Channel, Ev
 
 KEPT_FLAGS = 1 << 2 | EPHEMERAL | 1 << 12 | COMPONENTS_V2
 """Flags that the writer of a message may set."""
+NONCE_SECONDS = 180.0
+"""How long Discord knows what was sent with a nonce; it says no more than "a few minutes"."""
 _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _EVERYONE = re.compile(r"@(everyone|here)\b")
@@ -34,7 +37,8 @@ def post(
     nonce = str(body.get("nonce") or "")
     if nonce and body.get("enforce_nonce"):
         for earlier in channel.log.values():
-            if earlier.nonce == nonce and earlier.author.id == author.id:
+            age = world.clock() - datetime.fromisoformat(earlier.data["timestamp"]).timestamp()
+            if earlier.nonce == nonce and earlier.author.id == author.id and age < NONCE_SECONDS:
                 return earlier
     message_id = world.snowflake()
     answered = _answered(channel, body)
@@ -62,7 +66,10 @@ def post(
     if answered is not None:
         where = {"message_id": answered.id, "channel_id": channel.id}
         data["message_reference"] = {**where, "type": 0} | _in_guild(channel)
-        data["referenced_message"] = shown(answered)
+        # One level deep: what that one answers is not in it.
+        data["referenced_message"] = {
+            name: value for name, value in shown(answered).items() if name != "referenced_message"
+        }
         data["type"] = 19
     data |= extra or {}
     data["attachments"] = _attach(world, channel, body, uploads, [])
@@ -186,6 +193,8 @@ def _numbered(body: Json) -> list[Json]:
         nonlocal taken
         taken += 1
         made = {**part, "id": part.get("id") or taken}
+        if part.get("default_values"):
+            made["default_values"] = [{**one, "id": str(one["id"])} for one in part["default_values"]]
         if "components" in part:
             made["components"] = [number(each) for each in part["components"]]
         if part.get("accessory"):

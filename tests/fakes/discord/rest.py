@@ -80,6 +80,8 @@ class Rest:
         self._world, self._token, self._faults, self._judge = world, token, faults, judge
         self.routes: list[Route] = []
         self.calls: list[Call] = []
+        self.fetched: list[str] = []
+        """Paths of the files that were fetched."""
         self.wrong: list[str] = []
         """What did not fit Discord's description, in calls and in what they were answered: where, and what."""
         self.failures: list[Exception] = []
@@ -156,6 +158,7 @@ class Rest:
         return (204 if answer is None else route.status), answer
 
     async def _attachment(self, request: web.Request) -> web.Response:
+        self.fetched.append(request.path)
         data = self._world.files.get(request.path)
         if data is None:
             return web.Response(status=404, text="This content is no longer available.")

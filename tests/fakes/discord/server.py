@@ -22,6 +22,7 @@ from tests.fakes.discord.rules import Upload
 from tests.fakes.discord.state import Clock, World
 from tests.fakes.discord.things import TEXT, Channel, Event, Guild, Json, Member, Message, Role, User
 from tests.fakes.discord.typed import NotPossible
+from tests.fakes.discord.welcome import whole
 
 TOKEN = "MTIz.made-up.token"
 EVERYBODY_MAY = (1 << 50) - 1 & ~(1 << 3) & ~(1 << 5)
@@ -56,6 +57,27 @@ class DiscordServer:
             guild.members[user.id] = Member(user, world.now())
         return guild
 
+    def bring(self, guild: Guild) -> None:
+        """Tell sessions of a server to which somebody brought the bot just now."""
+        self.world.emit(Event("GUILD_CREATE", whole(guild, self.bot, 0), 1, guild))
+
+    def team(self, *people: User, invited: Sequence[User] = ()) -> None:
+        """Let a team own the application: the first owns the team, the others develop in it; some were only invited."""
+        number, owner = self.world.snowflake(), people[0]
+        roles = {person.id: "developer" for person in (*people[1:], *invited)}
+        members = [
+            {
+                "user": person.payload(),
+                "team_id": number,
+                "membership_state": 1 if person in invited else 2,
+                "role": roles.get(person.id, "admin"),
+                "permissions": ["*"],
+            }
+            for person in (*people, *invited)
+        ]
+        about = {"id": number, "name": "Crew", "icon": None, "owner_user_id": owner.id, "members": members}
+        self.world.application |= {"team": about}
+
     def user(
         self, name: str, guild: Guild | None = None, *, roles: Sequence[Role] = (), bot: bool = False
     ) -> User:
@@ -81,6 +103,13 @@ class DiscordServer:
         self.world.emit(Event("GUILD_ROLE_CREATE", data, 1, guild))
         return role
 
+    def allow(self, guild: Guild, permissions: int) -> None:
+        """Change what everybody may do on a server."""
+        everyone = guild.roles[guild.id]
+        everyone.permissions = permissions
+        data = {"guild_id": guild.id, "role": everyone.payload()}
+        self.world.emit(Event("GUILD_ROLE_UPDATE", data, 1, guild))
+
     def room(self, guild: Guild, name: str, kind: int = TEXT) -> Channel:
         """Make a channel on a server."""
         room = Channel(self.world.snowflake(), kind, name, guild)
@@ -88,12 +117,29 @@ class DiscordServer:
         self.world.emit(Event("CHANNEL_CREATE", room.payload(), 1, guild))
         return room
 
-    def thread(self, parent: Channel, starter: User, name: str, *, with_bot: bool = True) -> Channel:
-        """Let somebody open a thread."""
-        made = channels.thread(self.world, parent, starter, name)
+    def thread(
+        self,
+        parent: Channel,
+        starter: User,
+        name: str,
+        *,
+        below: Message | None = None,
+        with_bot: bool = True,
+    ) -> Channel:
+        """Let somebody open a thread, below a message if one is named."""
+        made = channels.thread(self.world, parent, starter, name, id_=below.id if below is not None else "")
         if with_bot:
             channels.join(self.world, made, self.bot)
         return made
+
+    def remove(self, channel: Channel) -> None:
+        """Let somebody delete a channel, or a thread."""
+        channels.remove(self.world, channel)
+
+    def send_away(self, guild: Guild) -> None:
+        """Let somebody remove the bot from a server."""
+        self.world.emit(Event("GUILD_DELETE", {"id": guild.id}, 1, guild))
+        del guild.members[self.bot.id]
 
     def direct(self, user: User) -> Channel:
         """The direct messages between somebody and the bot."""

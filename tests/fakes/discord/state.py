@@ -38,6 +38,8 @@ class World:
         self.bot = self.user("theseus", bot=True)
         self.owner = self.user("operator")
         """Whose application the bot is."""
+        self.application: Json = {}
+        """What is said of the application beside what is usual, as `team` or `flags`."""
 
     def snowflake(self) -> str:
         """A new id, greater than all before."""

@@ -102,16 +102,19 @@ class Guild:
     members: dict[str, Member] = field(default_factory=dict)
     channels: dict[str, "Channel"] = field(default_factory=dict)
     """Threads too."""
+    system: str | None = None
+    """The channel in which Discord itself says who came."""
 
     def payload(self) -> Json:
         """As the REST interface describes it."""
         nothing = ("icon", "splash", "discovery_splash", "banner", "description", "vanity_url_code")
-        nowhere = ("afk_channel_id", "system_channel_id", "rules_channel_id", "public_updates_channel_id")
+        nowhere = ("afk_channel_id", "rules_channel_id", "public_updates_channel_id")
         levels = ("verification_level", "default_message_notifications", "explicit_content_filter")
         return {
             "id": self.id,
             "name": self.name,
             "owner_id": self.owner.id,
+            "system_channel_id": self.system,
             "preferred_locale": "en-US",
             **dict.fromkeys((*nothing, *nowhere, "application_id", "widget_channel_id")),
             **dict.fromkeys((*levels, "mfa_level", "nsfw_level", "system_channel_flags", "premium_tier"), 0),

@@ -1,0 +1,276 @@
+"""What was said while nobody listened, and what the last process left unfinished: read from Discord, before all that is new.
+
+Both are done place by place, and what is said in a place meanwhile waits until it is through.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import discord
+
+from bot.discord.incoming.inbox import Heard, Inbox, Item, Kind, Row
+from bot.discord.incoming.places import Places, Question, item_of, say
+from bot.discord.patience import UNREACHABLE, patiently
+
+MISSED_SECONDS = 3600.0
+"""What was said longer ago is not answered any more."""
+MOST_MISSED = 500
+"""Messages that are read in one place, the newest ones."""
+MOST_ELSEWHERE = 20
+"""Places that are read though nobody had spoken there for long."""
+AT_ONCE = 4
+"""Places that are read at once."""
+MOST_TRIES = 2
+"""A message that was being answered when the process ended so often is not tried again."""
+_NEAR = 50
+"""Messages after a question among which an answer to it is looked for."""
+
+TOO_OLD = "it was said more than an hour before it could be read"
+GONE = "it was deleted before it was answered"
+UNREAD = "it cannot be read any more"
+ENDED = "the process ended twice while it was being answered"
+INTERRUPTED = "the process ended while it was being carried out"
+SAID_ENDED = "Sorry, I ended twice while I was working on this, so I leave it; ask in another way."
+SAID_INTERRUPTED = (
+    "Sorry, I was restarted while I was working on this, and do not carry it out twice; look with /status or "
+    "/proposals how things stand, and use it again if it is still needed."
+)
+
+log = logging.getLogger("theseus.discord")
+
+Meant = Callable[[discord.Message], Kind | None]
+"""What a message is; None where it is not meant for us."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A place that is being read."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    left: list[Row] = field(default_factory=list)
+    """What the last process left there."""
+    heard: Heard | None = None
+    """Since when its history is read; None where nothing was missed."""
+
+
+class CatchUp:
+    """Reads what was missed."""
+
+    def __init__(self, client: discord.Client, inbox: Inbox, places: Places, meant: Meant) -> None:
+        self._client, self._inbox, self._places, self._meant = client, inbox, places, meant
+        self._readings: dict[int, _Reading] = {}
+        self._left: list[Row] = inbox.unfinished()
+        self._since: int | None = None
+        """The newest message that had been seen when a session was lost."""
+        self._few = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._members: dict[tuple[int, int], discord.Member] = {}
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some place is being read."""
+        return bool(self._readings)
+
+    async def over(self, channel: int) -> None:
+        """Wait until a place has been read."""
+        while (reading := self._readings.get(channel)) is not None:
+            await reading.over.wait()
+
+    def begin_elsewhere(self, guilds: Sequence[discord.Guild]) -> None:
+        """Read also where nobody had spoken for long, and somebody did while a session was lost; call it when all is known."""
+        since, self._since = self._since, None
+        if since is None:
+            return
+        heard = {place.channel for place in self._inbox.places()}
+        found: list[discord.TextChannel | discord.Thread] = []
+        for guild in guilds:
+            found += [*guild.text_channels, *guild.threads]
+        places = [
+            place
+            for place in found
+            if (place.last_message_id or 0) > since
+            and place.id not in heard
+            and place.permissions_for(place.guild.me).read_message_history
+        ]
+        places.sort(key=lambda place: place.last_message_id or 0, reverse=True)
+        missed = [Heard(one.id, one.guild.id, since) for one in places[:MOST_ELSEWHERE]]
+        self._inbox.missed(missed)
+        self._start({one.channel: _Reading(heard=one) for one in missed})
+
+    def begin(self, *, missed: bool) -> None:
+        """Begin to read; the first time, also what the last process left.
+
+        Args:
+            missed: Whether things may have been said since that nobody told us, as after a session that was lost.
+        """
+        self._members.clear()
+        readings: dict[int, _Reading] = {}
+        if missed:
+            self._inbox.miss()
+        places = self._inbox.missed()
+        for heard in places:
+            readings.setdefault(heard.channel, _Reading()).heard = heard
+        self._since = max((heard.message for heard in places), default=None) if missed else None
+        left, self._left = self._left, []
+        for row in left:
+            readings.setdefault(row.item.channel, _Reading()).left.append(row)
+        self._start(readings)
+
+    def _start(self, readings: Mapping[int, _Reading]) -> None:
+        for channel, reading in readings.items():
+            before = self._readings.get(channel)
+            self._readings[channel] = reading
+            task = asyncio.create_task(self._read(channel, reading, before))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def idle(self) -> None:
+        """Wait until nothing is being read."""
+        while self._tasks:
+            await asyncio.wait([*self._tasks])
+
+    async def close(self) -> None:
+        """Stop; what was not read is left to the next process."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, channel: int, reading: _Reading, before: _Reading | None) -> None:
+        if before is not None:
+            await before.over.wait()
+        try:
+            async with self._few:
+                for row in reading.left:
+                    await self._restore(row)
+                if reading.heard is not None:
+                    await self._history(reading.heard)
+        except asyncio.CancelledError:
+            raise  # who waits for it waits for ever: in another order nothing must be taken
+        except Exception:
+            log.exception("what was said meanwhile in %s could not be read", channel)
+        if self._readings.get(channel) is reading:
+            del self._readings[channel]
+        reading.over.set()
+
+    # What was said while nobody listened
+
+    async def _history(self, heard: Heard) -> None:
+        place = self._client.get_partial_messageable(heard.channel, guild_id=heard.guild)
+
+        async def read() -> list[discord.Message]:
+            found = []
+            async for message in place.history(limit=MOST_MISSED):
+                if message.id <= heard.message:
+                    break
+                found.append(message)
+            return found
+
+        try:
+            missed = await patiently(read)
+        except UNREACHABLE as error:
+            log.warning("what was said meanwhile in %s could not be read: %s", heard.channel, error)
+            self._inbox.caught_up(heard.channel)
+            return
+        for message in reversed(missed):
+            kind = self._meant(message)
+            if kind is not None:
+                item = item_of(message, kind)
+                if not _too_old(message.created_at):
+                    await self._know(message)
+                    self._places.take(message, control=kind is Kind.CONTROL)
+                elif self._inbox.accept(item):
+                    self._inbox.lost(item.id, TOO_OLD)
+            self._inbox.read(heard.channel, message.id)
+        self._inbox.caught_up(heard.channel)
+
+    # What the last process left
+
+    async def _restore(self, row: Row) -> None:
+        """Go on with what was left unfinished, or say that it is not done."""
+        item = row.item
+        if item.kind is Kind.INTERACTION:
+            await self._tell_user(item)
+            return
+        place = self._client.get_partial_messageable(item.channel, guild_id=item.guild)
+        if _too_old(discord.utils.snowflake_time(item.id)):
+            self._inbox.lost(item.id, TOO_OLD)
+            return
+        try:
+            message = await patiently(lambda: place.fetch_message(item.id))
+            answers = row.answers or await self._answers_to(message)
+        except UNREACHABLE as error:
+            gone = isinstance(error, discord.NotFound)
+            self._inbox.lost(item.id, GONE if gone else UNREAD)
+            return
+        if item.kind is Kind.CONTROL:
+            await self._tell_author(message, answers, SAID_INTERRUPTED, INTERRUPTED)
+        elif row.tries >= MOST_TRIES:
+            await self._tell_author(message, answers, SAID_ENDED, ENDED)
+        else:
+            await self._know(message)
+            self._places.work_on(message, item, answers)
+
+    async def _answers_to(self, message: discord.Message) -> dict[int, int]:
+        """The first piece of an answer to a message, where an earlier process had sent it and could not write that down."""
+        place = self._client.get_partial_messageable(
+            message.channel.id, guild_id=message.guild.id if message.guild else None
+        )
+
+        async def read() -> Iterable[discord.Message]:
+            return [one async for one in place.history(limit=_NEAR, after=message)]
+
+        for one in await patiently(read):
+            ours = self._client.user is not None and one.author.id == self._client.user.id
+            if ours and one.reference is not None and one.reference.message_id == message.id:
+                return {0: one.id}
+        return {}
+
+    async def _tell_author(
+        self, message: discord.Message, answers: dict[int, int], text: str, why: str
+    ) -> None:
+        place = self._client.get_partial_messageable(
+            message.channel.id, guild_id=message.guild.id if message.guild else None
+        )
+        question = Question(message, place, self._inbox, answers)
+        question.let_speak()
+        await say(question, text)
+        self._inbox.lost(message.id, why)
+
+    async def _tell_user(self, item: Item) -> None:
+        """Tell who used a command that it was interrupted: where it was used while that can be done, else in the channel."""
+        application = self._client.application_id or 0
+        place = self._client.get_partial_messageable(item.channel, guild_id=item.guild)
+        try:
+            hook = discord.Webhook.partial(application, item.token, client=self._client)
+            none = discord.AllowedMentions.none()
+            await hook.send(SAID_INTERRUPTED, allowed_mentions=none, wait=True)
+        except UNREACHABLE:
+            try:
+                await patiently(
+                    lambda: place.send(f"<@{item.author}> {SAID_INTERRUPTED}", nonce=str(item.id))
+                )
+            except UNREACHABLE as error:
+                log.warning("that could not be said: %s", error)
+        self._inbox.lost(item.id, INTERRUPTED)
+
+    async def _know(self, message: discord.Message) -> None:
+        """Put the author's roles of this moment to a message that was read: what Discord then tells of them is only a name."""
+        guild, author = message.guild, message.author
+        if guild is None or isinstance(author, discord.Member):
+            return
+        key = (guild.id, author.id)
+        try:
+            if key not in self._members:
+                self._members[key] = await patiently(lambda: guild.fetch_member(author.id))
+        except UNREACHABLE as error:
+            log.warning("the roles of an author could not be read: %s", error)
+            return
+        message.author = self._members[key]
+
+
+def _too_old(when: datetime) -> bool:
+    return when < discord.utils.utcnow() - timedelta(seconds=MISSED_SECONDS)

@@ -1,0 +1,282 @@
+"""A proposal as a card: what somebody needs in order to decide, in the order of the console. Pure.
+
+Everything is cut to what Discord takes. What strangers wrote stands there as they wrote it, quoted, and forms nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import discord
+
+from bot.discord.review.points import Act
+from bot.discord.review.text import clean, fenced, listed, one_line, person, quoted, size
+from policies.decision import Finding
+from policies.merge import to_look_at
+from selfedit import telling
+from selfedit.telling import SHORT, Changed
+from selfedit.types import GateReport, Proposal, Stage, StageTime
+from selfedit.words import describe
+
+MOST = 6000
+"""Characters of an embed with everything in it; what each part may take adds up to less."""
+_MOST_STAGES = 9
+_LONGEST_STEP = 600
+"""Seconds between two stages beyond which the times themselves tell more."""
+_LONGEST_PATH = 60
+
+COLOURS: dict[Stage, int] = {
+    **dict.fromkeys((Stage.REQUESTED, Stage.DRAFTED, Stage.GATED), 0x9AA0A6),
+    Stage.OPENED: 0x5865F2,
+    **dict.fromkeys((Stage.APPROVED, Stage.MERGED), 0x1ABC9C),
+    **dict.fromkeys((Stage.LIVE, Stage.KEPT), 0x2ECC71),
+    **dict.fromkeys((Stage.REFUSED, Stage.FAILED), 0xED4245),
+    **dict.fromkeys((Stage.REJECTED, Stage.REVERTED), 0xE67E22),
+}
+MARKS: dict[Stage, str] = {
+    **dict.fromkeys((Stage.REQUESTED, Stage.DRAFTED, Stage.GATED), "⏳"),
+    Stage.OPENED: "👀",
+    **dict.fromkeys((Stage.APPROVED, Stage.MERGED), "🔀"),
+    Stage.LIVE: "🌱",
+    Stage.KEPT: "✅",
+    **dict.fromkeys((Stage.REFUSED, Stage.FAILED), "⛔"),
+    Stage.REJECTED: "✖️",
+    Stage.REVERTED: "↩️",
+}
+STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+"""What can be taken back."""
+_MEANS = {
+    Stage.REQUESTED: "asked for, and being drafted",
+    Stage.DRAFTED: "drafted, and being judged",
+    Stage.GATED: "judged",
+    Stage.OPENED: "open for review",
+    Stage.APPROVED: "approved, and being merged",
+    Stage.MERGED: "merged, and about to come to life",
+    Stage.LIVE: "live, and watched",
+    Stage.KEPT: "kept",
+    Stage.REFUSED: "refused by the gate",
+    Stage.FAILED: "failed",
+    Stage.REJECTED: "turned down",
+    Stage.REVERTED: "taken back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Somebody used a button, or a command in its place."""
+
+    act: Act
+    who: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button on a card."""
+
+    act: Act
+    label: str
+    style: discord.ButtonStyle
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known of a proposal beside itself.
+
+    Attributes:
+        changed: Lines added and removed, a file each.
+        presses: Who turned it down or took it back on Discord, and when.
+        doing: What is being done with it at this moment.
+        thread: The thread in which it is asked about; 0 while there is none.
+    """
+
+    changed: Sequence[Changed] = ()
+    presses: Sequence[Press] = ()
+    doing: str = ""
+    thread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """The parts of a card, none of them empty."""
+
+    embed: discord.Embed
+
+    def add(self, name: str, value: str, *, inline: bool = False) -> None:
+        if value:
+            self.embed.add_field(name=name, value=value, inline=inline)
+
+
+def card(one: Proposal, around: Around) -> discord.Embed:
+    """A proposal as it stands."""
+    title = one_line(one.title, 200) or "(not drafted yet)"
+    embed = discord.Embed(title=f"Proposal {one.number}: {title}", colour=COLOURS[one.stage])
+    said = []
+    if one.goal:
+        said += ["**Goal**", quoted(one.goal, 360, most=5)]
+    if one.reason:
+        said += ["**Why**", quoted(one.reason, 480, most=8)]
+    embed.description = "\n".join(said) or None
+    parts = _Fields(embed)
+    parts.add("Stage", _stage(one, around))
+    parts.add("Asked for by", person(one.requested_by), inline=True)
+    parts.add("Approved by", _whole(telling.approved_by(one, person), 200), inline=True)
+    parts.add("Commits", _commits(one), inline=True)
+    parts.add("Drafted by", one_line(telling.drafted_by(one), 150))
+    parts.add(_MEANS[one.stage].capitalize(), _ending(one, around))
+    if one.stage is Stage.OPENED:
+        parts.add("Risk", telling.risk(one, around.changed))
+    edits = [f"- {one_line(describe(each), 160)}" for each in one.edits]
+    parts.add(f"Edits ({len(edits)})", listed(edits, 480))
+    parts.add(*_files(around.changed))
+    parts.add("On the way", listed([f"- {one_line(note, 120)}" for note in one.notes], 240))
+    two = _two(one)
+    if one.report is not None:
+        parts.add(f"Gate: {one.report.verdict} in {one.report.seconds:.1f} s", _gate(one.report))
+        looked_at = to_look_at(one.report.findings) if two else ()
+        parts.add("Findings", findings([each for each in one.report.findings if each not in looked_at], 480))
+    parts.add("Takes two approvals", two)
+    return embed
+
+
+def buttons(one: Proposal) -> tuple[Button, ...]:
+    """What can be done with it now; the rest stands there grey."""
+    style = discord.ButtonStyle
+    there = bool(one.head)
+    opened = one.stage is Stage.OPENED
+    standing = one.stage in STANDING
+    several = opened and len(one.approvals) + one.approvals_missing > 1
+    approve = _which(one) if several else "Approve"
+    return (
+        Button(Act.DIFF, "Diff", style.secondary, there),
+        Button(Act.APPROVE, approve, style.success if opened else style.secondary, opened),
+        Button(Act.REJECT, "Reject", style.danger if opened else style.secondary, opened),
+        Button(Act.ASK, "Ask", style.primary if there else style.secondary, there),
+        Button(Act.ROLLBACK, "Roll back", style.danger if standing else style.secondary, standing),
+    )
+
+
+def asked_for(goal: str, by: str) -> discord.Embed:
+    """The card of what has no number yet."""
+    embed = discord.Embed(title="A change is asked for", colour=COLOURS[Stage.REQUESTED])
+    embed.description = quoted(goal, 600) or "Whatever maintenance finds."
+    embed.add_field(name="Asked for by", value=person(by), inline=True)
+    return embed
+
+
+def findings(found: Sequence[Finding], limit: int) -> str:
+    """Findings as a list: place, message, rule."""
+    return listed([f"- {one_line(telling.finding(each), 220)}" for each in found], limit)
+
+
+def short(one: Proposal, link: str = "") -> str:
+    """A proposal in a line of a list."""
+    title = one_line(one.title or one.goal or one.why.split("\n")[0] or "(not drafted yet)", 80)
+    named = f"[{one.number}]({link})" if link else f"{one.number}"
+    when = f", {stamp(one.history[-1].at, 'R')}" if one.history else ""
+    return (
+        f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {person(one.requested_by)}"
+    )
+
+
+def stamp(at: datetime, style: str) -> str:
+    """A moment, which everybody reads in the time of where they are."""
+    return f"<t:{int(at.timestamp())}:{style}>"
+
+
+def length(embed: discord.Embed) -> int:
+    """How long Discord finds an embed."""
+    texts = [embed.title or "", embed.description or "", embed.footer.text or "", embed.author.name or ""]
+    return sum(map(size, texts)) + sum(size(f"{each.name}{each.value}") for each in embed.fields)
+
+
+def _stage(one: Proposal, around: Around) -> str:
+    lines = [f"{MARKS[one.stage]} **{_MEANS[one.stage]}**"]
+    if around.doing:
+        lines[0] += f": {one_line(around.doing, 120)}"
+    every = [
+        step for before, step in zip((None, *one.history), one.history, strict=False) if _new(before, step)
+    ]
+    passed = every[-_MOST_STAGES:]
+    if passed:
+        steps = [
+            f"{step.stage.value} {stamp(step.at, 'T')}{_took(passed, at)}" for at, step in enumerate(passed)
+        ]
+        lines.append(("… " if len(every) > len(passed) else "") + " → ".join(steps))
+    return "\n".join(lines)
+
+
+def _new(before: StageTime | None, step: StageTime) -> bool:
+    """Whether a stage is another than the one before; a first approval leaves a proposal where it is."""
+    return before is None or before.stage is not step.stage
+
+
+def _took(passed: Sequence[StageTime], at: int) -> str:
+    """How long it took to come to a stage, where that is soon enough to be of interest."""
+    seconds = (passed[at].at - passed[at - 1].at).total_seconds() if at else 0.0
+    return f" (+{seconds:.0f} s)" if 1 <= seconds < _LONGEST_STEP else ""
+
+
+def _commits(one: Proposal) -> str:
+    lines = [f"{name} `{commit[:SHORT]}`" for name, commit in telling.commits(one)]
+    if one.branch and one.stage is Stage.OPENED:
+        lines.append(f"-# {one_line(one.branch, 70)}")
+    return "\n".join(lines)
+
+
+def _files(changed: Sequence[Changed]) -> tuple[str, str]:
+    if not changed:
+        return "Files", ""
+    added, removed = sum(each.added for each in changed), sum(each.removed for each in changed)
+    plus = max(len(f"+{each.added}") for each in changed)
+    minus = max(len(f"-{each.removed}") for each in changed)
+    lines = [
+        f"{f'+{each.added}':>{plus}} {f'-{each.removed}':>{minus}}  {_path(each.path)}" for each in changed
+    ]
+    return f"Files ({len(changed)}): +{added} -{removed}", fenced(lines, 480)
+
+
+def _path(path: str) -> str:
+    """A path of which the end is seen, where it is long."""
+    path = " ".join(clean(path).split())
+    return path if len(path) <= _LONGEST_PATH else f"…{path[1 - _LONGEST_PATH :]}"
+
+
+def _gate(report: GateReport) -> str:
+    where = one_line(telling.judged_where(report), 160)
+    if not report.checks:
+        return where
+    name = min(12, max(len(check.name) for check in report.checks))
+    lines = [
+        f"{'✓' if check.passed else '✗'} {check.name[:name]:<{name}} {check.seconds:>6.1f} s  "
+        f"{' '.join(clean(check.summary).split())[:54]}".rstrip()
+        for check in report.checks
+    ]
+    return f"{where}\n{fenced(lines, 680)}"
+
+
+def _two(one: Proposal) -> str:
+    said = telling.awaited(one, person)
+    if not said:
+        return ""
+    found = to_look_at(one.report.findings if one.report else ())
+    return f"{said[:260]}\n{findings(found, 300)}"
+
+
+def _which(one: Proposal) -> str:
+    """Which of the approvals this would be."""
+    return f"Approve ({len(one.approvals) + 1} of {len(one.approvals) + one.approvals_missing})"
+
+
+def _ending(one: Proposal, around: Around) -> str:
+    """By whom and why it ended, or was taken back."""
+    ended = {Stage.REJECTED: Act.REJECT, Stage.REVERTED: Act.ROLLBACK}.get(one.stage)
+    by = [f"by <@{each.who}> {stamp(each.at, 'R')}" for each in around.presses if each.act is ended][-1:]
+    said = quoted(telling.ending(one), 280, most=5)
+    return "\n".join([*by, *([said] if said else [])])
+
+
+def _whole(text: str, limit: int) -> str:
+    """Names, cut between two of them."""
+    return text if size(text) <= limit else f"{text[: text.rfind(' and ', 0, limit)]} and others"

@@ -1,0 +1,105 @@
+"""Follows what the steward says: cards are brought up to date, and news are told where their owners want them."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+import discord
+from pydantic import BaseModel
+
+from bot.discord.patience import UNREACHABLE
+from bot.discord.review.board import Board, Place
+from bot.discord.review.commands import Commands
+from bot.discord.review.sending import Shown
+from bot.discord.review.text import one_line
+from bot.discord.setup.news import NewsPlaces
+from bot.surface import Theseus
+from selfedit import protocol as say
+from selfedit.types import Stage
+
+_UNDER_WAY = {Stage.REQUESTED, Stage.DRAFTED, Stage.GATED, Stage.APPROVED, Stage.MERGED}
+"""Stages in which what is being done is worth a line."""
+
+log = logging.getLogger("theseus.discord")
+
+
+class Following:
+    """Hears notices, and does what they ask for one after the other or side by side, whichever comes."""
+
+    def __init__(
+        self, client: discord.Client, theseus: Theseus, board: Board, commands: Commands, news: NewsPlaces
+    ) -> None:
+        self._client, self._theseus, self._board = client, theseus, board
+        self._commands, self._news = commands, news
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    def catch_up(self) -> None:
+        """Bring every card up to date of which the proposal has moved."""
+        self._begin(self._board.catch_up())
+
+    async def settled(self) -> None:
+        """Wait until every notice was followed."""
+        while self._jobs:
+            await asyncio.wait([*self._jobs])
+
+    async def close(self) -> None:
+        """Stop."""
+        jobs = [*self._jobs]
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    def hear(self, notice: BaseModel) -> None:
+        """Let the cards follow what happens, wherever it was decided, and pass news on."""
+        match notice:
+            case say.Progress(number=number, stage=stage, text=text, seconds=seconds):
+                doing = text.split("\n")[0] if stage in _UNDER_WAY else ""
+                if doing.startswith("approved by "):
+                    doing = ""  # that stands on the card already, with a name in place of an id
+                self._board.doing(
+                    number, stage, f"{doing} ({seconds:.0f} s)" if doing and seconds >= 1 else doing
+                )
+                self._begin(self._progress(number, stage))
+            case say.News(text=text):
+                self._begin(self._tell(Shown(one_line(text, 1900))))
+
+    async def _progress(self, number: int, stage: Stage) -> None:
+        if stage is Stage.REQUESTED:
+            await self._commands.began(number)
+        elif stage is Stage.OPENED and self._board.place(number) is None:
+            await self._show_in_news(number)
+        self._board.changed(number)
+
+    async def _show_in_news(self, number: int) -> None:
+        """What was asked for elsewhere has its card where news go, if they go anywhere."""
+        channels = self._news.all()
+        answer = await self._theseus.ask(say.Show(number=number)) if channels else None
+        if isinstance(answer, say.ProposalIs) and self._board.place(number) is None:
+            drawn = await self._board.draw(answer.proposal)
+            for place in await self._tell(Shown(embed=drawn.embed, view=drawn.view), most=1):
+                self._board.put(number, place, drawn)
+
+    async def _tell(self, what: Shown, most: int | None = None) -> list[Place]:
+        """Say something where the owners want news, without a sound."""
+        places = []
+        for guild, channel in [*self._news.all().items()][:most]:
+            where = self._client.get_partial_messageable(channel, guild_id=guild)
+            try:
+                message = await where.send(**what.new, silent=True)
+            except UNREACHABLE as error:
+                log.warning("news could not be told: %s", error)
+            else:
+                places.append(Place(guild, channel, message.id))
+        return places
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("a notice of the steward could not be followed")
+
+        job = asyncio.create_task(run())
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)

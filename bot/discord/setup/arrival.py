@@ -1,0 +1,104 @@
+"""First contact: what the operator reads when the bot is connected, and what a server reads to which it comes."""
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+
+import discord
+
+from bot.discord.patience import UNREACHABLE
+from bot.discord.permits import NEEDED, PERMISSIONS, invitation, missing
+from selfedit.render import shown
+
+MOST_NAMES = 5
+"""Servers that are named to the operator; of more it is said how many there are."""
+
+log = logging.getLogger("theseus.discord")
+
+
+def introduction(application: discord.AppInfo, name: str, guilds: Iterable[discord.Guild]) -> str:
+    """What the operator should know once the bot is connected: how to invite it, whose it is, where it is, what is next.
+
+    Args:
+        application: What Discord says of it.
+        name: What the bot is called.
+        guilds: The servers that it is on.
+    """
+    there = [_line(guild.name) for guild in guilds]
+    where = ", ".join(there[:MOST_NAMES]) + (
+        f" and {len(there) - MOST_NAMES} more" if there[MOST_NAMES:] else ""
+    )
+    flags = application.flags
+    reads = flags.gateway_message_content or flags.gateway_message_content_limited
+    content = (
+        "on" if reads else "off: switch it on, on the page Bot of the application at discord.com/developers"
+    )
+    permissions = ", ".join(permit.label for permit in NEEDED)
+    first = "open the link to bring it to a server, then use /setup there" if not there else "use /setup"
+    lines = (
+        f"Theseus is connected to Discord as {_line(name)}.",
+        f"  invite it       {invitation(application.id)}",
+        f"                  (permissions {PERMISSIONS.value}: {permissions})",
+        f"  owner           {owner_of(application)}",
+        f"  servers         {where or 'none yet'}",
+        f"  message content {content}",
+        f"  next            {first}: the owner says there who approves, who asks for changes, and where news go.",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def owner_of(application: discord.AppInfo) -> str:
+    """Who owns the application, by name."""
+    if application.team is not None:
+        return f"the team {_line(application.team.name)}"
+    return _line(application.owner.name)
+
+
+class Arrivals:
+    """Greets each server once, ever."""
+
+    def __init__(self, shelf: sqlite3.Connection) -> None:
+        self._shelf = shelf
+        shelf.execute("CREATE TABLE IF NOT EXISTS greeted (guild INTEGER PRIMARY KEY)")
+
+    async def greet(self, guild: discord.Guild, owner: str) -> None:
+        """Say hello to a server to which the bot came, where it may write. What cannot be said is not said later.
+
+        Args:
+            guild: The server.
+            owner: Who sets the bot up, by name.
+        """
+        if self._shelf.execute("INSERT OR IGNORE INTO greeted VALUES (?)", (guild.id,)).rowcount == 0:
+            return
+        place = _where(guild)
+        if place is None:
+            log.warning("there is no channel on server %s in which the bot may write", guild.id)
+            return
+        try:
+            await place.send(greeting(guild.me.display_name, owner))
+        except UNREACHABLE as error:
+            log.warning("server %s could not be greeted: %s", guild.id, error)
+
+
+def greeting(name: str, owner: str) -> str:
+    """What a server reads first."""
+    escaped = discord.utils.escape_markdown(_line(name)), discord.utils.escape_markdown(owner)
+    return (
+        f"Hello, I am {escaped[0]}. Mention me, reply to me or use /chat, and I answer; /help shows the rest. "
+        "I can also change my own code, when people here ask for it and a maintainer approves.\n"
+        f"{escaped[1]} owns me and says with /setup who may do what."
+    )
+
+
+def _where(guild: discord.Guild) -> discord.TextChannel | None:
+    """Where Discord itself says who came, else the first channel, of those in which the bot may write."""
+    places = [guild.system_channel, *guild.text_channels]
+    return next(
+        (each for each in places if each is not None and not missing(each, "view_channel", "send_messages")),
+        None,
+    )
+
+
+def _line(text: str) -> str:
+    """A name that somebody chose, in one line and with nothing in it that steers a terminal."""
+    return " ".join(shown(text).split())[:100]

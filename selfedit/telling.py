@@ -1,0 +1,153 @@
+"""What people are told of a proposal and of how things stand, in words: the same at a console and on a chat service.
+
+The texts hold what strangers wrote, as it is; whoever shows them makes it harmless for the place where it is shown.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from policies.decision import Finding, Severity
+from policies.merge import to_look_at
+from selfedit import protocol as say
+from selfedit.types import FileDiff, GateReport, Proposal, Stage
+from selfedit.words import own_word
+
+SHORT = 12
+"""Digits of a commit's hash that people are shown."""
+
+_SILENT = frozenset({"add_test", "set_docstring"})
+"""Edits after which the same code runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How much of one file a change touches, in lines."""
+
+    path: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line on how things stand; `mind` says that somebody should look at it."""
+
+    name: str
+    text: str
+    mind: bool = False
+
+
+def counted(files: Sequence[FileDiff]) -> tuple[Changed, ...]:
+    """A change as lines added and removed, a file each."""
+    return tuple(_counted(file) for file in files)
+
+
+def drafted_by(one: Proposal) -> str:
+    """Who drafted, with the model and what it cost; empty before there is a draft."""
+    if not one.author:
+        return ""
+    spent = f", {one.tokens:,} tokens" if one.tokens else ""
+    cost = f", ${one.cost:.4f}" if one.cost else ""
+    return f"{one.author}{f' ({one.model}{spent}{cost})' if one.model else ''}"
+
+
+def approved_by(one: Proposal, called: Callable[[str], str] = str) -> str:
+    """Who approved the head, as `called` names people; empty while nobody did."""
+    return " and ".join(f"{called(by)}{own_word(one, by)}" for by in one.approvals)
+
+
+def commits(one: Proposal) -> tuple[tuple[str, str], ...]:
+    """The commits that a proposal has, by what they are."""
+    every = (("head", one.head), ("merge", one.merge), ("revert", one.revert))
+    return tuple((name, commit) for name, commit in every if commit)
+
+
+def awaited(one: Proposal, called: Callable[[str], str] = str) -> str:
+    """That an open proposal takes two approvals, and which it has; empty where one is enough."""
+    if one.stage is not Stage.OPENED or not to_look_at(one.report.findings if one.report else ()):
+        return ""
+    names = ", ".join(map(called, one.approvals))
+    there = f"it has one, by {names}" if names else "it has none yet"
+    return f"This takes two approvals, because a person has to look at what the gate names here; {there}."
+
+
+def ending(one: Proposal) -> str:
+    """Why it ended as it did, without what stands among the findings already."""
+    found = one.report.findings if one.report else ()
+    rest = [line for line in one.why.split("\n") if not any(finding.message in line for finding in found)]
+    return "\n".join(rest)
+
+
+def finding(one: Finding) -> str:
+    """A finding in a line: place, how much it weighs where it does not refuse, message, rule."""
+    weight = "" if one.severity is Severity.REFUSE else f"{one.severity.value}: "
+    return f"{one.place}{weight}{one.message} [{one.rule}]"
+
+
+def judged_where(report: GateReport) -> str:
+    """Where the gate judged."""
+    if report.sandbox is None:
+        return "no sandbox was started"
+    reduced = ", reduced protection" if report.sandbox.reduced else ""
+    return f"in {report.sandbox.backend}{reduced}, image {report.sandbox.image[:19]}"
+
+
+def risk(one: Proposal, changed: Sequence[Changed]) -> str:
+    """How much there is to lose, in a sentence: from what the gate said and what the edits are, not from a model."""
+    report = one.report
+    if report is None:
+        return "Nobody can say yet: the gate has not judged it."
+    if report.verdict != "passed":
+        return "None: the gate did not let it through, so it cannot come to life."
+    lines = sum(each.added + each.removed for each in changed)
+    size = f" ({lines} {'line' if lines == 1 else 'lines'})" if changed else ""
+    reduced = "; it was judged with reduced protection" if report.sandbox and report.sandbox.reduced else ""
+    if found := to_look_at(report.findings):
+        points = "a point" if len(found) == 1 else f"{len(found)} points"
+        return f"Raised: the gate names {points} that it cannot judge alone{size}{reduced}."
+    if one.edits and all(edit.op in _SILENT for edit in one.edits):
+        return f"Low: tests and words change, and the code that runs stays as it is{size}{reduced}."
+    warned = any(finding.severity is not Severity.REFUSE for finding in report.findings)
+    noted = " with notes" if warned else ""
+    return f"Ordinary: it passed every check{noted}, and is taken back by itself if it fails while watched{size}{reduced}."
+
+
+def status_rows(now: say.StatusIs) -> tuple[Row, ...]:
+    """How things stand, with what the sandbox shields."""
+    running = now.running[:SHORT] or "no live code is loaded"
+    if now.running and now.running != now.main:
+        running += f" (main is {now.main[:SHORT] or 'missing'})"
+    watched = (
+        "kept" if now.provisional_seconds is None else f"watched for {now.provisional_seconds:.0f} s more"
+    )
+    editing = f"halted by {now.halted}" if now.halted else now.problem or "allowed"
+    rows = [
+        Row("running", f"{running}, {watched}" if now.running else running),
+        Row("self-editing", editing, mind=bool(now.halted or now.problem)),
+        Row("open proposals", str(now.open)),
+        Row("sandbox", now.sandbox),
+    ]
+    for protection in now.protections:
+        mark = "holds" if protection.held else "does not hold"
+        detail = f" ({protection.detail})" if protection.detail else ""
+        rows.append(Row("", f"{mark}: {protection.name}{detail}", mind=not protection.held))
+    if (beat := now.heartbeat) is not None:
+        served = f"{beat.requests} answered, {beat.errors} failed, p95 {beat.p95_ms:.0f} ms"
+        rows.append(Row("requests", f"{served}; longest pause {beat.lag_ms:.0f} ms; {beat.memory_mb:.0f} MB"))
+    processes = f"steward {now.steward_pid}, bot {now.bot_pid}, bot restarted {now.restarts} times"
+    return (*rows, Row("processes", processes), Row("state in", now.home))
+
+
+def _counted(file: FileDiff) -> Changed:
+    """Only what stands in a hunk counts: a file's heading begins with the same signs."""
+    added = removed = 0
+    inside = False
+    for line in file.text.split("\n"):
+        if line.startswith("@@"):
+            inside = True
+        elif line.startswith("diff "):
+            inside = False
+        elif inside:
+            added += line.startswith("+")
+            removed += line.startswith("-")
+    return Changed(file.path, added, removed)
