@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.discord.incoming.places import LIMIT_MESSAGES, LIMIT_SECONDS
 from bot.discord.session import YOUNG_SECONDS, Journal
 from bot.discord.shelf import open_shelf
 from tests.discord.clients import Clock
@@ -188,3 +189,18 @@ def test_an_old_session_is_not_tried(tmp_path: Path) -> None:
     assert journal.left("2:token:gateway") is None
     now.seconds += YOUNG_SECONDS + 1
     assert journal.left(OWNER) is None
+
+
+async def test_a_new_process_knows_how_much_the_last_one_has_said(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path
+) -> None:
+    """Where the last process has said as much as Discord takes, the next one waits instead of running into the limit."""
+    server.faults.keep("POST /channels/{channel_id}/messages", LIMIT_MESSAGES + 1, LIMIT_SECONDS)
+    async with aboard(server, home=tmp_path):
+        for number in range(LIMIT_MESSAGES + 1):
+            server.say(ann, room, f"<@{server.bot.id}> {number}")
+        await server.until(lambda: len(said(server, room)) == LIMIT_MESSAGES + 1)
+    async with aboard(server, home=tmp_path):
+        server.say(ann, room, f"<@{server.bot.id}> more")
+        await server.until(lambda: said(server, room)[-1] == "ahoy more", 2 * LIMIT_SECONDS)
+    assert server.faults.exceeded == 0

@@ -160,6 +160,14 @@ class Inbox:
         """A piece of its answer is out, as this message."""
         self._shelf.execute("INSERT OR REPLACE INTO inbox_answer VALUES (?, ?, ?)", (thing, piece, message))
 
+    def sent_since(self, message: int) -> list[tuple[int, int, int]]:
+        """Where answers were sent since a message: the channel, how many, and the newest of them."""
+        return self._shelf.execute(
+            "SELECT channel, COUNT(*), MAX(message) FROM inbox_answer JOIN inbox ON inbox.id = question "
+            "WHERE message > ? GROUP BY channel",
+            (message,),
+        ).fetchall()
+
     def withdrawn(self, thing: int, piece: int) -> None:
         """A piece of its answer was taken back."""
         self._shelf.execute("DELETE FROM inbox_answer WHERE question = ? AND piece = ?", (thing, piece))

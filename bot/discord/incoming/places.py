@@ -7,12 +7,15 @@ in the order in which they were asked. Control commands wait for nobody.
 import asyncio
 import io
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import discord
+from discord.utils import snowflake_time, time_snowflake, utcnow
 
 from bot.discord.incoming.inbox import Inbox, Item, Kind
 from bot.discord.patience import UNREACHABLE, patiently
@@ -21,6 +24,9 @@ SIDE_BY_SIDE = 3
 """Questions of one place that are worked on at once."""
 MOST_WAITING = 100
 """Questions of one place that are worked on or wait; whoever asks then is asked to come back."""
+LIMIT_SECONDS, LIMIT_MESSAGES = 5.0, 4
+"""Discord takes one message more than that in a channel in so long; a new process knows only from the inbox what the last one
+has said there."""
 FULL = "Many questions are waiting here, so this one is not taken; ask again when some of them are answered."
 FAILED = "Sorry, that failed, and it is written down; try again."
 
@@ -36,7 +42,9 @@ class Question:
         where: discord.PartialMessageable,
         inbox: Inbox,
         answers: Mapping[int, int] | None = None,
+        not_before: float = 0.0,
     ) -> None:
+        self._not_before = not_before
         self.message = copy(message)
         """What was asked, as it was accepted: the library changes its own when the message is edited."""
         self._where, self._inbox = where, inbox
@@ -104,6 +112,7 @@ class Question:
 
         if at in self._answers:
             return await patiently(edit)
+        await asyncio.sleep(min(self._not_before - time.time(), LIMIT_SECONDS))
         made = await patiently(send)
         more.pop("reference", None)
         self._answers[at] = made.id
@@ -151,6 +160,13 @@ class Places:
             where: The place of an item, to speak there.
         """
         self._inbox, self._work, self._where = inbox, work, where
+        lately = time_snowflake(utcnow() - timedelta(seconds=LIMIT_SECONDS))
+        self._not_before = {
+            channel: snowflake_time(newest).timestamp() + LIMIT_SECONDS
+            for channel, many, newest in inbox.sent_since(lately)
+            if many >= LIMIT_MESSAGES
+        }
+        """When something may be said again where the last process has said much, in seconds since the epoch."""
         self._places: dict[int, _Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -171,7 +187,8 @@ class Places:
             item: As it was accepted.
             answers: The messages that answer it already, by piece.
         """
-        question = Question(message, self._where(item), self._inbox, answers)
+        not_before = self._not_before.get(item.channel, 0.0)
+        question = Question(message, self._where(item), self._inbox, answers, not_before)
         if item.kind is Kind.CONTROL:
             question.let_speak()
             self._begin(self._answer(question))
