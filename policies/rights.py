@@ -68,7 +68,18 @@ def may(capability: Capability, person: Person, grants: Collection[Grant], rules
 
 
 def holders(capability: Capability, grants: Collection[Grant], rules: Rules) -> frozenset[str]:
-    """Who may do something now, as persons and roles are named here; the console comes beside them."""
+    """Who may do something now, as persons and roles are named here; the console comes beside them.
+
+    Whoever asks for changes, or approves them, may look at them.
+    """
+    found = _named(capability, grants, rules)
+    if capability == "see":
+        found |= _named("propose", grants, rules) | _named("approve", grants, rules)
+    return found
+
+
+def _named(capability: Capability, grants: Collection[Grant], rules: Rules) -> frozenset[str]:
+    """Who is named for one capability."""
     mine = [grant for grant in grants if grant.capability == capability]
     given = {grant.who for grant in mine if grant.allowed}
     taken = {grant.who for grant in mine if not grant.allowed}
@@ -117,6 +128,11 @@ def may_change(change: Grant, person: Person, grants: frozenset[Grant], rules: R
         return Decision()
     if not has_it:
         return Decision.no("no_change", f"{who} could not {capability} in the first place.")
+    if who not in _named(capability, grants, rules):
+        return Decision.no(
+            "implied",
+            f"{who} may look because they ask for changes or approve them; take that from them first.",
+        )
     granted = Grant(who, capability) in grants
     if not granted and (capability in POWERS or who == OWNER):
         return Decision.no(

@@ -228,3 +228,14 @@ def test_no_order_of_changes_opens_a_power_or_shuts_the_owner_out(tried: list[tu
         assert not {"everyone", "manager"} & holders(power, grants, RULES)
         assert set(getattr(RULES.rights, power)) <= holders(power, grants, RULES)
     assert all(may(one, OWNER, grants, RULES).allowed for one in ("chat", "see", "propose", "halt", "setup"))
+
+
+def test_who_asks_or_approves_may_look() -> None:
+    """Nobody is asked to approve what they may not see; and as long as they may, looking cannot be taken from them alone."""
+    anna = Person("discord:7")
+    for capability in ("propose", "approve"):
+        grants = frozenset({Grant(anna.id, capability)})
+        assert may("see", anna, grants, RULES).allowed
+        decision = may_change(Grant(anna.id, "see", allowed=False), OWNER, grants, RULES)
+        assert [one.rule for one in decision.findings] == ["implied"]
+    assert not may("see", anna, frozenset(), RULES).allowed

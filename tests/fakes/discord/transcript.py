@@ -122,6 +122,9 @@ def _rows(components: list[Json]) -> Iterator[str]:
 
 
 def _component(part: Json) -> str:
-    label = part.get("label") or part.get("placeholder") or (part.get("emoji") or {}).get("name") or "?"
+    chosen = next((one["label"] for one in part.get("options") or () if one.get("default")), None)
+    label = (
+        part.get("label") or chosen or part.get("placeholder") or (part.get("emoji") or {}).get("name") or "?"
+    )
     off = " (grey)" if part.get("disabled") else ""
     return f"[{label}{off}]" if part["type"] == _BUTTON else f"<{label}{off}>"
