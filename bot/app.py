@@ -103,7 +103,8 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
         for task in done:
             if (error := task.exception()) is not None:
                 log.error("a part of the bot failed", exc_info=error)
-                said = hidden(f"The bot ends: {type(error).__name__}: {error}", settings.secrets)
+                kind = "" if isinstance(error, SettingProblem) else f"{type(error).__name__}: "
+                said = hidden(f"The bot ends: {kind}{error}", settings.secrets)
                 print(said, file=sys.stderr)  # noqa: T201 - for the operator
                 code = USELESS if isinstance(error, SettingProblem) else 1
     for task in waiting:

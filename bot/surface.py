@@ -101,6 +101,10 @@ class Theseus(Protocol):
     def discreet(self, text: str) -> str:
         """A text without this process's own keys, and without what looks like a credential."""
 
+    @property
+    def somebody_approves(self) -> bool:
+        """Whether a person or a role is named who approves, beside the operator."""
+
     def may(self, capability: Capability, person: Person) -> Decision:
         """Whether somebody may do something here."""
 

@@ -27,7 +27,7 @@ from bot.thread import in_thread
 from policies.credentials import without_credentials
 from policies.decision import Decision
 from policies.load import Rules
-from policies.rights import Capability, Grant, Person, may
+from policies.rights import Capability, Grant, Person, holders, may
 from selfedit import protocol as say
 from selfedit.ports import Author
 from selfedit.types import Draft, LoadPlan, NoDraft, Stage
@@ -149,6 +149,12 @@ class Bot:
         """A text without this process's own keys, and without what looks like a credential."""
         return without_credentials(text, HIDDEN, self._secrets)
 
+    @property
+    def somebody_approves(self) -> bool:
+        """Whether a person or a role is named who approves, beside the operator."""
+        named = {*holders("approve", self.grants, self._rules), *self._rules.approval.maintainers}
+        return any(":" in one and not one.startswith("console:") for one in named)
+
     def may(self, capability: Capability, person: Person) -> Decision:
         """Whether somebody may do something here."""
         return may(capability, person, self.grants, self._rules)
@@ -206,7 +212,11 @@ class Bot:
             text=question.text,
             author=author,
             conversation=conversation,
-            commands=generation.infos,
+            commands=[
+                info
+                for info in generation.infos
+                if author.startswith("console:") or info.name not in control.CONSOLE_ONLY
+            ],
             brain=self._brain.voice(generation.toolbox, author, conversation, wish),
             prompts=dict(generation.prompts),
             random=random.random,

@@ -7,6 +7,9 @@ from policies.decision import Decision, Finding, Severity
 from policies.load import Rules
 from policies.rights import Grant, Person, may
 
+OWN_CHANGE = "whoever asked for a change may not approve it; another maintainer has to"
+"""What people are told who approve what they asked for themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -84,9 +87,7 @@ def may_decide(by: Person, requested_by: str, rules: Rules, grants: Collection[G
     decision = may("approve", by, grants, rules)
     alone = by.at_console and rules.approval.console_self_approval
     if decision.allowed and by.id == requested_by and not alone:
-        return Decision.no(
-            "self_approval", "whoever asked for a change may not approve it; another maintainer has to"
-        )
+        return Decision.no("self_approval", OWN_CHANGE)
     return decision
 
 

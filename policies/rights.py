@@ -20,6 +20,8 @@ Capability = Literal["chat", "see", "propose", "approve", "halt", "setup"]
 halting and resuming; saying who may do what."""
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 EVERYONE, MANAGER, MAINTAINER, OWNER = "everyone", "manager", "maintainer", "owner"
+CONSOLE = "console"
+"""What the operator goes by."""
 POWERS: frozenset[Capability] = frozenset({"approve", "halt", "setup"})
 """What decides over the code, or over who does. The rules' word on these is only added to, and never for just anybody."""
 
@@ -64,7 +66,8 @@ def may(capability: Capability, person: Person, grants: Collection[Grant], rules
     """
     if person.at_console or _names(person, rules) & holders(capability, grants, rules):
         return Decision()
-    return Decision.no("not_allowed", _DENIED[capability])
+    own = capability == "approve" and may("setup", person, grants, rules).allowed
+    return Decision.no("not_allowed", _CHOOSE_YOURSELF if own else _DENIED[capability])
 
 
 def holders(capability: Capability, grants: Collection[Grant], rules: Rules) -> frozenset[str]:
@@ -92,6 +95,14 @@ def through(capability: Capability, person: Person, grants: Collection[Grant], r
     if person.at_console or names & _by_rules(capability, rules):
         return ""
     return min(names & holders(capability, grants, rules), default="")
+
+
+def basis(capability: Capability, person: Person, grants: Collection[Grant], rules: Rules) -> str:
+    """By what somebody may do something: `console`, what the rules name, else whom a grant names; empty where they may not."""
+    if person.at_console:
+        return CONSOLE
+    by_rules = min(_names(person, rules) & _by_rules(capability, rules), default="")
+    return by_rules or through(capability, person, grants, rules)
 
 
 def with_change(grants: frozenset[Grant], change: Grant) -> frozenset[Grant]:
@@ -167,11 +178,13 @@ WORDS: dict[Capability, str] = {
     "setup": "saying who may do what",
 }
 """What each capability is, for people."""
+_CHOOSE_YOURSELF = "Only maintainers may do that here; choose yourself under *Who approves* in /setup."
+"""Said to somebody who may set that up."""
 _DENIED: dict[Capability, str] = {
     "chat": "Chat is for others here; whoever set Theseus up says for whom, with /setup.",
     "see": "Only people who may look at proposals can do that here; the owner says who, with /setup.",
     "propose": "Only people who may ask for changes can do that here; the owner says who, with /setup.",
-    "approve": "Only maintainers may do that here; they are listed under [approval] in policies/rules.toml, or named with /setup.",
+    "approve": "Only maintainers may do that here; the owner names them with /setup.",
     "halt": "Only people who may halt can do that here; the owner says who, with /setup.",
     "setup": "Only the owner may do that here.",
 }

@@ -255,6 +255,10 @@ class Desk:
                     if self._bot
                     else say.RunningIs(commit="", blobs={})
                 )
+            case say.Halt() if self.record.halted:
+                return say.Refused(why=f"self-editing is halted already, by {self.record.halted}")
+            case say.Resume() if not self.record.halted:
+                return say.Refused(why="self-editing is allowed already")
             case say.Halt(by=by):
                 self.record.write("halted", by=by)
                 return say.Done(text="self-editing is halted; chat goes on; /resume allows it again")

@@ -10,7 +10,7 @@ import asyncio
 from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import Candidate, may_approve, may_decide
-from policies.rights import Person, through
+from policies.rights import Person, basis, through
 from selfedit.adoption import Adoption
 from selfedit.attestation import of_revert
 from selfedit.gate.gate import Gate
@@ -76,7 +76,12 @@ class Mainline:
             if not decision.allowed:
                 return decision
             proposal = self._record.proposals[number]
-            facts = {"by": by, "head": proposal.head, "self_approved": by == proposal.requested_by}
+            facts = {
+                "by": by,
+                "head": proposal.head,
+                "self_approved": by == proposal.requested_by,
+                "basis": basis("approve", who, self._record.grants, self._rules),
+            }
             if grant := through("approve", who, self._record.grants, self._rules):
                 facts["through"] = grant
             if proposal.approvals_missing > 1:

@@ -20,5 +20,5 @@ class Person:
             return NoDraft(why="the edits are as they were given; change them and ask again")
         first, more = describe(request.edits[0]), len(request.edits) - 1
         title = one_line(first if not more else f"{first}, and {more} more", 120)
-        reason = request.goal or f"Edits given by hand by {request.requested_by}."
+        reason = request.goal or f"{request.requested_by} wrote these edits by hand."
         return Draft(title=title[:1].upper() + title[1:], reason=reason, edits=request.edits, author="person")

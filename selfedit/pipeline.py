@@ -83,7 +83,7 @@ class Pipeline:
     async def _take_up(self, proposal: Proposal, shown: Collection[str]) -> None:
         number = proposal.number
         if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
-            self._end(number, "failed", "the steward ended while this was being drafted; ask for it again")
+            self._end(number, "failed", "Theseus was restarted while drafting this; ask again")
         elif proposal.stage is Stage.DRAFTED:
             self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
             await self._guarded(number, self._judge_and_open(number))

@@ -105,12 +105,16 @@ class Reject(FromPerson):
     why: str = ""
 
 
+NO_REASON = "somebody asked for it"
+"""Why something is taken back where nobody says why."""
+
+
 class Rollback(FromPerson):
     """Take a merged proposal back (the newest one if no number is given). Answered by `ProposalIs`."""
 
     kind: Literal["rollback"] = "rollback"
     number: int | None = None
-    why: str = "somebody asked for it"
+    why: str = NO_REASON
 
 
 class Status(_Message):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from policies.rights import Grant, with_change
+from policies.rights import CONSOLE, Grant, Person, with_change
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
 from selfedit.types import LEGAL, Check, Draft, GateReport, Granted, Proposal, Request, Stage, StageTime
@@ -41,7 +41,9 @@ class Record:
         self.granted: tuple[Granted, ...] = ()
         """How the owner changed who may do what, as far as it stands, oldest first."""
         self.unfounded: list[str] = []
-        """Approvals that name a right which their giver did not have then, a sentence each."""
+        """Approvals that name a right which their giver did not have then, or none at all, a sentence each."""
+        self.bases = False
+        """Whether approvals name by what they were given: each does since the first that did."""
         self.pending: dict[int, Move] = {}
         """Per proposal, a move of `main` that was announced (`merging`, `reverting`) and not yet confirmed."""
         self.adopting: Move | None = None
@@ -225,7 +227,10 @@ def _approved(record: Record, move: Move) -> None:
 
 
 def _with_approval(record: Record, move: Move) -> dict[str, Any]:
-    through, by = move.data.get("through", ""), move.data["by"]
+    through, by, basis = move.data.get("through", ""), move.data["by"], move.data.get("basis", "")
+    record.bases = record.bases or "basis" in move.data
+    if record.bases and (not basis or (basis == CONSOLE) != Person(by).at_console):
+        record.unfounded.append(f"proposal {move.number} was approved by {by}, and by what right is not said")
     if through and Grant(through, "approve") not in record.grants:
         record.unfounded.append(
             f"proposal {move.number} was approved by {by} as {through}, whom nobody had allowed to"

@@ -136,9 +136,9 @@ def brief(one: Proposal) -> Text:
     commit = one.revert or one.merge
     line = Text.assemble(f"Proposal {one.number} is ", (one.stage.value, _STYLES.get(one.stage, "")))
     line.append(f": {shown(one.title)}{f' ({commit[:SHORT]})' if commit else ''}")
-    if one.why:
-        ended = one.stage in (Stage.REJECTED, Stage.REVERTED)
-        line.append(f"\n{'Reason: ' if ended else ''}{shown(one.why)}")
+    ended = one.stage in (Stage.REJECTED, Stage.REVERTED)
+    if why := telling.ending(one) if ended else one.why:
+        line.append(f"\n{'Reason: ' if ended else ''}{shown(why)}")
     waits = awaited(one) if one.approvals else None
     return line.append("\n").append_text(waits) if waits else line
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from policies.decision import Finding, Severity
 from policies.merge import to_look_at
+from sandbox.types import Protection
 from selfedit import protocol as say
 from selfedit.types import FileDiff, GateReport, Proposal, Stage
 from selfedit.words import own_word
@@ -48,7 +49,8 @@ def drafted_by(one: Proposal) -> str:
         return ""
     spent = f", {one.tokens:,} tokens" if one.tokens else ""
     cost = f", ${one.cost:.4f}" if one.cost else ""
-    return f"{one.author}{f' ({one.model}{spent}{cost})' if one.model else ''}"
+    author = "hand" if one.author == "person" else one.author
+    return f"{author}{f' ({one.model}{spent}{cost})' if one.model else ''}"
 
 
 def approved_by(one: Proposal, called: Callable[[str], str] = str) -> str:
@@ -72,7 +74,9 @@ def awaited(one: Proposal, called: Callable[[str], str] = str) -> str:
 
 
 def ending(one: Proposal) -> str:
-    """Why it ended as it did, without what stands among the findings already."""
+    """Why it ended as it did, without what stands among the findings already; empty where nobody gave a reason."""
+    if one.stage is Stage.REVERTED and one.why.endswith(say.NO_REASON):
+        return ""
     found = one.report.findings if one.report else ()
     rest = [line for line in one.why.split("\n") if not any(finding.message in line for finding in found)]
     return "\n".join(rest)
@@ -129,13 +133,28 @@ def status_rows(now: say.StatusIs) -> tuple[Row, ...]:
     ]
     for protection in now.protections:
         mark = "holds" if protection.held else "does not hold"
-        detail = f" ({protection.detail})" if protection.detail else ""
-        rows.append(Row("", f"{mark}: {protection.name}{detail}", mind=not protection.held))
+        rows.append(Row("", f"{mark}: {_protection(protection)}", mind=not protection.held))
     if (beat := now.heartbeat) is not None:
         served = f"{beat.requests} answered, {beat.errors} failed, p95 {beat.p95_ms:.0f} ms"
-        rows.append(Row("requests", f"{served}; longest pause {beat.lag_ms:.0f} ms; {beat.memory_mb:.0f} MB"))
+        rows.append(
+            Row(
+                "requests since the last change",
+                f"{served}; longest pause {beat.lag_ms:.0f} ms; {beat.memory_mb:.0f} MB",
+            )
+        )
     processes = f"steward {now.steward_pid}, bot {now.bot_pid}, bot restarted {now.restarts} times"
     return (*rows, Row("processes", processes), Row("state in", now.home))
+
+
+def shielded(now: say.StatusIs) -> str:
+    """How many of the protections hold, and which do not."""
+    lacking = [_protection(one) for one in now.protections if not one.held]
+    held = f"{len(now.protections) - len(lacking)} of {len(now.protections)} hold"
+    return f"{held}; not: {', '.join(lacking)}" if lacking else held
+
+
+def _protection(one: Protection) -> str:
+    return f"{one.name} ({one.detail})" if one.detail else one.name
 
 
 def _counted(file: FileDiff) -> Changed:

@@ -33,6 +33,9 @@ from policies.credentials import without_credentials
 from policies.limits import nearly_spent
 from policies.load import Rules, load_rules
 
+NOT_SET_UP = "whoever runs me has to set up a language model."
+"""What people elsewhere than at the console hear where there is no model, after a colon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -117,7 +120,8 @@ class Brain:
 
         # Functions, so that live code is handed no attribute that leads to the brain itself.
         def missing() -> str | None:
-            return self.missing
+            # What to set is for the operator alone, who reads it at the start too.
+            return self.missing if caller.startswith("console:") or not self.missing else NOT_SET_UP
 
         def answer(text: str, instructions: str) -> AsyncGenerator[str, None]:
             return self.answer(conversation, text, instructions, caller=caller, toolbox=toolbox, wish=wish)

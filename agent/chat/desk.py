@@ -163,7 +163,7 @@ class Desk:
             each if everything or each.caller == who.caller else replace(each, parts=())
             for each in turns.newest(who.conversation, _number(rest, HISTORY, MOST_HISTORY), parts=True)
         ]
-        return reports.history(kept, [turns.cached(who.conversation, one) for one in kept])
+        return reports.history(kept, [turns.cached(who.conversation, one) for one in kept], who.caller)
 
     def _maintains(self, who: Place) -> bool:
         return level_of(who.caller, self._rules) == "maintainer"

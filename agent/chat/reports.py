@@ -106,18 +106,19 @@ def usage(days: int, used: Usage) -> str:
     return "\n".join(rows)
 
 
-def history(kept: Sequence[Kept], cached: Sequence[Collection[str]]) -> str:
+def history(kept: Sequence[Kept], cached: Sequence[Collection[str]], reader: str = "") -> str:
     """What was said in a place, with the calls of tools, in the order in which it happened.
 
     Args:
         kept: The exchanges, oldest first, with all their parts.
         cached: For each, the ids of calls whose answer was given again.
+        reader: Who reads it, and is told of as "you".
     """
     if not kept:
         return "Nothing has been said here that is kept."
     rows = []
     for one, again in zip(kept, cached, strict=True):
-        rows.append(f"{_moment(one.at)}  {one.caller}")
+        rows.append(f"{_moment(one.at)}  {'you' if one.caller == reader else one.caller}")
         for part in one.parts:
             if part.role == "user":
                 rows.append(f"  asked: {_line(part.text)}")

@@ -311,6 +311,8 @@ _SAID: dict[str, Told] = {
     ),
 }
 
+CONSOLE_ONLY = frozenset({"quit", ATTACH})
+"""Commands that make sense at the console only."""
 TOLD = frozenset(TOLD_COMMANDS)
 """Commands of the kernel that the bot answers without asking the steward."""
 NAMES = frozenset(_COMMANDS) | TOLD | frozenset(_SAID)

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from agent.incoming.wish import PLAIN
 from bot.attaching import Files
 from bot.control.commands import CHAT, SETUP, parse, split
 from bot.discord.commands.menus import Menus
-from bot.discord.commands.slash import Means, Slash
+from bot.discord.commands.slash import Means, Slash, tell_alone
 from bot.discord.conversation.answering import PACE, Answer, Pace
 from bot.discord.conversation.files import sent
 from bot.discord.conversation.followed import Followed
@@ -25,7 +26,7 @@ from bot.discord.incoming.catchup import CatchUp
 from bot.discord.incoming.inbox import Inbox, Item, Kind
 from bot.discord.incoming.places import Places, Question
 from bot.discord.permits import INTENTS, missing, say_missing, to_answer
-from bot.discord.person import owners_of, person_of
+from bot.discord.person import Owners
 from bot.discord.review.review import Review
 from bot.discord.session import Handover
 from bot.discord.setup.arrival import Arrivals, introduction, owner_of
@@ -34,10 +35,14 @@ from bot.discord.shelf import open_shelf
 from bot.messages import Messages
 from bot.surface import Theseus, unseen
 from policies.load import AttachmentRules, load_rules
-from policies.rights import Person
 
 REGISTER_SECONDS = 15.0
 """How often it is looked whether commands have changed. Discord hears of it only when they have, and are kept."""
+
+SAID = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""What people say; the rest tells that somebody joined, called, pinned or renamed something."""
+OLD_FORM = "I was restarted while that form was open, so nothing was done; open it again."
+FORWARDED = "I cannot read what is forwarded; copy the words into a message to me."
 
 log = logging.getLogger("theseus.discord")
 
@@ -53,6 +58,7 @@ class Client(discord.Client):
         files: AttachmentRules | None = None,
         register_seconds: float = REGISTER_SECONDS,
         pace: Pace = PACE,
+        calm_seconds: float | None = None,
         test_server: int | None = None,
         tell: Callable[[str], object] = unseen,
         **options: Any,
@@ -65,6 +71,7 @@ class Client(discord.Client):
             files: What may come along with a message; None: as `policies/rules.toml` says.
             register_seconds: How often it is looked whether commands have changed.
             pace: How often an answer is shown while it grows.
+            calm_seconds: So long nothing is tried that may have ended the last process; None: as `policies/rules.toml` says.
             test_server: The id of the server that is shown commands before they are kept.
             tell: Is told, once it is connected, what the operator should know.
             options: What else the library takes.
@@ -75,10 +82,12 @@ class Client(discord.Client):
         options.setdefault("http_trace", counted(theseus.met.count))
         super().__init__(intents=INTENTS, allowed_mentions=none, enable_debug_events=True, **options)
         self._theseus = theseus
-        self.owners: frozenset[int] = frozenset()
-        """Who owns the application: a person, or the members of a team."""
+        self.owners = Owners(self.application_info)
+        """Whose application this is."""
         self._messages = Messages(theseus)
-        self._files = Files(files or load_rules().attachments)
+        rules = load_rules()
+        self._files = Files(files or rules.attachments)
+        calm_seconds = rules.restart.steady_seconds if calm_seconds is None else calm_seconds
         self.shelf = (
             open_shelf(home) if home is not None else sqlite3.connect(":memory:", isolation_level=None)
         )
@@ -88,17 +97,19 @@ class Client(discord.Client):
         self.followed = Followed(self.shelf, self.inbox, theseus.recall, self._kind)
         """What becomes of questions after they were asked."""
         self._reader = Reader(self, theseus.recall, self.followed.question_of)
-        self.places = Places(self.inbox, self._answer_message, self._where)
+        self.places = Places(self.inbox, self._answer_message, self._where, calm_seconds)
         self._catch_up = CatchUp(self, self.inbox, self.places, self._kind)
         self._handover = Handover(self, self.shelf, lambda: not self._catch_up.under_way)
         self._arrivals, self._tell, self._introduced = Arrivals(self.shelf), tell, False
-        self.setup = Setup(theseus, self.shelf, self._owned_by)
+        self.setup = Setup(theseus, self.shelf, self.inbox, self.owners)
         """The panel of `/setup`."""
         self.add_dynamic_items(Part)
         opens = {SETUP: self.setup.open}
-        self.review = Review(self, theseus, self.shelf, self.inbox, self._who)
+        self.review = Review(self, theseus, self.shelf, self.inbox, self.owners.person)
         """The cards of proposals, and what is done by them."""
-        means = Means(theseus, self._messages, self._files, self.inbox, self._who, opens, self.review.control)
+        means = Means(
+            theseus, self._messages, self._files, self.inbox, self.owners.person, opens, self.review.control
+        )
         self.tree = Slash(self, means, test_server)
         self.tree.menus = Menus(self.tree, means).entries
         self._register_seconds, self._pace = register_seconds, pace
@@ -106,9 +117,9 @@ class Client(discord.Client):
 
     async def setup_hook(self) -> None:
         """Learn whose application this is; register the commands that work now, and then whenever they have changed."""
-        self._owned_by(owners_of(self.application))
+        self.owners.were(self.application)
         self.review.listen()
-        self.followed.listen(self, self.places, self._reader.text)
+        self.followed.listen(self, self.places, self._reader.text, self.review.board.let_go)
         await self.tree.register()
         self._background.append(asyncio.create_task(self._register()))
         if self._handover is not None:
@@ -132,9 +143,6 @@ class Client(discord.Client):
         """Whether it has ended, or is about to."""
         return self._leaving or super().is_closed()
 
-    def _owned_by(self, owners: frozenset[int]) -> None:
-        self.owners = owners
-
     async def _register(self) -> None:
         while True:
             await asyncio.sleep(self._register_seconds)
@@ -145,48 +153,54 @@ class Client(discord.Client):
         self._catch_up.begin_elsewhere(self.guilds)
         if self.application is not None and self.user is not None and not self._introduced:
             self._introduced = True
-            self._tell(introduction(self.application, self.user.name, self.guilds))
+            without, done = self._theseus.missing, self._theseus.somebody_approves
+            self._tell(introduction(self.application, self.user.name, self.guilds, without, set_up=done))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Somebody brought the bot to a server."""
         if self.application is not None:
-            await self._arrivals.greet(guild, owner_of(self.application))
+            await self._arrivals.greet(guild, owner_of(self.application), chats=self._theseus.missing is None)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was sent away from a server: nothing is sent there any more."""
         self.setup.news.choose(guild.id, None)
         self.followed.left(f"discord:{guild.id}")
+        self.review.board.left(guild.id)
 
     async def close(self) -> None:
         """End the session; what is not answered is left to the next process."""
         for task in self._background:
             task.cancel()
-        if self._handover is not None and not self._leaving:
-            await self._handover.save()
-        self._leaving = True
-        self.inbox.end()
-        await self._catch_up.close()
-        await self.places.close()
-        await self.review.close()
-        if self._handover is not None:
-            await self._handover.leave()
-        await super().close()
+        # Every step is taken, whatever becomes of those before it.
+        async with AsyncExitStack() as ending:
+            ending.callback(self.shelf.close)
+            ending.push_async_callback(super().close)
+            if self._handover is not None:
+                ending.push_async_callback(self._handover.leave)
+            for part in (self.review, self.places, self._catch_up):
+                ending.push_async_callback(part.close)
+            ending.callback(self.inbox.end)
+            if self._handover is not None and not self._leaving:
+                await self._handover.save()
+            self._leaving = True
 
     async def idle(self) -> None:
         """Wait until all that was accepted is answered or lost."""
         await self._catch_up.idle()
         await self.places.idle()
 
-    def _who(self, user: discord.User | discord.Member) -> Person:
-        return person_of(user, self.owners)
-
     async def on_message(self, message: discord.Message) -> None:
         """Take what is meant for us, once, and not before what was said earlier and missed."""
-        await self._catch_up.over(message.channel.id)
-        kind = self._kind(message)
-        if kind is not None:
-            self.places.take(message, control=kind is Kind.CONTROL)
-        self.inbox.heard(message.channel.id, message.guild.id if message.guild else None, message.id)
+        self._catch_up.hear(message)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """A form that nobody knows was open when the process ended: whoever sent it is told to open it again."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        # A form that is known has entered the inbox by now, before it waited for anything.
+        with self.inbox.use(interaction) as fresh:
+            if fresh:
+                await tell_alone(interaction, OLD_FORM)
 
     async def on_connect(self) -> None:
         """A session has begun: read what was said where people spoke last, and go on with what was left unfinished."""
@@ -198,7 +212,7 @@ class Client(discord.Client):
 
     def _kind(self, message: discord.Message) -> Kind | None:
         """What a message is to us; None where it is not meant for us."""
-        if message.author.bot or self.user is None:
+        if message.author.bot or self.user is None or message.type not in SAID:
             return None
         to_us = message.guild is None or self.user in message.mentions or self._answers_us(message)
         to_us = to_us or self.review.asked_in(message)
@@ -234,11 +248,14 @@ class Client(discord.Client):
     async def _answer_there(self, question: Question) -> None:
         message = question.message
         text, place = self._text(message), conversation_of(message)
-        person = self._who(message.author)
+        person = await self.owners.person(message.author)
         if await self.review.typed(question, text, person):
             return
         typing, clean = message.channel.typing, self._theseus.discreet
         async with Answer(question, clean=clean, typing=typing, pace=self._pace) as answer:
+            if message.message_snapshots and not text:
+                await answer.finish(FORWARDED)
+                return
             # Files are for a model: what is a command is carried out without them.
             if (split(text) or (CHAT,))[0] != CHAT:
                 await answer.finish(await self._messages.reply(text, person, place, PLAIN, answer.show))

@@ -17,6 +17,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before the second try, and at most between two; each time twice as many."""
 PATIENCE_SECONDS = 300.0
 """So long something is tried again."""
+PROMISE_SECONDS = 2.5
+"""So long a first answer to what was used is tried again; Discord waits three seconds for it."""
+TAKEN = 40060
+"""Discord's code for a first answer where there is one already."""
 UNREACHABLE = (discord.HTTPException, aiohttp.ClientError, OSError)
 """How it ends when Discord refuses something, or cannot be reached."""
 
@@ -48,6 +52,21 @@ async def patiently(do: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SE
             log.warning("Discord is tried again in %.1f s: %s", wait, type(error).__name__)
         await asyncio.sleep(wait)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def promptly(do: Callable[[], Awaitable[object]]) -> None:
+    """Give a first answer to what was used; it is tried again for as long as Discord waits for one.
+
+    Raises:
+        discord.HTTPException: It is refused, or came too late.
+        aiohttp.ClientError: Discord could not be reached in time.
+        OSError: Likewise.
+    """
+    try:
+        await patiently(do, PROMISE_SECONDS)
+    except discord.HTTPException as error:
+        if error.code != TAKEN:  # else Discord had it already, and only its word on that was lost
+            raise
 
 
 def passes(error: Exception) -> bool:

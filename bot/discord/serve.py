@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ from discord.http import Route
 
 from bot.discord.client import Client, Sharded
 from bot.discord.patience import UNREACHABLE, passes
+from bot.discord.shelf import ShelfProblem, alone
 from bot.settings import SettingProblem
 from bot.surface import Theseus
 
@@ -33,6 +35,8 @@ async def serve_discord(
 ) -> None:
     """Stay connected to Discord for as long as the process runs. Where it cannot be reached, it is tried again and again.
 
+    Another process with the same home is waited for.
+
     Args:
         theseus: What answers.
         token: The bot's token.
@@ -44,6 +48,16 @@ async def serve_discord(
     Raises:
         SettingProblem: The token is not accepted, the bot may not read messages, or the address is not one of Discord's interface.
     """
+    try:
+        async with nullcontext() if home is None else alone(home):
+            await _stay(theseus, token, api, home=home, test_server=test_server, pause=pause)
+    except ShelfProblem as problem:
+        raise SettingProblem(str(problem)) from problem
+
+
+async def _stay(
+    theseus: Theseus, token: str, api: str | None, *, home: Path | None, test_server: int | None, pause: float
+) -> None:
     told = False
     while True:
         try:

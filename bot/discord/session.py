@@ -196,7 +196,12 @@ class Handover:
             0
         )  # by then whoever was told of it has begun, and accepted what was to be accepted
         if self._settled():
-            self._journal.keep(session, sequence)
+            try:
+                self._journal.keep(session, sequence)
+            except sqlite3.Error:
+                log.exception(
+                    "how far everything is accepted cannot be noted; the next process may hear some of it again"
+                )
 
     async def watch(self) -> None:
         """Note it again and again."""

@@ -12,10 +12,11 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from drawn import Json, message, page
 
-from sandbox.types import Protection
+from sandbox.profile import Shield, stated
 from selfedit import protocol as say
 from selfedit.types import Heartbeat, Stage
 from tests.discord.crew import aboard
+from tests.discord.office import Office
 from tests.discord.reviewing import press, pressed, shown, steward_of
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import serving
@@ -28,13 +29,14 @@ STANDS = say.StatusIs(
     running="7c1f0d92ab34" + "0" * 28,
     main="7c1f0d92ab34" + "0" * 28,
     sandbox="docker, image sha256:4f4f4f4f4f4f",
-    protections=(
-        Protection(name="no network", held=True),
-        Protection(name="no process outlives a run", held=True),
-        Protection(name="memory and processes are bounded", held=True, detail="512 MB, 128"),
-        Protection(name="a kernel of its own", held=False, detail="set [sandbox] runtime to runsc"),
+    protections=stated(
+        {
+            Shield.NAMESPACE: "start the engine with --userns-remap=default",
+            Shield.PATHS: "the list of mounts names the engine's own",
+        },
+        {},
     ),
-    open=2,
+    open=1,
     heartbeat=Heartbeat(commit="7c1f0d92ab34", requests=412, p95_ms=38.0, lag_ms=6.0, memory_mb=143.0),
 )
 
@@ -54,6 +56,7 @@ async def taken() -> dict[str, list[str]]:
         def draw(data: Json, alone: str = "") -> str:
             return message(data, names, alone)
 
+        steward.answers |= Office(rules=steward.rules).answers
         steward.answers[say.Status] = lambda _: STANDS
         pictures = {}
         async with aboard(server, ann.id, ben.id, kim.id, steward=steward, mind=ScriptedBrain()) as crew:
@@ -83,7 +86,9 @@ async def taken() -> dict[str, list[str]]:
             await shown(crew, server, ann, room, 2)
             listed, stands = server.slash(ann, room, "proposals"), server.slash(ann, room, "status")
             await server.until(lambda: listed.done and stands.done)
-            for name, told in (("proposals", listed), ("status", stands)):
+            panel = server.slash(server.world.owner, room, "setup")
+            await server.until(lambda: panel.done)
+            for name, told in (("proposals", listed), ("status", stands), ("setup", panel)):
                 pictures[name] = [draw(told.original.data, "you")] if told.original else []
         return pictures
 

@@ -71,6 +71,8 @@ def message(data: Json, names: Mapping[str, str], alone: str = "") -> str:
     parts = [text(data["content"], names)] if data["content"] else []
     parts += [_embed(one, names) for one in data["embeds"]]
     parts += [f"<div class=row>{''.join(map(_part, row['components']))}</div>" for row in data["components"]]
+    files = (html.escape(one["filename"]) for one in data["attachments"])
+    parts += [f"<div class=list>📄 {name}</div>" for name in files]
     if alone:
         parts.append(f"<div class=alone>👁 Only {alone} can see this</div>")
     head = "<span class=name>Theseus</span><span class=tag>APP</span><span class=time>Today at 18:04</span>"
@@ -133,8 +135,12 @@ def _embed(embed: Json, names: Mapping[str, str]) -> str:
 
 def _part(part: Json) -> str:
     if part["type"] != 2:  # noqa: PLR2004 - Discord's number for a button
-        chosen = next((one for one in part["options"] if one.get("default")), part["options"][0])
-        return f"<div class=list>{html.escape(chosen['label'])} ⌄<br><small>{html.escape(chosen['description'])}</small></div>"
+        options = part.get("options") or [{"label": part.get("placeholder") or "Choose"}]
+        chosen = next((one for one in options if one.get("default")), options[0])
+        below = (
+            f"<br><small>{html.escape(chosen['description'])}</small>" if chosen.get("description") else ""
+        )
+        return f"<div class=list>{html.escape(chosen['label'])} ⌄{below}</div>"
     off = " off" if part.get("disabled") else ""
     away = " ↗" if part["style"] == 5 else ""  # noqa: PLR2004 - and for one that leads to an address
     return f"<span class='button s{part['style']}{off}'>{html.escape(part['label'])}{away}</span>"

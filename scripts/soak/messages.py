@@ -25,8 +25,11 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+
+from discord.utils import snowflake_time
 
 from selfedit.types import LoadPlan
 from tests.fakes.discord.description import Missing, read
@@ -48,6 +51,8 @@ SILENCE_SECONDS = 90.0
 """By then the client has given a connection up through which nothing comes; it waits a minute."""
 MOST_SHOWN = 10
 """Faults of a kind that are printed one by one."""
+MOST_COMPLAINTS = 100
+"""Lines of the bot's log that are printed where something is wrong."""
 LONG_SECONDS = 200.0
 """A run has to be so long for that to be tried."""
 GROWTH_OF_MEMORY, GROWTH_OF_OBJECTS = 1.15, 1.10
@@ -251,14 +256,23 @@ class Trouble:
 # What became of it
 
 
-def rows(home: Path) -> dict[str, tuple[str, str]]:
-    """The state and the reason of every message in the bot's inbox."""
+@dataclass(frozen=True)
+class Row:
+    """What the bot's inbox says of a message."""
+
+    state: str
+    tries: int
+    reason: str
+
+
+def rows(home: Path) -> dict[str, Row]:
+    """The row of every message in the bot's inbox."""
     shelf = sqlite3.connect(next(home.rglob("discord.sqlite3")), timeout=30.0)
     try:
-        found = shelf.execute("SELECT id, state, reason FROM inbox").fetchall()
+        found = shelf.execute("SELECT id, state, tries, reason FROM inbox").fetchall()
     finally:
         shelf.close()
-    return {str(one): (state, reason) for one, state, reason in found}
+    return {str(one): Row(state, tries, reason) for one, state, tries, reason in found}
 
 
 async def settled(place: Town, home: Path) -> None:
@@ -267,7 +281,7 @@ async def settled(place: Town, home: Path) -> None:
     end = loop.time() + PATIENCE
     while loop.time() < end:
         known = rows(home)
-        if all(known.get(said.id, ("", ""))[0] in ("answered", "lost") for said in place.asked):
+        if all(said.id in known and known[said.id].state in ("answered", "lost") for said in place.asked):
             return
         await asyncio.sleep(0.5)
 
@@ -275,35 +289,67 @@ async def settled(place: Town, home: Path) -> None:
 def account(place: Town, home: Path, met: Counter[str]) -> int:
     """Print what became of every message; how many faults there are."""
     server, known, answers = place.server, rows(home), place.answers()
-    lost = {one: why for one, (state, why) in known.items() if state == "lost" and one in answers}
+    lost = {one: row.reason for one, row in known.items() if row.state == "lost" and one in answers}
     once = [one for one, found in answers.items() if len(found) == 1 and one not in lost]
     doubled = [one for one, found in answers.items() if len(found) > 1]
     unmarked = [one for one, found in answers.items() if not found and one not in lost]
-    orders = {channel.name or "direct": disorder(channel, answers, lost) for channel, _ in place.places}
+    turned = [pair for channel, _ in place.places for pair in disorder(channel, answers, lost)]
     print(f"{sum(met.values())} faults: {', '.join(f'{name} {times}' for name, times in met.most_common())}")
     print(f"sessions begun {server.gateway.identifies}, resumed {server.gateway.resumes}")
     print(f"messages {len(place.asked)}, answered once {len(once)}, doubled {len(doubled)}")
     print(f"lost: marked {len(lost)}, not marked {len(unmarked)} {' '.join(unmarked)}".rstrip())
     for why, times in Counter(lost.values()).most_common():
         print(f"  {times} because {why}")
-    print(f"out of order: {sum(orders.values())} { ({name: n for name, n in orders.items() if n} or '') }")
+    print(f"out of order: {len(turned)}")
     print(f"429 beyond those made to happen: {server.faults.exceeded}")
     print(f"requests that Discord would not take: {len(server.rest.wrong)}")
-    for one in doubled:
-        print(f"  doubled: {one}, by {[(each.id, each.content) for each in answers[one]]}")
-    for one in server.rest.wrong[:MOST_SHOWN]:
-        print(f"  would not be taken: {one}")
-    return len(doubled) + len(unmarked) + sum(orders.values()) + len(server.rest.wrong)
+    asked = {said.id: said for said in place.asked}
+
+    def show(what: str, *those: str) -> None:
+        print(f"  {what}:")
+        for one in those:
+            print("    " + record(asked[one], known.get(one), answers[one]))
+
+    for earlier, later in turned:
+        show("out of order", earlier, later)
+    for what, those in (("doubled", doubled), ("not marked", unmarked), ("lost", [*lost])):
+        if those:
+            show(what, *those[:MOST_SHOWN])
+    for wrong in server.rest.wrong[:MOST_SHOWN]:
+        print(f"  would not be taken: {wrong}")
+    return len(doubled) + len(unmarked) + len(turned) + len(server.rest.wrong)
 
 
-def disorder(channel: Channel, answers: dict[str, list[Message]], lost: dict[str, str]) -> int:
-    """How many answers of a place stand before one to an earlier question."""
-    asked = [one.id for one in channel.messages if one.id in answers and one.id not in lost]
-    first = [int(answers[one][0].id) for one in asked if answers[one]]
-    for earlier, later in pairwise(first):
-        if later < earlier:
-            print(f"  out of order in {channel.id}: {channel.log[str(later)].content!r} before {earlier}")
-    return sum(later < earlier for earlier, later in pairwise(first))
+def disorder(
+    channel: Channel, answers: dict[str, list[Message]], lost: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Questions of a place, the earlier and the next one, whose answers stand the other way round."""
+    asked = [
+        one.id for one in channel.messages if one.id in answers and one.id not in lost and answers[one.id]
+    ]
+    return [
+        (earlier, later)
+        for earlier, later in pairwise(asked)
+        if int(answers[later][0].id) < int(answers[earlier][0].id)
+    ]
+
+
+def record(said: Message, row: Row | None, answers: list[Message]) -> str:
+    """A question with its row and its answers, each with its time, which is that of `bot.log`."""
+    kept = f"{row.state}, {row.tries} tries {row.reason}".rstrip() if row else "no row"
+    given = "; ".join(f"{one.id} at {moment(one)} {one.content!r}" for one in answers) or "none"
+    return f"{said.id} in {said.channel.id} at {moment(said)} {said.content!r}: {kept}; answers: {given}"
+
+
+def moment(message: Message) -> str:
+    """When a message was written, as the clock of this machine shows it."""
+    return f"{snowflake_time(int(message.id)).astimezone():%H:%M:%S.%f}"[:-3]
+
+
+def complaints(home: Path) -> list[str]:
+    """What the bot's log says beside what is usual, the last of it."""
+    lines = (home / "bot.log").read_text(errors="replace").splitlines()
+    return [line for line in lines if " WARNING " in line or " ERROR " in line][-MOST_COMPLAINTS:]
 
 
 async def troubled(seconds: float, seed: int, folder: Path) -> int:
@@ -328,14 +374,17 @@ async def troubled(seconds: float, seed: int, folder: Path) -> int:
                 if loop.time() > end:
                     break
                 await asyncio.sleep(dice.uniform(0.5, 3.0))
-                print(f"{len(place.asked):>6} messages, then {name}", flush=True)
+                print(
+                    f"{datetime.now().astimezone():%H:%M:%S} {len(place.asked):>6} messages, then {name}",
+                    flush=True,
+                )
                 await trouble.meet(name)
             stop.set()
             await asking
             await settled(place, home)
             faults = account(place, home, trouble.met)
             if faults:
-                print(world.printed()[-3000:], file=sys.stderr)
+                print(*complaints(home), world.printed()[-3000:], sep="\n", file=sys.stderr)
         server.rest.wrong.clear()  # counted
     return faults
 
@@ -393,8 +442,14 @@ async def swapped(swaps: int, seed: int, folder: Path) -> int:
                 await bot.load(generation(number))
                 await asyncio.sleep(0.2)
                 if number in (swaps // 4, swaps // 2, swaps):
+                    # Counted at rest: what is under way differs from moment to moment.
+                    stop.set()
+                    await asking
+                    await settled(place, folder)
                     counted.append(await census(place, bot))
                     print(f"after {number:>4} swaps: {counted[-1]}", flush=True)
+                    stop.clear()
+                    asking = asyncio.create_task(load(place, dice, stop))
             stop.set()
             await asking
             await settled(place, folder)

@@ -73,6 +73,7 @@ async def aboard(
     live: LoadPlan = LIVE,
     mind: Mind | None = None,
     pace: Pace = PACE,
+    calm_seconds: float = 0.0,
     secrets: Sequence[str] = (),
     tell: Callable[[str], object] = unseen,
     steward: FakeSteward | None = None,
@@ -87,7 +88,13 @@ async def aboard(
     async with linked(steward, bot.hear) as bot.peer:
         await bot.hear(say.Load(plan=live))
         client = _Client(
-            bot, home=home, register_seconds=register_seconds, test_server=test_server, pace=pace, tell=tell
+            bot,
+            home=home,
+            register_seconds=register_seconds,
+            test_server=test_server,
+            pace=pace,
+            calm_seconds=calm_seconds,
+            tell=tell,
         )
         client._connection.guild_ready_timeout = READY_SECONDS
         client.review.board.pause = 0.0

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import discord
 
 from bot.discord.permits import NEEDED, PERMISSIONS, invitation
-from bot.discord.setup.arrival import introduction
+from bot.discord.setup.arrival import greeting, introduction
 from tests.discord.crew import aboard
 from tests.fakes.discord.server import EVERYBODY_MAY, DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
@@ -34,7 +34,8 @@ async def test_the_operator_is_told_how_to_go_on(server: DiscordServer, guild: G
         application = crew.client.application
         assert application is not None
         said.append(introduction(application, "theseus", crew.client.guilds))
-        away = introduction(application, "theseus", [])
+        away = introduction(application, "theseus", [], "Set A_KEY.")
+        done = introduction(application, "theseus", crew.client.guilds, set_up=True)
     assert invitation(int(server.bot.id)) in said[0]
     assert "owner           operator" in said[0]
     assert f"servers         {guild.name}" in said[0]
@@ -42,6 +43,9 @@ async def test_the_operator_is_told_how_to_go_on(server: DiscordServer, guild: G
     assert "use /setup" in said[0]
     assert "none yet" in away
     assert "open the link" in away
+    assert "Set A_KEY." in away
+    assert "Ctrl-C ends it" in away
+    assert "/setup" not in done
 
 
 async def test_a_name_cannot_steer_the_terminal(server: DiscordServer) -> None:
@@ -85,6 +89,12 @@ async def test_a_new_server_is_greeted_once(server: DiscordServer, room: Channel
     assert "/setup" in hello.content
     assert "operator" in hello.content
     assert room.messages == []
+
+
+def test_no_chat_is_promised_without_a_model() -> None:
+    """A server hears what works: that mentions are answered only where a model is set up."""
+    assert "Mention me" in greeting("theseus", "ann")
+    assert "Mention me" not in greeting("theseus", "ann", chats=False)
 
 
 async def test_a_server_without_a_place_to_write_is_left_in_peace(server: DiscordServer, ann: User) -> None:

@@ -1,5 +1,6 @@
 """One message a proposal, edited through its stages, wherever they are decided."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.discord.reviewing import button, field, shown, steward_of
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
+from tests.fakes.life import TO_LOOK_AT
 
 EDIT = ("PATCH", "/channels/{channel_id}/messages/{message_id}")
 
@@ -54,12 +56,48 @@ async def test_a_typed_request_has_its_card_as_well(server: DiscordServer, room:
 
 
 async def test_a_request_that_is_refused_says_why(server: DiscordServer, room: Channel, ann: User) -> None:
-    """Where nothing comes of a request, its message says why in a sentence."""
+    """Where nothing comes of a request, who asked is told why in a sentence, and nothing stays for the others."""
     async with aboard(server, ann.id, steward=steward_of(ann)):
-        used = server.slash(ann, room, "improve", goal="show each die")
+        server.slash(ann, room, "improve", goal="show each die")
+        await server.until(lambda: room.ephemeral)
+    assert "model" in room.ephemeral[0].content
+    assert room.messages == []
+
+
+async def test_what_cannot_be_understood_is_told_to_who_asked(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """A mistake in the edits of a request is nobody else's matter."""
+    async with aboard(server, ann.id, steward=steward_of(ann), mind=ScriptedBrain()):
+        used = server.slash(ann, room, "improve", goal='[{"op": "nope"}]')
         await server.until(lambda: used.done and used.text)
-    assert "model" in used.text
-    assert room.messages[0].data["embeds"] == []
+    assert room.messages == []
+
+
+async def test_stages_are_told_where_news_go(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """What opens, comes to life and is taken back is one quiet line each there, with the way to the card elsewhere."""
+    news = server.room(guild, "news")
+    steward = steward_of(ann)
+    steward.findings = [TO_LOOK_AT]
+    steward.open(1, title="Greet @everyone")
+    async with aboard(server, ann.id, steward=steward) as crew:
+        crew.client.review.news.choose(int(guild.id), int(news.id))
+        card = await shown(crew, server, ann, room)
+        await steward.tell(1)
+        await steward.tell(1)
+        await server.until(lambda: len(news.messages) == 1)
+        await steward.go(1, Stage.LIVE, merge="d" * 40)
+        await server.until(lambda: len(news.messages) == 2)
+        await steward.go(1, Stage.REVERTED)
+        await server.until(lambda: len(news.messages) == 3)
+        await crew.client.review.settled()
+    opened, live, back = (one.content for one in news.messages)
+    assert f"/{room.id}/{card.id}) is open for review: Greet @\u200beveryone; waits for 2 approvals" in opened
+    assert "is live, and watched" in live
+    assert "is taken back" in back
+    assert all(one.data["flags"] & 1 << 12 and not one.pings for one in news.messages)
 
 
 async def test_cards_of_two_requests_are_not_mixed_up(
@@ -141,15 +179,75 @@ async def test_a_card_that_was_deleted_is_let_go(server: DiscordServer, room: Ch
     steward = steward_of(ann)
     steward.open(1)
     async with aboard(server, ann.id, steward=steward) as crew:
-        server.delete(await shown(crew, server, ann, room))
+        card = await shown(crew, server, ann, room)
+        heard = asyncio.create_task(crew.client.wait_for("raw_message_delete", timeout=10))
+        server.delete(card)
+        await heard
+        edits = len(server.rest.made(*EDIT))
         await steward.go(1, Stage.LIVE)
-        await server.until(lambda: server.rest.made(*EDIT))
         await crew.client.review.settled()
+        assert len(server.rest.made(*EDIT)) == edits
         assert crew.client.review.board.place(1) is None
         card = await shown(crew, server, ann, room)
         assert not card.ephemeral
         await steward.go(1, Stage.KEPT)
         await server.until(lambda: "**kept**" in stage(card))
+
+
+async def test_a_card_where_the_bot_is_no_more_is_let_go(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """When the bot is sent away from a server, a proposal that had its card there gets a new one elsewhere."""
+    steward = steward_of(ann)
+    steward.open(1)
+    there = server.room(server.guild("Reef", ann), "den")
+    async with aboard(server, ann.id, steward=steward) as crew:
+        await shown(crew, server, ann, room)
+        assert room.guild is not None
+        server.send_away(guild)
+        server.say(ann, there, f"<@{server.bot.id}> still here?")
+        await server.until(lambda: there.messages[1:])
+        card = await shown(crew, server, ann, there)
+        place = crew.client.review.board.place(1)
+    assert not card.ephemeral
+    assert place is not None
+    assert place.message == int(card.id)
+
+
+async def test_a_card_that_may_not_be_edited_is_let_go(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Where the bot lost its access to a card, the next look makes a new one."""
+    steward = steward_of(ann)
+    steward.open(1)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        await shown(crew, server, ann, room)
+        server.faults.fail("PATCH /channels/{channel_id}/messages/{message_id}", 403)
+        await steward.go(1, Stage.REJECTED, why="not now")
+        await server.until(lambda: server.rest.made(*EDIT))
+        await crew.client.review.settled()
+        assert crew.client.review.board.place(1) is None
+        assert not (await shown(crew, server, ann, room)).ephemeral
+
+
+async def test_a_request_that_could_not_be_shown_waits_for_no_number(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Where the first sign of a request was not taken, the same words later get the card of their own proposal."""
+    steward = steward_of(ann)
+    async with aboard(server, ann.id, steward=steward, mind=ScriptedBrain()) as crew:
+        server.faults.fail("POST /channels/{channel_id}/messages", 403)
+        server.say(ann, room, "/improve show each die")
+        await server.until(lambda: server.rest.made("POST", "/channels/{channel_id}/messages"))
+        await crew.client.idle()
+        steward.judging.clear()
+        server.say(ann, room, "/improve show each die")
+        await server.until(lambda: room.messages[2:] and "being drafted" in stage(room.messages[-1]))
+        place = crew.client.review.board.place(1)
+        assert place is not None
+        assert place.message == int(room.messages[-1].id)
+        steward.judging.set()
+        await crew.client.idle()
 
 
 async def test_a_second_look_leads_to_the_card(server: DiscordServer, room: Channel, ann: User) -> None:
@@ -232,6 +330,7 @@ async def test_everybody_sees_who_halted(server: DiscordServer, room: Channel, a
         await server.until(lambda: used.done)
     (told,) = room.messages
     assert told.data["embeds"][0]["title"] == "Self-editing is halted"
+    assert "Answers under way were stopped" in told.data["embeds"][0]["description"]
     assert field(told, "By") == f"<@{ann.id}>"
 
 

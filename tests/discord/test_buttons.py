@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.rights import Grant
 from selfedit import protocol as say
 from selfedit.types import Stage
 from tests.discord.crew import aboard
@@ -78,15 +79,14 @@ async def test_rights_are_those_of_the_click(
 
 
 async def test_nobody_approves_what_they_asked_for(server: DiscordServer, room: Channel, ann: User) -> None:
-    """The steward's own sentence is shown to a requester who approves."""
+    """A requester is told at the first press that somebody else has to approve, and is asked nothing."""
     steward = steward_of(ann)
     steward.open(1, f"discord:{ann.id}")
     async with aboard(server, ann.id, steward=steward) as crew:
         card = await shown(crew, server, ann, room)
-        question = await pressed(server, ann, card, "Approve")
-        used = press(server, ann, question, "Approve")
-        await server.until(lambda: used.done and "another" in question.content)
-        await crew.client.review.settled()
+        told = await pressed(server, ann, card, "Approve")
+        await server.until(lambda: "another maintainer" in told.content)
+        assert told.parts() == []
     assert "open for review" in field(card, "Stage")
 
 
@@ -326,3 +326,61 @@ async def test_a_press_that_fails_leaves_nobody_waiting(
         press(server, ann, told, "Approve")
         await server.until(lambda: told.content.startswith("Sorry, that failed"))
     assert "a click could not be carried out" in caplog.text
+
+
+async def test_a_form_that_was_open_over_a_restart_is_answered(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Whoever sends a form that another process opened is told to open it again; nothing is done, and it is settled."""
+    steward = steward_of(ann)
+    steward.open(1)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        card = await shown(crew, server, ann, room)
+        used = press(server, ann, card, "Reject")
+        await server.until(lambda: used.answered)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        sent = server.modal(ann, used, why="no")
+        await server.until(lambda: sent.answered)
+        row = crew.client.inbox.row(int(sent.id))
+    assert "open it again" in sent.text
+    assert row is not None
+    assert say.Reject not in [type(one) for one in steward.asked]
+
+
+async def test_approve_goes_with_the_roles_of_the_moment(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """The steward is told the roles of who presses, so that it can judge for itself; leaving something takes no right."""
+    role = server.role(guild, "mates")
+    bob = server.user("bob", guild, roles=[role])
+    steward = steward_of(ann)
+    steward.open(1)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        card = await shown(crew, server, ann, room)
+        crew.bot.grants = frozenset({Grant(f"discord:role/{role.id}", "approve")})
+        question = await pressed(server, bob, card, "Approve")
+        crew.bot.grants = frozenset()
+        left = await pressed(server, bob, question, "Leave")
+        assert left.content == "Nothing was done."
+        crew.bot.grants = frozenset({Grant(f"discord:role/{role.id}", "approve")})
+        question = await pressed(server, bob, card, "Approve")
+        press(server, bob, question, "Approve")
+        await server.until(lambda: [one for one in steward.asked if isinstance(one, say.Approve)])
+        (approve,) = [one for one in steward.asked if isinstance(one, say.Approve)]
+    assert f"discord:role/{role.id}" in approve.roles
+
+
+async def test_a_form_is_judged_when_it_is_sent(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Who lost the right to reject while the form was open rejects nothing, and nothing of it reaches the steward."""
+    steward = steward_of()
+    steward.open(1)
+    async with aboard(server, steward=steward) as crew:
+        crew.bot.grants = frozenset({Grant(f"discord:{ann.id}", "approve")})
+        card = await shown(crew, server, ann, room)
+        used = press(server, ann, card, "Reject")
+        await server.until(lambda: used.answered)
+        crew.bot.grants = frozenset()
+        sent = server.modal(ann, used, why="no")
+        await server.until(lambda: sent.done and sent.text)
+    assert "maintainers" in sent.text
+    assert say.Reject not in [type(one) for one in steward.asked]

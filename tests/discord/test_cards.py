@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from bot.discord.review import sheets
 from bot.discord.review.cards import MOST, Around, Press, asked_for, buttons, card, length
 from bot.discord.review.points import BUTTONS, LISTS, Act, Point, point_of
-from bot.discord.review.text import fenced, one_line, quoted, size
+from bot.discord.review.text import at_words, fenced, one_line, quoted, size
 from policies.decision import Finding, Severity
+from sandbox.types import Protection
 from selfedit import protocol as say
 from selfedit.telling import Changed
 from selfedit.types import Check, GateReport, Proposal, Stage, StageTime, Traced
@@ -167,6 +168,8 @@ def test_a_card_says_what_is_needed_to_decide() -> None:
     assert "+3 -1  bot/live/roll/feature.py" in part(one, "Files (1): +3 -1", around)
     assert part(one, "Edits").startswith("- rewrite roll in bot/live/roll/feature.py")
     assert "✓ tests " in part(one, "Gate: passed in 18.7 s")
+    noted = part(opened(report=judged(head_of(7), "p", [TO_LOOK_AT])), "Gate")
+    assert "! change " in noted
     assert part(one, "Risk", around).startswith("Ordinary: ")
 
 
@@ -259,6 +262,35 @@ def test_what_stands_badly_is_marked() -> None:
     assert "/nowhere" not in str(shown.to_dict())
 
 
+def test_summaries_are_cut_between_words() -> None:
+    """What is too long for a row of the gate's table ends with a whole word."""
+    assert at_words("prices answer at 1.0x tokens", 21) == "prices answer at…"
+    assert at_words("short", 21) == "short"
+
+
+def test_ids_in_reasons_are_people() -> None:
+    """What a card quotes from the record names people as Discord does."""
+    one = opened(reason="discord:11 wrote these edits by hand.", author="person")
+    assert "> <@11> wrote" in (card(one, Around()).description or "")
+    assert part(one, "Drafted by") == "written by hand"
+
+
+def test_a_default_reason_is_left_out() -> None:
+    """That somebody asked for it says nothing, so it is not said."""
+    one = opened().model_copy(update={"stage": Stage.REVERTED, "why": "somebody asked for it"})
+    assert not part(one, "Taken back")
+
+
+def test_protections_are_one_line() -> None:
+    """How many protections hold is said, with those that do not; the colour stays that of all being well."""
+    held = [Protection(name=f"wall {each}", held=each != 2) for each in range(4)]
+    shown = sheets.status(STATUS.model_copy(update={"protections": tuple(held)}))
+    values = {field.name: field.value or "" for field in shown.fields}
+    assert values["Protections"] == "3 of 4 hold\n-# not held: wall 2"
+    assert shown.colour == sheets.status(STATUS.model_copy(update={"protections": ()})).colour
+
+
 def test_a_request_is_shown_before_it_has_a_number() -> None:
     """Who asked sees at once what was understood."""
+    assert asked_for("", "discord:11", 2).description == "Edits by hand (2)"
     assert asked_for("greet people", "discord:11").description == "> greet people"

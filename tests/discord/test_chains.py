@@ -9,7 +9,7 @@ from tests.discord.clients import SECONDS
 from tests.discord.crew import aboard
 from tests.discord.talking import talking
 from tests.fakes.discord.rules import Upload
-from tests.fakes.discord.server import DiscordServer
+from tests.fakes.discord.server import EVERYBODY_MAY, DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
 
 
@@ -182,3 +182,35 @@ async def test_replies_in_direct_messages_are_chains_too(
         await talk.ask(ann, direct, "what to drink?")
         await talk.ask(ann, direct, "how is it there?", reply_to=first)
         assert talk.shown == ["where to sail?", "north", "how is it there?"]
+
+
+async def test_a_thread_is_one_also_where_nobody_listened(
+    server: DiscordServer, room: Channel, ann: User, bob: User, tmp_path: Path
+) -> None:
+    """What was said in a thread between two processes is answered with what the thread hangs below."""
+    root = server.say(bob, room, "the plan is to sail north")
+    thread = server.thread(room, ann, "plan", below=root)
+    async with talking(server, tmp_path, "tea") as talk:
+        await talk.ask(ann, thread, "what to drink?")
+    server.gateway.forget()
+    said = server.say(ann, thread, f"<@{server.bot.id}> what do you think?")
+    async with talking(server, tmp_path, "good") as talk:
+        await talk.answer(said)
+        assert any("sail north" in one for one in talk.shown)
+
+
+async def test_what_is_lacking_is_said_also_where_nobody_listened(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User, tmp_path: Path
+) -> None:
+    """A question that was missed in a place where the bot may not speak costs no model, and its author is told."""
+    async with talking(server, tmp_path, "tea") as talk:
+        await talk.ask(ann, room, "what to drink?")
+    server.gateway.forget()
+    server.say(ann, room, f"<@{server.bot.id}> and now?")
+    server.allow(guild, EVERYBODY_MAY & ~(1 << 11))
+    private = server.direct(ann)
+    async with talking(server, tmp_path, "never") as talk:
+        await server.until(lambda: private.messages)
+        await talk.client.idle()
+        assert not talk.model.script.requests
+    assert "**Send Messages**" in private.messages[0].content

@@ -8,6 +8,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.discord.client import FORWARDED
 from bot.discord.serve import point_at, serve_discord
 from bot.settings import SettingProblem
 from bot.theseus import Bot
@@ -16,6 +17,7 @@ from selfedit import protocol as say
 from tests.discord.crew import Crew, aboard, no_author
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.gateway import ALL_INTENTS, MESSAGE_CONTENT
+from tests.fakes.discord.messages import post
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
 from tests.fakes.plans import echo
@@ -286,3 +288,19 @@ async def test_where_discord_cannot_be_reached_it_is_tried_again(capsys: pytest.
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
     assert capsys.readouterr().err.count("check THESEUS_DISCORD_API") == 1
+
+
+async def test_what_discord_says_for_somebody_is_not_answered(
+    server: DiscordServer, ann: User, crew: Crew
+) -> None:
+    """That somebody pinned or called is no question; what is forwarded gets a sentence on what to do."""
+    direct = server.direct(ann)
+    for extra in ({"content": "", "type": 6}, {"content": "new name", "type": 4}):
+        post(server.world, direct, ann, {"content": "x"}, extra=extra)
+    inner = {"type": 0, "content": "words", "embeds": [], "attachments": [], "timestamp": server.world.now()}
+    inner |= {"edited_timestamp": None, "flags": 0, "mentions": [], "mention_roles": [], "components": []}
+    extra = {"content": "", "message_snapshots": [{"message": inner}]}
+    post(server.world, direct, ann, {"content": "x"}, extra=extra)
+    await server.until(lambda: len(direct.messages) > 3)
+    await crew.client.idle()
+    assert [one.content for one in direct.messages if one.author.bot] == [FORWARDED]

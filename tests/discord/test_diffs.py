@@ -11,7 +11,7 @@ from tests.discord.crew import aboard
 from tests.discord.reviewing import button, press, pressed, shown, steward_of
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Json, Message, User
-from tests.fakes.life import head_of
+from tests.fakes.life import TO_LOOK_AT, head_of
 
 LONG = "\n".join(
     ["--- a/x.py", "+++ b/x.py", "@@ -0,0 +1,400 @@", *(f"+line {at} of it" for at in range(400))]
@@ -97,12 +97,31 @@ async def test_a_long_file_comes_whole(server: DiscordServer, room: Channel, ann
         await server.until(lambda: used.done)
         reading = used.original
         assert reading is not None
-        (file,) = reading.data["attachments"]
+        file, _ = reading.data["attachments"]
         assert file["filename"] == "bot_x.py.diff"
         assert server.world.files[file["url"].removeprefix(server.world.base)] == LONG.encode()
         server.choose(ann, reading, files_list(reading)["custom_id"], "1")
         await server.until(lambda: "file 2 of 2" in reading.content)
-    assert reading.data["attachments"] == []
+    (file,) = reading.data["attachments"]
+    assert file["filename"] == "proposal-1.txt"
+
+
+async def test_every_finding_can_be_read(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Where a card says how many findings there are beside, a file for who asks has all of them."""
+    steward = steward_of(ann)
+    steward.findings = [
+        TO_LOOK_AT.model_copy(update={"message": f"look at number {each}"}) for each in range(40)
+    ]
+    steward.open(1)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        card = await shown(crew, server, ann, room)
+        reading = await pressed(server, ann, card, "Diff")
+        again = await shown(crew, server, ann, room)
+    assert "number 39" not in str(card.data)
+    for told in (reading, again):
+        assert told.ephemeral
+        (file,) = told.data["attachments"]
+        assert b"look at number 39" in server.world.files[file["url"].removeprefix(server.world.base)]
 
 
 async def test_pages_of_an_old_head_are_not_turned(server: DiscordServer, room: Channel, ann: User) -> None:

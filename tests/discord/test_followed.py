@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.discord.conversation.followed import AGAIN_SECONDS
+from bot.discord.commands import menus
+from bot.discord.conversation.followed import AGAIN_SECONDS, MOST_AGAIN
 from tests.discord.clients import SECONDS
+from tests.discord.crew import aboard
 from tests.discord.talking import Talk, talking
+from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
 
@@ -28,7 +31,7 @@ def hearing(talk: Talk, event: str) -> asyncio.Task[Any]:
     return asyncio.create_task(talk.client.wait_for(event, timeout=SECONDS))
 
 
-async def forgotten(talk: Talk, room: Channel, said: Message) -> None:
+async def forgotten(talk: Talk, room: Channel, said: Message | Interaction) -> None:
     """Wait until nothing is remembered of what was said."""
     assert not talk.brain.knows(place(room), said.id)
     assert talk.brain.turns is not None
@@ -204,3 +207,119 @@ async def test_with_a_place_what_was_said_there_is_forgotten(
         await forgotten(talk, spoken, said)
         assert talk.client.followed.question_of(int(told.id)) is None
         assert talk.brain.knows(place(other), kept.id) == (gone != "server")
+
+
+async def test_an_answer_written_anew_keeps_no_file_of_the_old_one(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """A short answer that takes the place of one too long for messages has no file any more."""
+    async with aboard(server) as crew:
+        said = server.say(ann, room, f"<@{server.bot.id}> /again 9000 abc")
+        await server.until(lambda: len(room.messages) > 1)
+        await crew.client.idle()
+        answer = room.messages[1]
+        assert len(answer.data["attachments"]) == 1
+        server.edit(said, f"<@{server.bot.id}> /again 1 short")
+        await server.until(lambda: answer.content.startswith("short"))
+    assert answer.data["attachments"] == []
+
+
+async def test_an_answer_below_a_message_is_followed_as_well(
+    server: DiscordServer, room: Channel, guild: Guild, ann: User, tmp_path: Path
+) -> None:
+    """Who replies to the answer to a question about a message goes on from it; when it is deleted it is forgotten."""
+    about = server.say(server.user("bob", guild), room, "where to sail?")
+    async with talking(server, tmp_path, "north", "cold", "well") as talk:
+        server.faults.fail(SEND, 503)
+        opened = server.menu(ann, room, menus.ASK, about)
+        await server.until(lambda: opened.form)
+        used = server.modal(ann, opened, prompt="what is meant?", seen_by=["everyone"])
+        await server.until(lambda: used.done)
+        (answer,) = [one for one in room.messages if one.author is server.bot]
+        assert answer.content.endswith("north")
+        await talk.ask(ann, room, "how is it there?", reply_to=answer)
+        assert talk.shown[-3:-1] == [talk.shown[-3], "north"]
+        assert "what is meant?" in talk.shown[-3]
+        assert talk.brain.knows(place(room), used.id)
+        heard = hearing(talk, "raw_message_delete")
+        server.delete(answer)
+        await heard
+        await forgotten(talk, room, used)
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["first", "last"])
+async def test_an_answer_that_is_deleted_while_it_grows_is_stopped(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path, at: int
+) -> None:
+    """Whichever of its messages somebody deletes, the rest is taken back and the exchange is forgotten."""
+    async with talking(server, tmp_path, "zebra " * 900) as talk:
+        server.faults.hold(SEND).set()
+        server.faults.hold(SEND).set()
+        go_on = server.faults.hold(SEND)
+        said = server.say(ann, room, f"<@{server.bot.id}> where to sail?")
+        await server.until(lambda: len(room.messages) == 3)
+        heard = hearing(talk, "raw_message_delete")
+        server.delete(room.messages[1 + at])
+        await heard
+        go_on.set()
+        await talk.client.idle()
+        assert room.messages == [said]
+        await forgotten(talk, room, said)
+        row = talk.client.inbox.row(int(said.id))
+        assert row is not None
+        assert row.reason == "its answer was deleted"
+
+
+async def test_a_question_that_is_deleted_with_part_of_its_answer_leaves_nothing(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path
+) -> None:
+    """What is purged while the answer grows is gone, and so is the rest of the answer."""
+    async with talking(server, tmp_path, "zebra " * 900) as talk:
+        server.faults.hold(SEND).set()
+        server.faults.hold(SEND).set()
+        go_on = server.faults.hold(SEND)
+        said = server.say(ann, room, f"<@{server.bot.id}> where to sail?")
+        await server.until(lambda: len(room.messages) == 3)
+        heard = hearing(talk, "raw_bulk_message_delete")
+        server.delete(said, room.messages[1])
+        await heard
+        go_on.set()
+        await talk.client.idle()
+        assert room.messages == []
+        await forgotten(talk, room, said)
+
+
+async def test_edits_ask_a_model_a_few_times_only(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path
+) -> None:
+    """Over `MOST_AGAIN` edits a question keeps its answer, and is remembered as it reads now."""
+    async with talking(server, tmp_path, *(f"answer {at}" for at in range(9))) as talk:
+        said, told = await talk.ask(ann, room, "where to fly?")
+        for at in range(MOST_AGAIN + 3):
+            heard = hearing(talk, "raw_message_edit")
+            server.edit(said, f"<@{server.bot.id}> where to sail {at}?")
+            await heard
+            await talk.client.idle()
+        assert told.content == f"answer {MOST_AGAIN}"
+        assert len(talk.model.script.requests) == 1 + MOST_AGAIN
+        await talk.ask(ann, room, "and now?")
+        assert talk.shown[0] == f"where to sail {MOST_AGAIN + 2}?"
+
+
+async def test_edits_while_it_is_answered_are_counted_as_well(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path
+) -> None:
+    """The work begins again a few times only; what is edited later is remembered."""
+    async with talking(server, tmp_path, *(f"answer {at}" for at in range(9))) as talk:
+        go_on = server.faults.hold(TYPING, times=99)
+        said = server.say(ann, room, f"<@{server.bot.id}> where to fly?")
+        await server.until(lambda: server.rest.made(*TYPING.split()))
+        for at in range(MOST_AGAIN + 3):
+            heard = hearing(talk, "raw_message_edit")
+            server.edit(said, f"<@{server.bot.id}> where to sail {at}?")
+            await heard
+        go_on.set()
+        await talk.answer(said)
+        assert talk.shown == [f"where to sail {MOST_AGAIN - 1}?"]
+        await talk.ask(ann, room, "and now?")
+        assert talk.shown[0] == f"where to sail {MOST_AGAIN + 2}?"

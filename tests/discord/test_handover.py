@@ -1,5 +1,6 @@
 """Across a restart of the process the session goes on, and where it cannot, a fresh one reads what was missed."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from bot.discord.incoming.places import LIMIT_MESSAGES, LIMIT_SECONDS
+from bot.discord.serve import serve_discord
 from bot.discord.session import YOUNG_SECONDS, Journal
 from bot.discord.shelf import open_shelf
+from bot.theseus import Bot
+from policies.load import load_rules
+from selfedit import protocol as say
 from tests.discord.clients import Clock
-from tests.discord.crew import aboard
+from tests.discord.crew import aboard, no_author
+from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
+from tests.fakes.plans import echo
+from tests.fakes.steward import FakeSteward, linked
 
 OWNER = "1:token:gateway"
 
@@ -204,3 +212,29 @@ async def test_a_new_process_knows_how_much_the_last_one_has_said(
         server.say(ann, room, f"<@{server.bot.id}> more")
         await server.until(lambda: said(server, room)[-1] == "ahoy more", 2 * LIMIT_SECONDS)
     assert server.faults.exceeded == 0
+
+
+async def test_two_are_never_on_discord_with_one_home(
+    server: DiscordServer, room: Channel, ann: User, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who finds another one with its home waits until that has ended, says so, and then goes on with its session."""
+    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
+    async with linked(FakeSteward({}), bot.hear) as bot.peer:
+        await bot.hear(say.Load(plan=echo("ahoy")))
+        first, second = (
+            asyncio.create_task(serve_discord(bot, server.token, None, home=tmp_path)) for _ in range(2)
+        )
+        server.say(ann, room, "not meant for it")
+        await server.until(lambda: server.gateway.connected)
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: said(server, room))
+        assert "this one waits" in caplog.text
+        assert (server.gateway.identifies, len(server.gateway.links)) == (1, 1)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        await server.until(lambda: len(said(server, room)) == 2)
+        assert (server.gateway.identifies, server.gateway.resumes) == (1, 1)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+    assert said(server, room) == ["ahoy one", "ahoy two"]

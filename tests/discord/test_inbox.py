@@ -10,7 +10,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.discord.incoming.catchup import ENDED, GONE, INTERRUPTED, SAID_ENDED, SAID_INTERRUPTED, TOO_OLD
-from bot.discord.incoming.inbox import KEPT_SECONDS, Inbox, Item, Kind, State
+from bot.discord.incoming.inbox import KEPT_SECONDS, MOST_TRIES, Inbox, Item, Kind, State
 from bot.discord.shelf import open_shelf
 from tests.discord.clients import Clock
 from tests.discord.crew import aboard
@@ -109,12 +109,12 @@ async def test_an_answer_that_was_out_is_not_given_again(
 
 
 @pytest.mark.parametrize("kind", [Kind.CHAT, Kind.CONTROL])
-async def test_what_ended_the_process_twice_is_left(
+async def test_what_ended_the_process_again_and_again_is_left(
     server: DiscordServer, room: Channel, ann: User, tmp_path: Path, kind: Kind
 ) -> None:
-    """Neither a message that ended the process twice nor a control command is tried again; its author is told."""
+    """Neither a message that ended the process that often nor a control command is tried again; its author is told."""
     asked = server.say(ann, room, f"<@{server.bot.id}> hello")
-    inbox = left(tmp_path, asked, tries=2 if kind is Kind.CHAT else 1, kind=kind)
+    inbox = left(tmp_path, asked, tries=MOST_TRIES if kind is Kind.CHAT else 1, kind=kind)
     async with aboard(server, home=tmp_path) as crew:
         await server.until(lambda: said(server, room))
         await crew.client.idle()
@@ -191,10 +191,24 @@ async def test_an_interrupted_command_is_told_and_not_carried_out_again(
     assert all(one.pings == frozenset() for one in room.messages)
 
 
+@pytest.mark.parametrize(("tries", "then"), [(2, (2, 2)), (3, (3, 1))])
+def test_only_a_suspect_is_to_blame(tries: int, then: tuple[int, int]) -> None:
+    """Where the process ended while a suspect was being answered, what was answered beside it is no try older."""
+    shelf = sqlite3.connect(":memory:", isolation_level=None)
+    inbox = Inbox(shelf)
+    for thing, times in ((1, tries), (2, 2), (3, 0)):
+        inbox.accept(Item(thing, 10, None, 20))
+        for _ in range(times):
+            inbox.begin(thing)
+    found = [(row.state, row.tries) for row in Inbox(shelf).left()]
+    assert found == [(State.ACCEPTED, each) for each in (*then, 0)]
+    assert [row.tries for row in Inbox(shelf).left()] == [*then, 0]
+
+
 def test_old_rows_are_forgotten_and_unfinished_ones_kept() -> None:
-    """What was finished two days ago is forgotten with its answers; what is not finished stays."""
-    now = Clock()
-    inbox = Inbox(sqlite3.connect(":memory:", isolation_level=None), now)
+    """A process that begins forgets what was finished two days ago, with its answers; what is not finished stays."""
+    now, shelf = Clock(), sqlite3.connect(":memory:", isolation_level=None)
+    inbox = Inbox(shelf, now)
     for thing in (1, 2):
         assert inbox.accept(Item(thing, 10, None, 20))
         inbox.begin(thing)
@@ -202,7 +216,7 @@ def test_old_rows_are_forgotten_and_unfinished_ones_kept() -> None:
     assert not inbox.accept(Item(1, 10, None, 20))
     inbox.answered(1)
     now.seconds += KEPT_SECONDS + 1
-    inbox.purge()
+    inbox = Inbox(shelf, now)
     assert inbox.row(1) is None
     assert [row.item.id for row in inbox.unfinished()] == [2]
     assert inbox.counts() == {

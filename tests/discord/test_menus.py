@@ -3,8 +3,10 @@
 from bot.discord.commands import menus
 from selfedit import protocol as say
 from tests.discord.crew import aboard
-from tests.fakes.discord.server import DiscordServer
+from tests.fakes.discord.server import EVERYBODY_MAY, DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
+
+HISTORY = 1 << 16
 
 
 async def test_a_question_about_a_message_is_answered_below_it(
@@ -103,6 +105,20 @@ async def test_what_may_not_be_read_is_not_summarised(
     assert used.text == menus.CLOSED
 
 
+async def test_who_may_not_read_gets_no_summary(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """Whoever has the history closed to them is not told by way of the bot what stands there."""
+    first = server.say(ann, room, "x")
+    server.allow(guild, EVERYBODY_MAY & ~HISTORY)
+    guild.members[server.bot.id].roles.append(server.role(guild, "bots", HISTORY).id)
+    async with aboard(server) as crew:
+        used = server.menu(ann, room, menus.SUMMARISE, first)
+        await server.until(lambda: used.done)
+        assert crew.brain.wishes == []
+    assert used.text.startswith("You may not read")
+
+
 async def test_a_message_becomes_a_goal(
     server: DiscordServer, guild: Guild, room: Channel, ann: User
 ) -> None:
@@ -116,8 +132,8 @@ async def test_a_message_becomes_a_goal(
         await server.until(lambda: opened.form)
         begun = opened.form["components"][0]["component"]["value"]
         crew.brain._missing = None
-        used = server.modal(ann, opened, goal=f"{begun}\nMake them fair.")
-        await server.until(lambda: "answer was prepared" in used.text)
+        server.modal(ann, opened, goal=f"{begun}\nMake them fair.")
+        await server.until(lambda: any("answer was prepared" in one.content for one in room.ephemeral))
         asked = [body.request for body in crew.steward.asked if isinstance(body, say.Improve)]
     assert refused.text.startswith("Only ")
     assert begun == "From a message of bob:\n> the dice\n> are unfair\n"

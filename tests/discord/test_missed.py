@@ -163,6 +163,22 @@ async def test_nothing_is_missed_where_nobody_had_spoken_before(
     assert [answers(server, one) for one in (quiet, thread, silent)] == [["ahoy two"], ["ahoy three"], []]
 
 
+async def test_a_first_word_is_not_missed_where_another_follows_at_once(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """What was said in a quiet channel while a session was lost is answered, also where somebody speaks there right after."""
+    quiet, gateway = server.room(guild, "quiet"), server.gateway
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        gateway.forget()
+        server.say(ann, quiet, f"<@{server.bot.id}> two")
+        await server.until(lambda: gateway.identifies == 2)
+        server.say(ann, quiet, f"<@{server.bot.id}> three")
+        await server.until(lambda: len(answers(server, quiet)) == 2)
+    assert sorted(answers(server, quiet)) == ["ahoy three", "ahoy two"]
+
+
 @pytest.mark.parametrize("how", ["silent", "down"])
 async def test_nothing_is_lost_while_the_gateway_is_out_of_reach(
     server: DiscordServer, room: Channel, ann: User, how: str

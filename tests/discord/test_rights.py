@@ -1,5 +1,7 @@
 """Who may do what on Discord: by ids, on this moment's roles, as the steward says it."""
 
+from functools import partial
+
 from agent.chat.brain import Brain
 from agent.models.single import OneModel
 from bot.feature import ModelFailed
@@ -8,6 +10,7 @@ from policies.rights import Grant
 from selfedit import protocol as say
 from tests.discord.crew import Crew, aboard
 from tests.discord.office import Office
+from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
 from tests.fakes.plans import plan
@@ -36,6 +39,11 @@ async def asked(server: DiscordServer, place: Channel, who: User, text: str) -> 
     server.say(who, place, f"<@{server.bot.id}> {text}")
     await server.until(lambda: [one for one in place.messages[there:] if one.author.bot])
     return place.messages[-1]
+
+
+def says(used: Interaction, text: str) -> bool:
+    """Whether a use was answered with that."""
+    return text in used.text
 
 
 async def told(crew: Crew, office: Office) -> None:
@@ -104,6 +112,17 @@ async def test_the_steward_hears_who_asks_with_their_roles(
     assert office.grants == {Grant(f"discord:role/{role.id}", "propose")}
 
 
+async def test_a_change_of_rights_is_told_in_a_line(server: DiscordServer, room: Channel, ann: User) -> None:
+    """Whoever grants something reads alone who may do what now, with a mention and in words."""
+    office = Office()
+    async with aboard(server, answers=office.answers):
+        used = server.slash(server.world.owner, room, "grant", who=f"<@{ann.id}>", what="see")
+        await server.until(lambda: used.done)
+    said = f"<@{ann.id}> may look at proposals now."
+    assert used.text == said
+    assert said in [one.content for one in room.ephemeral]
+
+
 async def test_nobody_names_themselves(server: DiscordServer, room: Channel, ann: User) -> None:
     """A grant by somebody who may not is refused before the steward hears of it."""
     async with aboard(server) as crew:
@@ -134,3 +153,48 @@ async def test_while_tools_are_off_first_users_have_them(
             assert (await asked(server, room, who, "hello")).content == "Yes."
     offered = [[tool["name"] for tool in request["tools"]] for request in model.script.requests]
     assert offered == [["tell"], []]
+
+
+async def test_who_owned_it_owns_it_no_more(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """When the application changes hands, its old owner neither halts nor grants, however it is asked; the new one does."""
+    office, bob = Office(), server.user("bob", guild)
+    async with aboard(server, answers=office.answers) as crew:
+        old, server.world.owner = server.world.owner, ann
+        used = server.slash(old, room, "grant", who=f"discord:{bob.id}", what="approve")
+        await server.until(lambda: used.done)
+        assert "owner" in used.text
+        assert "may halt" in (await asked(server, room, old, "/halt")).content
+        granted = server.slash(ann, room, "grant", who=f"discord:{bob.id}", what="approve")
+        await server.until(lambda: granted.done)
+        assert say.Halt not in [type(one) for one in crew.steward.asked]
+    assert office.grants == {Grant(f"discord:{bob.id}", "approve")}
+
+
+async def test_nobody_is_the_owner_whom_discord_does_not_name(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """When Discord does not say whose application it is, its owner is somebody like everybody else."""
+    office = Office()
+    async with aboard(server, answers=office.answers):
+        server.faults.fail("GET /oauth2/applications/@me", 403)
+        used = server.slash(server.world.owner, room, "grant", who=f"discord:{ann.id}", what="approve")
+        await server.until(lambda: used.done)
+    assert "owner" in used.text
+    assert office.grants == frozenset()
+
+
+async def test_the_role_of_everybody_on_a_server_gets_no_right(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """Discord's own role @everyone is refused by name or id, and counts for nobody where it was granted elsewhere."""
+    everybody, office = f"discord:role/{guild.id}", Office()
+    async with aboard(server, answers=office.answers) as crew:
+        for place in (room, server.direct(server.world.owner)):
+            used = server.slash(server.world.owner, place, "grant", who=everybody, what="approve")
+            await server.until(partial(says, used, "@everyone is no role"))
+        assert office.grants == frozenset()
+        await told(crew, Office(Grant(everybody, "halt")))
+        assert "may halt" in (await asked(server, room, ann, "/halt")).content
+        assert say.Halt not in [type(one) for one in crew.steward.asked]

@@ -96,7 +96,7 @@ async def test_the_panel_works_after_a_restart(server: DiscordServer, room: Chan
         await chosen(server, panel, "topic", "propose")
         await chosen(server, panel, "propose", ann)
     assert office.grants == {Grant(f"discord:{ann.id}", "propose")}
-    assert panel.content == f"<@{ann.id}> may propose now."
+    assert panel.content == f"<@{ann.id}> may ask for changes now."
 
 
 async def test_who_manages_the_server_is_told_whose_it_is(
@@ -122,7 +122,7 @@ async def test_each_use_looks_at_whose_application_it_is(
         old, server.world.owner = server.world.owner, ann
         used = server.choose(old, panel, "setup/approve", old)
         await server.until(lambda: used.answered and not panel.data["components"])
-        assert crew.client.owners == {int(ann.id)}
+        assert crew.client.owners.ids == {int(ann.id)}
     assert office.grants == frozenset()
     assert f"<@{ann.id}>" in panel.content
 
@@ -158,17 +158,33 @@ async def test_chat_for_some_and_for_everyone(server: DiscordServer, guild: Guil
         panel = await opened(server, room)
         await chosen(server, panel, "topic", "chat")
         await chosen(server, panel, "chat", role)
-        narrow = server.click(server.world.owner, panel, "setup/everyone")
+        narrow = server.click(server.world.owner, panel, "setup/everyone/off")
         await server.until(lambda: narrow.answered and "not chat" in panel.content)
         assert "everyone" not in field(panel, "Who chats")
-        assert part(panel, "everyone")["label"] == "Let everyone chat"
+        assert part(panel, "everyone/on")["label"] == "Let everyone chat"
         assert office.grants == {
             Grant(f"discord:role/{role.id}", "chat"),
             Grant("everyone", "chat", allowed=False),
         }
-        wide = server.click(server.world.owner, panel, "setup/everyone")
+        wide = server.click(server.world.owner, panel, "setup/everyone/on")
         await server.until(lambda: wide.answered and "may chat" in panel.content)
     assert "everyone" in field(panel, "Who chats")
+
+
+async def test_the_button_of_chat_does_what_it_said(server: DiscordServer, room: Channel) -> None:
+    """Pressed twice, "Let only these chat" does not let everyone chat again; each use is in the inbox, and done once."""
+    office = Office()
+    async with aboard(server, answers=office.answers) as crew:
+        panel = await opened(server, room)
+        await chosen(server, panel, "topic", "chat")
+        owner = server.world.owner
+        before = len(panel.contents)
+        twice = [server.click(owner, panel, "setup/everyone/off") for _ in range(2)]
+        await server.until(lambda: all(one.answered for one in twice))
+        rows = [crew.client.inbox.row(int(one.id)) for one in twice]
+        assert [row.item.author for row in rows if row is not None] == [int(owner.id)] * 2
+        await server.until(lambda: len(panel.contents) == before + 2)
+    assert office.grants == {Grant("everyone", "chat", allowed=False)}
 
 
 async def test_the_role_of_everyone_is_not_given_anything(

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from agent.calling.toolbox import Toolbox
+from bot.discord.incoming.inbox import State
 from selfedit import protocol as say
 from tests.discord.clients import Clock
 from tests.discord.crew import AGAIN, aboard
@@ -170,14 +171,30 @@ async def test_a_command_that_came_too_late_is_not_carried_out(
     async with aboard(server, ann.id) as crew:
         callback = "POST /interactions/*/callback"
         go_on = server.faults.hold(callback)
-        used = server.slash(ann, room, "halt")
+        used = server.slash(ann, room, "resume")
         now.seconds += 4
         go_on.set()
         await server.until(lambda: used.tries)
         again = server.slash(ann, room, "say")
         await server.until(lambda: again.done)
-        assert crew.steward.kinds() == []
+        assert "Resume" not in crew.steward.kinds()
+        row = crew.client.inbox.row(int(used.id))
+        assert row is not None
+        assert row.state == State.LOST
     assert "not answered in time" in caplog.text
+
+
+async def test_a_halt_that_came_too_late_is_carried_out(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Whoever wants it to stop is heard, and told so in the channel."""
+    done = say.Done(text="self-editing is halted")
+    async with aboard(server, ann.id, answers={say.Halt: lambda _: done}) as crew:
+        server.faults.fail("POST /interactions/*/callback", 404, code=10062)
+        server.slash(ann, room, "halt")
+        await server.until(lambda: room.messages)
+        assert "Halt" in crew.steward.kinds()
+    assert "halted" in str(room.messages[0].data)
 
 
 async def test_without_a_registration_the_bot_still_talks(

@@ -61,6 +61,8 @@ async def test_a_granted_role_approves_while_it_is_there(desk: Desk) -> None:
     done = await as_mate(desk, first, ANN)
     assert isinstance(done, Proposal)
     assert done.stage is Stage.MERGED
+    (row,) = [move for move in desk.record.ledger.moves() if move.kind == "approved"]
+    assert (row.data["basis"], row.data["through"]) == (CREW, CREW)
     await desk.answer(say.Withdraw(to=CREW, capability="approve", by=OWNER, roles=("owner",)))
     second = await opened(desk, setting('"two"'))
     assert "maintainers" in str(await as_mate(desk, second, ANN))
@@ -104,6 +106,19 @@ async def test_an_approval_through_a_grant_that_never_was_is_found(desk: Desk) -
     )
     faults = verify(desk.repo, desk.record.ledger, desk.signer, desk.place.rules.zones.live, None)
     assert any("whom nobody had allowed to" in fault for fault in faults)
+
+
+async def test_an_approval_that_does_not_say_by_what_right_is_found(desk: Desk) -> None:
+    """A row without a basis does not verify, where those before it have one."""
+    done = await merged(desk, await opened(desk, setting('"one"')))
+    (row,) = [move for move in desk.record.ledger.moves() if move.kind == "approved"]
+    assert row.data["basis"] == "console"
+    live = desk.place.rules.zones.live
+    assert verify(desk.repo, desk.record.ledger, desk.signer, live, None) == []
+    desk.record.ledger.append("headed", done.number, base=done.base, head=done.head, branch=done.branch)
+    desk.record.ledger.append("endorsed", done.number, by=EVE, head=done.head, self_approved=False)
+    faults = verify(desk.repo, desk.record.ledger, desk.signer, live, None)
+    assert any("by what right is not said" in fault for fault in faults)
 
 
 async def test_the_operator_may_do_all_of_it(desk: Desk) -> None:

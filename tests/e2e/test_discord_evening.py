@@ -48,8 +48,11 @@ STEADY = (
     ),
     (r"and \d+ more", "and N more"),
     (r"; it was judged with reduced protection", ""),
-    (r"^(\|   [✓✗] \w+ +N s  ).*$", r"\1…"),
-    (r"^\|   (?:[✓✗] .*|does not hold: .*|\d+ requests; .*|\d+ answered, .*)$", "|   …"),
+    (r"^(\|   [✓!✗] \w+ +N s ).*$", r"\1…"),
+    (
+        r"^\|   (?:[✓!✗] .*|does not hold: .*|\d+ of \d+ hold|-# not held: .*|\d+ requests; .*|\d+ answered, .*)$",
+        "|   …",
+    ),
     (r"(?:^\|   …\n)+(?=\|   …$)", ""),
 )
 """What depends on the sandbox, or on how fast a machine is."""
@@ -332,6 +335,9 @@ async def take_back(there: Evening, card: Message) -> None:
     await there.presses("cleo", sure.original, label)
     await there.stage(1, Stage.REVERTED)
     await there.card_says(card, "everted")
+    # The card says so as soon as it is decided; who asked is answered when what is left is loaded.
+    question = sure.original
+    await there.until(lambda: "is reverted" in question.content)
     await there.uses("june", there.general, "roll", text="nonsense")
 
 

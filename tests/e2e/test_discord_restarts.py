@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.discord.incoming.inbox import Inbox, State
+from bot.discord.incoming.inbox import MOST_TRIES, Inbox, State
 from bot.discord.shelf import open_shelf
 from selfedit.types import LoadPlan
 from tests.fakes.discord.server import DiscordServer, serving
@@ -58,11 +58,6 @@ def said(server: DiscordServer, room: Channel) -> list[str]:
     return [one.content for one in room.messages if one.author is server.bot]
 
 
-def worked_on(server: DiscordServer, times: int) -> bool:
-    """Whether work on a question has begun so often."""
-    return len(server.rest.made("POST", "/channels/{channel_id}/typing")) >= times
-
-
 class Town:
     """A Discord with one server, and the bot's home."""
 
@@ -81,6 +76,11 @@ class Town:
         """How far the bot is with a question."""
         row = Inbox(open_shelf(self.home)).row(question)
         return row.state if row else None
+
+    def tried(self, question: int, times: int) -> bool:
+        """Whether work on a question has begun so often."""
+        row = Inbox(open_shelf(self.home)).row(question)
+        return row is not None and row.tries == times
 
     async def up(self, bot: Process, live: LoadPlan) -> None:
         """Wait until it is connected and serves."""
@@ -145,22 +145,27 @@ async def test_a_command_that_was_interrupted_is_told(tmp_path: Path) -> None:
     assert town.state(int(used.id)) is State.LOST
 
 
-async def test_a_message_that_ends_the_process_is_left_after_two_tries(tmp_path: Path) -> None:
-    """What kills the process twice is not tried a third time; its author is told, and the others are answered."""
+async def test_a_message_that_ends_the_process_is_left_in_the_end(tmp_path: Path) -> None:
+    """What kills the process twice is tried only when it has been up for a while, and not for ever; then its author is told.
+
+    Whoever asked beside it is answered.
+    """
     async with serving() as server:
         town = Town(server, tmp_path)
         question = 0
-        for number in range(2):
+        for number in range(MOST_TRIES):
             async with running(tmp_path, town.settings) as bot:
                 await town.up(bot, HELD)
                 if number == 0:
                     question = town.ask("wait")
                     town.ask("two", server.user("bob", town.guild))
-                await server.until(partial(worked_on, server, number + 1), SECONDS)
+                await server.until(partial(town.tried, question, number + 1), SECONDS)
                 await town.gone(bot, signal.SIGKILL)
         async with running(tmp_path, town.settings) as bot:
             await town.up(bot, HELD)
             await server.until(lambda: len(said(server, town.room)) == 2, SECONDS)
             await bot.steward.beats.get()
-    assert "ended twice" in said(server, town.room)[0]
+    told, answered = said(server, town.room)
+    assert "ended each time" in told
+    assert answered == "ahoy two"
     assert town.state(question) is State.LOST

@@ -295,6 +295,7 @@ def test_live_code_is_handed_no_state_of_its_own() -> None:
         "random",
         "now",
         "attachments",
+        "show",
     }
     with pytest.raises(dataclasses.FrozenInstanceError):
         turn.text = "y"  # type: ignore[misc]

@@ -15,6 +15,7 @@ from policies.rights import (
     Capability,
     Grant,
     Person,
+    basis,
     holders,
     may,
     may_change,
@@ -190,6 +191,33 @@ def test_an_approval_through_a_grant_that_never_was_does_not_verify(tmp_path: Pa
     assert Record(Ledger(tmp_path)).unfounded == [
         "proposal 2 was approved by discord:4 as discord:role/41, whom nobody had allowed to"
     ]
+
+
+def test_an_approval_without_a_basis_does_not_verify(tmp_path: Path) -> None:
+    """Since the first approval that says by what right it was given each one does; those before it stay sound."""
+    record = Record(Ledger(tmp_path))
+    for number, by, said in (
+        (1, "discord:1", {}),
+        (2, "console:me", {"basis": "console"}),
+        (3, "discord:1", {"basis": "maintainer"}),
+        (4, "discord:2", {}),
+        (5, "discord:3", {"basis": "console"}),
+    ):
+        drafted(record, number)
+        record.write("gated", number, report=REPORT)
+        record.write("opened", number)
+        record.write("endorsed", number, by=by, head="h", self_approved=False, **said)
+    assert [one.partition(", ")[0] for one in Record(Ledger(tmp_path)).unfounded] == [
+        "proposal 4 was approved by discord:2",
+        "proposal 5 was approved by discord:3",
+    ]
+
+
+def test_the_basis_is_what_the_rules_say_before_any_grant() -> None:
+    """The operator, who is a maintainer, and who was granted it: each approves by that; nobody else by anything."""
+    grants = frozenset({Grant("discord:1", "approve"), Grant(MAINTAINER.id, "approve")})
+    found = [basis("approve", one, grants, RULES) for one in (OPERATOR, MAINTAINER, ANN, MANAGER)]
+    assert found == ["console", "maintainer", "discord:1", ""]
 
 
 REPORT = {"verdict": "passed", "base": "b", "head": "h", "policy": "p"}

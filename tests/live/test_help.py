@@ -21,6 +21,13 @@ async def test_every_command_is_listed_with_usage_and_summary() -> None:
         assert command.summary in answer
 
 
+async def test_it_is_said_how_to_chat_where_it_is_asked() -> None:
+    """At the console any other line is chat; on a server of Discord only what mentions the bot is."""
+    turn = Turn(text="", author="discord:7", conversation="discord:1/2", commands=COMMANDS)
+    assert "Mention me to chat" in await show_help(turn)
+    assert (await helped("")).endswith("Any other line is chat.")
+
+
 async def test_one_command_is_explained() -> None:
     """With a name, slash or not, only that command is spoken of."""
     for text in ("roll", "/roll", " ROLL "):

@@ -24,7 +24,7 @@ async def test_people_roles_and_a_channel_are_chosen() -> None:
         await sim.ann.select(panel.response, [sim.room], custom_id="setup/news")
         assert sim.client.setup.news.all() == {sim.guild.id: sim.room.id}
         await sim.ann.select(panel.response, ["chat"], custom_id="setup/topic")
-        await sim.ann.click(panel.response, custom_id="setup/everyone")
+        await sim.ann.click(panel.response, custom_id="setup/everyone/off")
         assert Grant("everyone", "chat", allowed=False) in office.grants
 
 

@@ -3,9 +3,10 @@
 What others wrote reaches a model as material that comes along, as files do, and never as something to be done.
 """
 
-import io
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -16,7 +17,8 @@ from bot.control.commands import LONGEST_GOAL
 from bot.discord.commands.registration import AnyCommand
 from bot.discord.commands.slash import FAILED, Means, Slash, tell_alone
 from bot.discord.conversation.files import said, sent
-from bot.discord.patience import UNREACHABLE
+from bot.discord.incoming.places import as_files
+from bot.discord.patience import UNREACHABLE, patiently
 from bot.messages import lay_out
 from bot.surface import Show, unseen
 from policies.rights import Capability
@@ -84,7 +86,7 @@ class Menus:
                 return answer
             return await self._reply(interaction, message, f"> {_line(question)}\n{answer}") or answer
 
-        await self._slash.answer(interaction, ASK, work, alone=True)
+        await self._slash.answer(interaction, ASK, work, alone=True, noted=alone)
 
     async def _reply(self, interaction: discord.Interaction, message: discord.Message, text: str) -> str:
         """Send an answer below a message; where it stands, or nothing where it could not be sent."""
@@ -93,21 +95,28 @@ class Menus:
         below = discord.MessageReference(
             message_id=message.id, channel_id=message.channel.id, fail_if_not_exists=False
         )
-        files = [] if layout.file is None else [discord.File(io.BytesIO(layout.file), layout.name)]
+        file = [] if layout.file is None else [(layout.name, layout.file)]
+
+        async def send(at: int, piece: str) -> discord.Message:
+            more: dict[str, Any] = {"reference": below, "files": as_files(file)} if at == 0 else {}
+            return await place.send(piece, nonce=f"{interaction.id}-{at}", suppress_embeds=True, **more)
+
+        links = []
         try:
-            first = await place.send(layout.messages[0], reference=below, files=files, suppress_embeds=True)
-            for piece in layout.messages[1:]:
-                await place.send(piece, suppress_embeds=True)
+            for at, piece in enumerate(layout.messages):
+                made = await patiently(partial(send, at, piece))
+                self._means.inbox.sent(interaction.id, at, made.id)
+                links.append(made.jump_url)
         except UNREACHABLE as error:
             log.warning("an answer could not be sent below a message: %s", error)
             return ""
-        return f"Answered below that message: {first.jump_url}"
+        return f"Answered below that message: {links[0]}"
 
     async def _summarise(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Tell who asked what was said from a message on."""
 
         async def work(show: Show) -> str:
-            allowed = self._means.theseus.may("chat", self._means.who(interaction.user))
+            allowed = self._means.theseus.may("chat", await self._means.who(interaction.user))
             if not allowed.allowed:
                 return allowed.why
             read = await self._read(interaction, message)
@@ -162,7 +171,7 @@ class Menus:
 
     async def _may(self, interaction: discord.Interaction, capability: Capability) -> bool:
         """Whether somebody may do something; where not, they are told."""
-        decision = self._means.theseus.may(capability, self._means.who(interaction.user))
+        decision = self._means.theseus.may(capability, await self._means.who(interaction.user))
         if not decision.allowed:
             await tell_alone(interaction, decision.why)
         return decision.allowed

@@ -19,14 +19,15 @@ from agent.guardrails.redaction import whereabouts
 from agent.incoming.wish import Wish
 from bot.asking import ANY, FIELDS, FILES, filled_in
 from bot.attaching import Files, Sent
-from bot.control.commands import CHAT, TOLD, Asked, Unclear, needs, options_of, parse
+from bot.control.commands import CHAT, CONSOLE_ONLY, TOLD, Asked, Unclear, needs, options_of, parse
 from bot.control.options import Option, typed
 from bot.discord.commands.options import Given, built, matching, short
 from bot.discord.commands.registration import AnyCommand, Registration
-from bot.discord.conversation.answering import Answer, Used
+from bot.discord.conversation.answering import Answer, Used, unnoted
 from bot.discord.conversation.files import sent
 from bot.discord.incoming.inbox import Inbox
-from bot.discord.patience import UNREACHABLE
+from bot.discord.patience import TAKEN, UNREACHABLE, patiently, promptly
+from bot.discord.person import Who
 from bot.feature import CommandInfo
 from bot.messages import Messages, own_place
 from bot.surface import Show, Theseus, unseen
@@ -34,8 +35,8 @@ from policies.rights import Person
 from selfedit import protocol as say
 from selfedit.types import Proposal, Stage
 
-ELSEWHERE = frozenset({"quit", "attach"})
-"""Commands that make sense at the console only."""
+HELP = "help"
+"""The live command whose answer is for who asks alone."""
 GONE = "This command is not there any more; /help lists what works."
 CHANGED = "This command has changed meanwhile, and your Discord does not know it yet; try again in a minute, or type it."
 FAILED = "Sorry, that failed, and it is written down; try again."
@@ -83,7 +84,7 @@ class Means:
     messages: Messages
     files: Files
     inbox: Inbox
-    who: Callable[[discord.User | discord.Member], Person]
+    who: Who
     opens: Mapping[str, Open] = field(default_factory=dict)
     control: CarryOut | None = None
 
@@ -116,7 +117,7 @@ class Slash(app_commands.CommandTree[discord.Client]):
         offered = tuple(theseus.commands), theseus.kept
         if offered == self._offered:
             return
-        kept = [info for info in offered[0] if info.name not in ELSEWHERE and _NAME.fullmatch(info.name)]
+        kept = [info for info in offered[0] if info.name not in CONSOLE_ONLY and _NAME.fullmatch(info.name)]
 
         def make() -> Sequence[AnyCommand]:
             return [*map(self._command, kept[:MOST]), *self.menus()]
@@ -159,7 +160,7 @@ class Slash(app_commands.CommandTree[discord.Client]):
         self, interaction: discord.Interaction, option: Option, begun: str
     ) -> list[app_commands.Choice[Any]]:
         """What is offered for a field, to people who may know of it."""
-        means, person = self._means, self._means.who(interaction.user)
+        means, person = self._means, await self._means.who(interaction.user)
         if option.suggests in _STAGES:
             if not means.theseus.may("see", person).allowed:
                 return []
@@ -188,27 +189,28 @@ class Slash(app_commands.CommandTree[discord.Client]):
 
     async def line(self, interaction: discord.Interaction, name: str, line: str) -> None:
         """Answer a command as if it had been typed."""
-        means = self._means
-        person, place = means.who(interaction.user), place_of(interaction)
+        with self._means.inbox.use(interaction) as fresh:
+            if fresh:
+                await self._line(interaction, name, line)
+
+    async def _line(self, interaction: discord.Interaction, name: str, line: str) -> None:
+        means, place = self._means, place_of(interaction)
         if (opens := means.opens.get(name)) is not None:
-            with means.inbox.use(interaction) as fresh:
-                if fresh:
-                    await opens(interaction)
+            await opens(interaction)
             return
+        person = await means.who(interaction.user)
         asked = parse(line, person.id, files=False, roles=person.roles)
         allowed = means.theseus.may("chat" if asked is None else needs(line), person).allowed
         if means.control is not None and allowed and isinstance(asked, Asked):
-            with means.inbox.use(interaction) as fresh:
-                if fresh:
-                    await means.control(interaction, asked, person)
+            await means.control(interaction, asked, person)
             return
         # What these tell is for who asks, not for the channel; nor is it anybody else's matter who may not do something.
-        alone = name in TOLD or not allowed
+        alone = name in TOLD or name == HELP or not allowed or isinstance(asked, Unclear)
 
         async def work(show: Show) -> str:
             return await means.messages.reply(line, person, place, show=show)
 
-        await self.answer(interaction, f"/{name}", work, alone=alone)
+        await self._answer(interaction, f"/{name}", work, alone=alone)
 
     async def _chat(self, interaction: discord.Interaction, given: Given) -> None:
         """Answer a question whose fields are filled in."""
@@ -238,7 +240,7 @@ class Slash(app_commands.CommandTree[discord.Client]):
             show: Hears pieces of the answer while it is being written.
             alone: Whether only who asks sees it; it is then a conversation of its own, of which the channel's knows nothing.
         """
-        person, place = self._means.who(interaction.user), place_of(interaction)
+        person, place = await self._means.who(interaction.user), place_of(interaction)
         place = own_place(place, person) if alone else place
         # Nothing is fetched for a question that would not be asked.
         if files and (why := self._means.theseus.recall.refuses(person.id, place)):
@@ -251,7 +253,13 @@ class Slash(app_commands.CommandTree[discord.Client]):
         return "\n".join([*unread, answer])
 
     async def answer(
-        self, interaction: discord.Interaction, name: str, work: Work, *, alone: bool = False
+        self,
+        interaction: discord.Interaction,
+        name: str,
+        work: Work,
+        *,
+        alone: bool = False,
+        noted: bool = True,
     ) -> None:
         """Promise an answer at once, and keep the promise where it was made, or in the channel if it came too late.
 
@@ -260,23 +268,31 @@ class Slash(app_commands.CommandTree[discord.Client]):
             name: What it is called, as people know it.
             work: Finds out what is answered, once the promise stands.
             alone: Whether only who used it sees the answer.
+            noted: Whether what is shown there is the answer, and not only the way to it.
         """
         with self._means.inbox.use(interaction) as fresh:
-            if not fresh:
-                return
+            if fresh:
+                await self._answer(interaction, name, work, alone=alone, noted=noted)
+
+    async def _answer(
+        self, interaction: discord.Interaction, name: str, work: Work, *, alone: bool, noted: bool = True
+    ) -> None:
+        try:
+            await promptly(lambda: interaction.response.defer(thinking=True, ephemeral=alone))
+        except UNREACHABLE as error:
+            log.warning("a command was not answered in time, so it is not carried out: %s", error)
+            self._means.inbox.lost(interaction.id, "Discord did not take a first answer in time")
+            return
+        note = partial(self._means.inbox.sent, interaction.id) if noted else unnoted
+        way = Used(interaction, alone, name, note)
+        async with Answer(way, clean=self._means.theseus.discreet) as answer:
+            text = await work(answer.show)
             try:
-                await interaction.response.defer(thinking=True, ephemeral=alone)
+                await answer.finish(text)
             except UNREACHABLE as error:
-                log.warning("a command was not answered in time, so it is not carried out: %s", error)
-                self._means.inbox.lost(interaction.id, "Discord did not take a first answer in time")
-                return
-            way = Used(interaction, alone, name, partial(self._means.inbox.sent, interaction.id))
-            async with Answer(way, clean=self._means.theseus.discreet) as answer:
-                text = await work(answer.show)
-                try:
-                    await answer.finish(text)
-                except UNREACHABLE:
-                    log.exception("an answer could not be sent")
+                log.exception("an answer could not be sent")
+                why = f"Discord did not take the answer: {type(error).__name__}"
+                self._means.inbox.lost(interaction.id, why)
 
 
 def place_of(interaction: discord.Interaction) -> str:
@@ -288,9 +304,14 @@ def place_of(interaction: discord.Interaction) -> str:
 async def tell_alone(interaction: discord.Interaction, text: str) -> None:
     """Say a sentence to who used something, and to nobody else where that can still be chosen."""
     try:
-        if interaction.response.is_done():
-            await interaction.edit_original_response(content=text)
-        else:
-            await interaction.response.send_message(text, ephemeral=True)
+        if not interaction.response.is_done():
+            try:
+                await interaction.response.send_message(text, ephemeral=True)
+            except discord.HTTPException as error:
+                if error.code != TAKEN:
+                    raise
+            else:
+                return
+        await patiently(lambda: interaction.edit_original_response(content=text))
     except UNREACHABLE as problem:
         log.warning("that could not be said: %s", problem)

@@ -5,18 +5,19 @@ before anybody would miss it is sent at once. Whatever fails on the way, the las
 """
 
 import asyncio
-import io
 import logging
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import discord
 
 from agent.guardrails.redaction import whereabouts
+from bot.discord.incoming.places import as_files
 from bot.discord.patience import UNREACHABLE, patiently
 from bot.messages import MOST_MESSAGES, fit, lay_out, pieces
 
@@ -197,6 +198,10 @@ def unfinished(text: str) -> Sequence[str]:
     return [*cut[:-1], f"{cut[-1]}\n{UNFINISHED}"] if cut else []
 
 
+def unnoted(_at: int, _message: int) -> None:
+    """Nobody wants to know which message is which piece."""
+
+
 @dataclass(slots=True)
 class Used:
     """The answer to a command: where it was used, or in the channel where that comes too late.
@@ -211,7 +216,7 @@ class Used:
     interaction: discord.Interaction
     alone: bool
     command: str
-    sent: Callable[[int, int], None] = lambda _at, _message: None
+    sent: Callable[[int, int], None] = unnoted
     _pieces: dict[int, int] = field(default_factory=dict)
     _late: bool = False
 
@@ -236,17 +241,20 @@ class Used:
                     raise
                 self._late = True
                 self._pieces.clear()
-        return self._note(at, await self._too_late(at, text, _files(files), **more))
+        return self._note(at, await self._too_late(at, text, files, **more))
 
     async def withdraw(self, first: int) -> None:
         """Take the pieces from this one on back."""
         for at in [at for at in self._pieces if at >= max(first, 1)]:
             message = self._pieces.pop(at)
             with suppress(discord.NotFound):
-                if self._late:
-                    await self._channel.get_partial_message(message).delete()
-                else:
-                    await self.interaction.followup.delete_message(message)
+                await patiently(partial(self._delete, message))
+
+    async def _delete(self, message: int) -> None:
+        if self._late:
+            await self._channel.get_partial_message(message).delete()
+        else:
+            await self.interaction.followup.delete_message(message)
 
     @property
     def _channel(self) -> discord.PartialMessageable:
@@ -264,7 +272,7 @@ class Used:
         used = self.interaction
 
         def change() -> dict[str, Any]:
-            return {**more, "attachments": _files(files)} if files else more
+            return {**more, "attachments": as_files(files)}
 
         # To change something twice does no harm, so it is tried again where Discord is ill.
         if at == 0:
@@ -272,12 +280,20 @@ class Used:
         if at in self._pieces:
             piece = self._pieces[at]
             return await patiently(lambda: used.followup.edit_message(piece, content=text, **change()))
-        return await used.followup.send(
-            text or "", files=_files(files), ephemeral=self.alone, suppress_embeds=True, wait=True, **more
+        # What was on its way when the line was cut may then stand there twice, which is better than half an answer.
+        return await patiently(
+            lambda: used.followup.send(
+                text or "",
+                files=as_files(files),
+                ephemeral=self.alone,
+                suppress_embeds=True,
+                wait=True,
+                **more,
+            )
         )
 
     async def _too_late(
-        self, at: int, text: str | None, files: list[discord.File], **more: Any
+        self, at: int, text: str | None, files: Sequence[tuple[str, bytes]], **more: Any
     ) -> discord.Message:
         name = discord.utils.escape_markdown(self.interaction.user.display_name)
         if self.alone:
@@ -285,12 +301,12 @@ class Used:
             if self._pieces:
                 return await self._channel.fetch_message(next(iter(self._pieces.values())))
         elif at == 0 and not self._pieces:
-            await self._channel.send(f"This is for {name}, who used {self.command} a while ago:")
+            hello = f"This is for {name}, who used {self.command} a while ago:"
+            await patiently(lambda: self._channel.send(hello, nonce=f"{self.interaction.id}"))
         if at in self._pieces:
-            change: dict[str, Any] = {**more, "attachments": files} if files else more
-            return await self._channel.get_partial_message(self._pieces[at]).edit(content=text, **change)
-        return await self._channel.send(text, files=files, suppress_embeds=True, **more)
-
-
-def _files(files: Sequence[tuple[str, bytes]]) -> list[discord.File]:
-    return [discord.File(io.BytesIO(data), name) for name, data in files]
+            there = self._channel.get_partial_message(self._pieces[at])
+            return await patiently(lambda: there.edit(content=text, attachments=as_files(files), **more))
+        nonce = f"{self.interaction.id}-{at}"
+        return await patiently(
+            lambda: self._channel.send(text, files=as_files(files), nonce=nonce, suppress_embeds=True, **more)
+        )

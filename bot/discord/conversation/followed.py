@@ -30,6 +30,10 @@ AGAIN_SECONDS = 60.0
 """So long after a question was asked, an edit has it answered anew."""
 KEPT_SECONDS = 90 * 86_400.0
 """As long as what was said is kept, it is known which message is which."""
+MOST_AGAIN = 3
+"""So often an edit has a question answered anew; what is edited later is remembered alone."""
+UNKNOWN_MESSAGE = 10008
+"""Discord's code for a message that is not there."""
 KEPT_UNSEEN = 500
 """Of so many messages it is known that they were deleted or edited before the work on them began."""
 _TABLES = """
@@ -64,22 +68,31 @@ class Followed:
         self._stopped: set[int] = set()
         self._gone: OrderedDict[int, None] = OrderedDict()
         self._edited: OrderedDict[int, discord.Message] = OrderedDict()
+        self._again_done: OrderedDict[int, int] = OrderedDict()
         self._places: Places
         self._text: Callable[[discord.Message], str]
+        self._told_gone: Callable[[int], None]
         shelf.executescript(_TABLES)
         old = discord.utils.time_snowflake(discord.utils.utcnow() - timedelta(seconds=KEPT_SECONDS))
         shelf.execute("DELETE FROM asked WHERE question < ?", (old,))
         shelf.execute("DELETE FROM answering WHERE question < ?", (old,))
 
-    def listen(self, client: discord.Client, places: Places, text: Callable[[discord.Message], str]) -> None:
+    def listen(
+        self,
+        client: discord.Client,
+        places: Places,
+        text: Callable[[discord.Message], str],
+        gone: Callable[[int], None] = lambda _message: None,
+    ) -> None:
         """Hear what becomes of messages and places.
 
         Args:
             client: The session.
             places: Has questions answered again.
             text: What a message says to us.
+            gone: Is told of each message that was deleted.
         """
-        self._places, self._text = places, text
+        self._places, self._text, self._told_gone = places, text, gone
         for hears in (
             self.on_raw_message_delete,
             self.on_raw_bulk_message_delete,
@@ -101,7 +114,8 @@ class Followed:
             await do(question)
             return
         question.message = self._edited.pop(asked, question.message)
-        while asked not in self._gone:
+        vanished = False
+        while not vanished and not self._is_gone(question):
             message = question.message
             task = asyncio.ensure_future(do(question))
             self._tasks[asked] = question, task
@@ -110,9 +124,15 @@ class Followed:
             except asyncio.CancelledError:
                 if asked not in self._stopped:
                     raise
+            except discord.NotFound as error:  # the word that it was deleted may come later
+                vanished = error.code == UNKNOWN_MESSAGE
+                if not vanished:
+                    raise
             else:
                 self._note(question)
-                if asked not in self._gone and question.message is message:
+                if not self._is_gone(question) and question.message is message:
+                    if (last := self._edited.pop(asked, None)) is not None:
+                        self._amend(conversation_of(last), last)
                     return
             finally:
                 self._stopped.discard(asked)
@@ -120,7 +140,7 @@ class Followed:
             # The exchange may have been whole already when the last of it was on its way.
             place = conversation_of(question.message)
             self._forget(partial(self._recall.forget_one, place, str(asked)))
-        question.lose("its author deleted it")
+        question.lose("its author deleted it" if asked in self._gone else "its answer was deleted")
         await question.withdraw(0)
 
     def question_of(self, message: int) -> int | None:
@@ -141,6 +161,10 @@ class Followed:
             [(one, message.id, at) for at, one in question.answers.items()],
         )
 
+    def _is_gone(self, question: Question) -> bool:
+        """Whether it was deleted, or any of what answers it so far."""
+        return any(one in self._gone for one in (question.message.id, *question.answers.values()))
+
     def _stop(self, asked: int) -> None:
         """End the work on a question, if there is any."""
         if asked in self._tasks:
@@ -160,7 +184,10 @@ class Followed:
     def _deleted(self, messages: Iterable[int]) -> None:
         for message in messages:
             self._gone[message] = None
-            self._stop(message)
+            self._told_gone(message)
+            for asked, (question, _) in self._tasks.items():
+                if message == asked or message in question.answers.values():
+                    self._stop(asked)
             row = self._shelf.execute(
                 "SELECT question, conversation FROM asked WHERE question = ?1 OR question ="
                 " (SELECT question FROM answering WHERE message = ?1 AND piece = 0)",
@@ -186,8 +213,13 @@ class Followed:
         if message.id in self._tasks:
             question, _ = self._tasks[message.id]
             if chat and question.message.content != message.content:
-                question.message = message
-                self._stop(message.id)
+                if self._counted(message.id):
+                    question.message = message
+                    self._stop(message.id)
+                else:
+                    self._remember_edit(message)
+            elif chat:
+                self._edited.pop(message.id, None)
             return
         before = event.cached_message
         if before is not None and before.content == message.content:
@@ -196,19 +228,35 @@ class Followed:
             "SELECT conversation FROM asked WHERE question = ?", (message.id,)
         ).fetchone()
         if row is None and chat:
-            self._edited[message.id] = message
-            while len(self._edited) > KEPT_UNSEEN:
-                self._edited.popitem(last=False)
+            self._remember_edit(message)
         if row is None:
             return
-        if chat and self._again(message):
+        if chat and self._again(message) and self._counted(message.id):
             self._forget(partial(self._recall.forget_one, row[0], str(message.id)))
             pieces = self._shelf.execute(
                 "SELECT piece, message FROM answering WHERE question = ?", (message.id,)
             ).fetchall()
-            self._places.work_on(message, item_of(message, Kind.CHAT), dict(pieces))
+            there = {piece: one for piece, one in pieces if one not in self._gone}
+            self._places.work_on(message, item_of(message, Kind.CHAT), there)
         else:
-            self._recall.amend(row[0], str(message.id), self._text(message))
+            self._amend(row[0], message)
+
+    def _remember_edit(self, message: discord.Message) -> None:
+        self._edited[message.id] = message
+        while len(self._edited) > KEPT_UNSEEN:
+            self._edited.popitem(last=False)
+
+    def _amend(self, conversation: str, message: discord.Message) -> None:
+        """What was answered is remembered as it reads now."""
+        self._recall.amend(conversation, str(message.id), self._text(message))
+
+    def _counted(self, asked: int) -> bool:
+        """Count that a question is answered anew; False where that was often enough."""
+        times = self._again_done.pop(asked, 0)
+        self._again_done[asked] = min(times + 1, MOST_AGAIN)
+        while len(self._again_done) > KEPT_UNSEEN:
+            self._again_done.popitem(last=False)
+        return times < MOST_AGAIN
 
     def _again(self, message: discord.Message) -> bool:
         """Whether an edited question is answered anew."""

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import discord
 
-from bot.discord.incoming.inbox import Heard, Inbox, Item, Kind, Row
+from bot.discord.incoming.inbox import MOST_TRIES, SUSPECT_TRIES, Heard, Inbox, Item, Kind, Row
 from bot.discord.incoming.places import Places, Question, item_of, say
-from bot.discord.patience import UNREACHABLE, patiently
+from bot.discord.patience import UNREACHABLE, passes, patiently
 
 MISSED_SECONDS = 3600.0
 """What was said longer ago is not answered any more."""
@@ -23,21 +23,23 @@ MOST_ELSEWHERE = 20
 """Places that are read though nobody had spoken there for long."""
 AT_ONCE = 4
 """Places that are read at once."""
-MOST_TRIES = 2
-"""A message that was being answered when the process ended so often is not tried again."""
+AGAIN_SECONDS = 60.0
+"""After so long a place is tried again that could not be read."""
 _NEAR = 50
 """Messages after a question among which an answer to it is looked for."""
 
 TOO_OLD = "it was said more than an hour before it could be read"
 GONE = "it was deleted before it was answered"
 UNREAD = "it cannot be read any more"
-ENDED = "the process ended twice while it was being answered"
+ENDED = "the process ended each time it was being answered"
 INTERRUPTED = "the process ended while it was being carried out"
-SAID_ENDED = "Sorry, I ended twice while I was working on this, so I leave it; ask in another way."
+SAID_ENDED = "Sorry, I ended each time I was working on this, so I leave it; ask in another way."
 SAID_INTERRUPTED = (
     "Sorry, I was restarted while I was working on this, and do not carry it out twice; look with /status or "
     "/proposals how things stand, and use it again if it is still needed."
 )
+_SPOKEN_IN = (discord.TextChannel, discord.Thread, discord.VoiceChannel, discord.StageChannel)
+"""Places on servers in which people say something."""
 
 log = logging.getLogger("theseus.discord")
 
@@ -62,29 +64,42 @@ class CatchUp:
     def __init__(self, client: discord.Client, inbox: Inbox, places: Places, meant: Meant) -> None:
         self._client, self._inbox, self._places, self._meant = client, inbox, places, meant
         self._readings: dict[int, _Reading] = {}
-        self._left: list[Row] = inbox.unfinished()
+        self._waiting: dict[int, list[discord.Message]] = {}
+        """What was said in a place while that is being read, in the order in which it was heard."""
+        self._left: list[Row] = inbox.left()
         self._since: int | None = None
         """The newest message that had been seen when a session was lost."""
+        self._spoken: set[int] = set()
+        """Where anything had been seen by then."""
         self._few = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._later: set[asyncio.Task[None]] = set()
         self._members: dict[tuple[int, int], discord.Member] = {}
+        self._channels: dict[int, discord.abc.MessageableChannel] = {}
 
     @property
     def under_way(self) -> bool:
         """Whether some place is being read."""
         return bool(self._readings)
 
-    async def over(self, channel: int) -> None:
-        """Wait until a place has been read."""
-        while (reading := self._readings.get(channel)) is not None:
-            await reading.over.wait()
+    def hear(self, message: discord.Message) -> None:
+        """Take a message if it is meant for us: at once, or when what was said before it in its place is read."""
+        if message.channel.id in self._readings:
+            self._waiting.setdefault(message.channel.id, []).append(message)
+        else:
+            self._take(message)
+
+    def _take(self, message: discord.Message) -> None:
+        kind = self._meant(message)
+        if kind is not None:
+            self._places.take(message, control=kind is Kind.CONTROL)
+        self._inbox.heard(message.channel.id, message.guild.id if message.guild else None, message.id)
 
     def begin_elsewhere(self, guilds: Sequence[discord.Guild]) -> None:
         """Read also where nobody had spoken for long, and somebody did while a session was lost; call it when all is known."""
         since, self._since = self._since, None
         if since is None:
             return
-        heard = {place.channel for place in self._inbox.places()}
         found: list[discord.TextChannel | discord.Thread] = []
         for guild in guilds:
             found += [*guild.text_channels, *guild.threads]
@@ -92,7 +107,7 @@ class CatchUp:
             place
             for place in found
             if (place.last_message_id or 0) > since
-            and place.id not in heard
+            and place.id not in self._spoken
             and place.permissions_for(place.guild.me).read_message_history
         ]
         places.sort(key=lambda place: place.last_message_id or 0, reverse=True)
@@ -107,12 +122,14 @@ class CatchUp:
             missed: Whether things may have been said since that nobody told us, as after a session that was lost.
         """
         self._members.clear()
+        self._channels.clear()
         readings: dict[int, _Reading] = {}
         if missed:
             self._inbox.miss()
         places = self._inbox.missed()
         for heard in places:
             readings.setdefault(heard.channel, _Reading()).heard = heard
+        self._spoken = {heard.channel for heard in places}
         self._since = max((heard.message for heard in places), default=None) if missed else None
         left, self._left = self._left, []
         for row in left:
@@ -127,6 +144,11 @@ class CatchUp:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def _again(self, heard: Heard) -> None:
+        """Read a place later that cannot be read now; what was missed there stays noted until then."""
+        await asyncio.sleep(AGAIN_SECONDS)
+        self._start({heard.channel: _Reading(heard=heard)})
+
     async def idle(self) -> None:
         """Wait until nothing is being read."""
         while self._tasks:
@@ -134,7 +156,7 @@ class CatchUp:
 
     async def close(self) -> None:
         """Stop; what was not read is left to the next process."""
-        tasks = [*self._tasks]
+        tasks = [*self._tasks, *self._later]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -145,7 +167,7 @@ class CatchUp:
         try:
             async with self._few:
                 for row in reading.left:
-                    await self._restore(row)
+                    await self._settle(row)
                 if reading.heard is not None:
                     await self._history(reading.heard)
         except asyncio.CancelledError:
@@ -153,7 +175,13 @@ class CatchUp:
         except Exception:
             log.exception("what was said meanwhile in %s could not be read", channel)
         if self._readings.get(channel) is reading:
+            # At one go: whatever is heard from now on comes after all that waited.
             del self._readings[channel]
+            for message in self._waiting.pop(channel, ()):
+                try:
+                    self._take(message)
+                except Exception:
+                    log.exception("a message could not be taken")
         reading.over.set()
 
     # What was said while nobody listened
@@ -173,8 +201,17 @@ class CatchUp:
             missed = await patiently(read)
         except UNREACHABLE as error:
             log.warning("what was said meanwhile in %s could not be read: %s", heard.channel, error)
-            self._inbox.caught_up(heard.channel)
+            if passes(error):
+                later = asyncio.create_task(self._again(heard))
+                self._later.add(later)
+                later.add_done_callback(self._later.discard)
+            else:
+                self._inbox.caught_up(heard.channel)
             return
+        if len(missed) == MOST_MISSED:
+            log.warning(
+                "more than %d messages were missed in %s; the newest are read", MOST_MISSED, heard.channel
+            )
         for message in reversed(missed):
             kind = self._meant(message)
             if kind is not None:
@@ -188,6 +225,14 @@ class CatchUp:
         self._inbox.caught_up(heard.channel)
 
     # What the last process left
+
+    async def _settle(self, row: Row) -> None:
+        """Restore it; where that fails it is lost, and what was left after it is not."""
+        try:
+            await self._restore(row)
+        except Exception as error:
+            log.exception("what the last process left could not be gone on with")
+            self._inbox.lost(row.item.id, f"it failed: {type(error).__name__}")
 
     async def _restore(self, row: Row) -> None:
         """Go on with what was left unfinished, or say that it is not done."""
@@ -212,7 +257,7 @@ class CatchUp:
             await self._tell_author(message, answers, SAID_ENDED, ENDED)
         else:
             await self._know(message)
-            self._places.work_on(message, item, answers)
+            self._places.work_on(message, item, answers, suspect=row.tries >= SUSPECT_TRIES)
 
     async def _answers_to(self, message: discord.Message) -> dict[int, int]:
         """The first piece of an answer to a message, where an earlier process had sent it and could not write that down."""
@@ -258,9 +303,16 @@ class CatchUp:
         self._inbox.lost(item.id, INTERRUPTED)
 
     async def _know(self, message: discord.Message) -> None:
-        """Put the author's roles of this moment to a message that was read: what Discord then tells of them is only a name."""
+        """Put to a message that was read where it stands, and the author's roles of this moment.
+
+        Of both Discord then tells no more than an id or a name; a thread would not be known as one.
+        """
         guild, author = message.guild, message.author
-        if guild is None or isinstance(author, discord.Member):
+        if guild is None:
+            return
+        if (channel := await self._channel(guild, message.channel.id)) is not None:
+            message.channel = channel
+        if isinstance(author, discord.Member):
             return
         key = (guild.id, author.id)
         try:
@@ -270,6 +322,20 @@ class CatchUp:
             log.warning("the roles of an author could not be read: %s", error)
             return
         message.author = self._members[key]
+
+    async def _channel(self, guild: discord.Guild, number: int) -> "discord.abc.MessageableChannel | None":
+        """A place on a server, which may not be told of yet when a session begins; None where it cannot be seen."""
+        found = guild.get_channel_or_thread(number) or self._channels.get(number)
+        if not isinstance(found, _SPOKEN_IN):
+            try:
+                asked = await patiently(lambda: self._client.fetch_channel(number))
+            except (*UNREACHABLE, discord.InvalidData) as error:
+                log.warning("the place of a message could not be read: %s", error)
+                return None
+            if not isinstance(asked, _SPOKEN_IN):
+                return None
+            found = self._channels[number] = asked
+        return found
 
 
 def _too_old(when: datetime) -> bool:

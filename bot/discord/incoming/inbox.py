@@ -16,8 +16,10 @@ How other modules take part:
   awaited; where `fresh` is false it was accepted before, and nothing is to be done.
 """
 
+import logging
 import sqlite3
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -29,6 +31,14 @@ KEPT_SECONDS = 2 * 86_400.0
 """How long a finished row is kept; what is older cannot come again, as it is too old to be answered."""
 MOST_PLACES = 100
 """In so many places, those where people spoke last, it is known what was seen last."""
+SUSPECT_TRIES, MOST_TRIES = 2, 4
+"""After so many failed tries a message is a suspect, and is left.
+
+The first two may be the fault of whatever else was being answered when the process ended. An answer that is out counts as under
+way for as long as the library then waits for Discord's limit, seconds, so even the third may be nobody's fault here.
+"""
+MOST_UNWRITTEN = 10_000
+"""Of so many things that could not be written down it is known that they were accepted."""
 _PURGE_EVERY = 500
 """Rows between two looks for old ones."""
 _TABLES = """
@@ -45,6 +55,9 @@ CREATE TABLE IF NOT EXISTS heard (
     missed INTEGER NOT NULL DEFAULT 0
 );
 """
+
+
+log = logging.getLogger("theseus.discord")
 
 
 class State(StrEnum):
@@ -128,6 +141,8 @@ class Inbox:
         """
         self._shelf, self._clock = shelf, clock
         self._written, self._ending = 0, False
+        self._unwritten: OrderedDict[int, None] = OrderedDict()
+        """What was accepted though nothing could be written."""
         shelf.executescript(_TABLES)
         self.purge()
 
@@ -136,29 +151,43 @@ class Inbox:
         self._written += 1
         if self._written % _PURGE_EVERY == 0:
             self.purge()
-        done = self._shelf.execute(
+        done = self._write(
             "INSERT OR IGNORE INTO inbox (id, channel, guild, author, kind, token, state, at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*astuple(item), State.ACCEPTED, self._clock()),
         )
-        return done.rowcount == 1
+        if done is not None:
+            return done.rowcount == 1
+        fresh = item.id not in self._unwritten
+        self._unwritten[item.id] = None
+        if len(self._unwritten) > MOST_UNWRITTEN:
+            self._unwritten.popitem(last=False)
+        return fresh
+
+    def _write(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor | None:
+        """Write something down; None where that cannot be: then people are answered all the same, as long as this process lives."""
+        try:
+            return self._shelf.execute(statement, values)
+        except sqlite3.Error:
+            log.exception(
+                "the inbox cannot be written to; what is being answered is forgotten if the process ends"
+            )
+            return None
 
     def begin(self, thing: int) -> None:
         """Work on it begins."""
-        self._shelf.execute(
-            "UPDATE inbox SET state = ?, tries = tries + 1 WHERE id = ?", (State.ANSWERING, thing)
-        )
+        self._write("UPDATE inbox SET state = ?, tries = tries + 1 WHERE id = ?", (State.ANSWERING, thing))
 
     def put_back(self, thing: int) -> None:
         """The process ends in good order before the work was done: for the next one that is no failed try."""
-        self._shelf.execute(
+        self._write(
             "UPDATE inbox SET state = ?, tries = tries - 1 WHERE id = ? AND state = ?",
             (State.ACCEPTED, thing, State.ANSWERING),
         )
 
     def sent(self, thing: int, piece: int, message: int) -> None:
         """A piece of its answer is out, as this message."""
-        self._shelf.execute("INSERT OR REPLACE INTO inbox_answer VALUES (?, ?, ?)", (thing, piece, message))
+        self._write("INSERT OR REPLACE INTO inbox_answer VALUES (?, ?, ?)", (thing, piece, message))
 
     def sent_since(self, message: int) -> list[tuple[int, int, int]]:
         """Where answers were sent since a message: the channel, how many, and the newest of them."""
@@ -170,7 +199,7 @@ class Inbox:
 
     def withdrawn(self, thing: int, piece: int) -> None:
         """A piece of its answer was taken back."""
-        self._shelf.execute("DELETE FROM inbox_answer WHERE question = ? AND piece = ?", (thing, piece))
+        self._write("DELETE FROM inbox_answer WHERE question = ? AND piece = ?", (thing, piece))
 
     def used_for(self, message: int, *, first: bool = False) -> Item | None:
         """The command that a message answers, for as long as its row is kept; `first`: only its first message counts."""
@@ -189,7 +218,7 @@ class Inbox:
         self._finish(thing, State.LOST, why)
 
     def _finish(self, thing: int, state: State, why: str) -> None:
-        self._shelf.execute(
+        self._write(
             "UPDATE inbox SET state = ?, reason = ?, token = '' WHERE id = ? AND state IN (?, ?)",
             (state, why, thing, State.ACCEPTED, State.ANSWERING),
         )
@@ -220,6 +249,19 @@ class Inbox:
         """The row of a message or interaction."""
         return next(iter(self._rows("id = ?", (thing,))), None)
 
+    def left(self) -> list[Row]:
+        """What the last process left unfinished, oldest first. Call it once, before work on anything begins.
+
+        Where it ended over a suspect that alone was the cause: for what it was answering beside it that was no try.
+        """
+        working = (State.ANSWERING, SUSPECT_TRIES)
+        found = self._shelf.execute("SELECT COUNT(*) FROM inbox WHERE state = ? AND tries > ?", working)
+        self._shelf.execute(
+            "UPDATE inbox SET state = ?, tries = tries - (? AND tries <= ?) WHERE state = ?",
+            (State.ACCEPTED, found.fetchone()[0] > 0, SUSPECT_TRIES, State.ANSWERING),
+        )
+        return self.unfinished()
+
     def unfinished(self) -> list[Row]:
         """What is neither answered nor lost, oldest first."""
         return self._rows("state IN (?, ?)", (State.ACCEPTED, State.ANSWERING))
@@ -246,7 +288,7 @@ class Inbox:
 
     def heard(self, channel: int, guild: int | None, message: int) -> None:
         """A message was seen in a place; where something was missed before it, that stays to be read."""
-        self._shelf.execute(
+        self._write(
             "INSERT INTO heard (channel, guild, message, at) VALUES (?, ?, ?, ?) ON CONFLICT (channel) DO UPDATE"
             " SET message = CASE WHEN missed THEN message ELSE MAX(message, excluded.message) END, at = excluded.at",
             (channel, guild, message, self._clock()),
@@ -274,17 +316,15 @@ class Inbox:
 
     def miss(self) -> None:
         """A session was lost: anywhere something may have been missed, until it is read."""
-        self._shelf.execute("UPDATE heard SET missed = 1")
+        self._write("UPDATE heard SET missed = 1")
 
     def read(self, channel: int, message: int) -> None:
         """What was missed in a place is accepted up to a message."""
-        self._shelf.execute(
-            "UPDATE heard SET message = MAX(message, ?) WHERE channel = ?", (message, channel)
-        )
+        self._write("UPDATE heard SET message = MAX(message, ?) WHERE channel = ?", (message, channel))
 
     def caught_up(self, channel: int) -> None:
         """All that was missed in a place is accepted."""
-        self._shelf.execute("UPDATE heard SET missed = 0 WHERE channel = ?", (channel,))
+        self._write("UPDATE heard SET missed = 0 WHERE channel = ?", (channel,))
 
     def purge(self) -> None:
         """Forget finished rows that are old, and places where nobody spoke for long."""

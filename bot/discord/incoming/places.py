@@ -2,6 +2,10 @@
 
 Questions in one place are worked on side by side, a few at a time and one of each author, but what answers them is shown
 in the order in which they were asked. Control commands wait for nobody.
+
+A suspect, which was being answered when the process ended twice, is answered when the process has been up for a while, so
+that it cannot bring it down for good, and no other suspect beside it, so that the guilty one is known. What was asked after
+it in its place is worked on afterwards.
 """
 
 import asyncio
@@ -9,6 +13,7 @@ import io
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,8 +48,10 @@ class Question:
         inbox: Inbox,
         answers: Mapping[int, int] | None = None,
         not_before: float = 0.0,
+        *,
+        suspect: bool = False,
     ) -> None:
-        self._not_before = not_before
+        self._not_before, self.suspect = not_before, suspect
         self.message = copy(message)
         """What was asked, as it was accepted: the library changes its own when the message is edited."""
         self._where, self._inbox = where, inbox
@@ -94,21 +101,20 @@ class Question:
         """
         await self.turn()
 
-        def attached() -> list[discord.File]:
-            return [discord.File(io.BytesIO(data), name) for name, data in files]
-
         async def send() -> discord.Message:
             if at == 0:
                 more["reference"] = self.message.to_reference(fail_if_not_exists=False)
             # What is linked in a text is not visited for a preview, nor do invitations show their card.
             plain = not more.keys() & {"embed", "embeds", "view"}
             nonce = f"{self.message.id}-{at}"
-            return await self._where.send(text, files=attached(), nonce=nonce, suppress_embeds=plain, **more)
+            return await self._where.send(
+                text, files=as_files(files), nonce=nonce, suppress_embeds=plain, **more
+            )
 
         async def edit() -> discord.Message:
             there = self._where.get_partial_message(self._answers[at])
-            change: dict[str, Any] = {**more, "attachments": attached()} if files else more
-            return await there.edit(content=text, **change)
+            # A piece has the files of its last state alone: what went along with an earlier one goes with that.
+            return await there.edit(content=text, attachments=as_files(files), **more)
 
         if at in self._answers:
             return await patiently(edit)
@@ -130,7 +136,8 @@ class Question:
         for at in [at for at in self._answers if at >= first]:
             there = self._where.get_partial_message(self._answers.pop(at))
             self._inbox.withdrawn(self.message.id, at)
-            await patiently(there.delete)
+            with suppress(discord.NotFound):  # somebody was quicker
+                await patiently(there.delete)
 
 
 Work = Callable[[Question], Awaitable[None]]
@@ -151,15 +158,23 @@ class _Place:
 class Places:
     """All places."""
 
-    def __init__(self, inbox: Inbox, work: Work, where: Callable[[Item], discord.PartialMessageable]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        work: Work,
+        where: Callable[[Item], discord.PartialMessageable],
+        calm_seconds: float = 0.0,
+    ) -> None:
         """Put it together.
 
         Args:
             inbox: Where what is accepted is kept.
             work: Answers a question.
             where: The place of an item, to speak there.
+            calm_seconds: So long from now on no suspect is worked on.
         """
         self._inbox, self._work, self._where = inbox, work, where
+        self._calm, self._one_suspect = time.monotonic() + calm_seconds, asyncio.Lock()
         lately = time_snowflake(utcnow() - timedelta(seconds=LIMIT_SECONDS))
         self._not_before = {
             channel: snowflake_time(newest).timestamp() + LIMIT_SECONDS
@@ -178,7 +193,12 @@ class Places:
             self.work_on(message, item)
 
     def work_on(
-        self, message: discord.Message, item: Item, answers: Mapping[int, int] | None = None
+        self,
+        message: discord.Message,
+        item: Item,
+        answers: Mapping[int, int] | None = None,
+        *,
+        suspect: bool = False,
     ) -> Question:
         """See to it that an accepted message is answered.
 
@@ -186,9 +206,10 @@ class Places:
             message: What is asked.
             item: As it was accepted.
             answers: The messages that answer it already, by piece.
+            suspect: Whether it may be what ended the process.
         """
         not_before = self._not_before.get(item.channel, 0.0)
-        question = Question(message, self._where(item), self._inbox, answers, not_before)
+        question = Question(message, self._where(item), self._inbox, answers, not_before, suspect=suspect)
         if item.kind is Kind.CONTROL:
             question.let_speak()
             self._begin(self._answer(question))
@@ -236,13 +257,24 @@ class Places:
             if author not in place.working:
                 place.working[author] = question
                 self._begin(self._answer_in(channel, place, question))
+            if question.suspect:
+                return
 
     async def _answer_in(self, channel: int, place: _Place, question: Question) -> None:
-        await self._answer(question)
-        place.line.remove(question)
-        del place.working[question.message.author.id]
-        place.told.clear()
-        self._advance(channel, place)
+        try:
+            if question.suspect:
+                await question.turn()
+                await asyncio.sleep(self._calm - time.monotonic())
+                async with self._one_suspect:
+                    await self._answer(question)
+            else:
+                await self._answer(question)
+        finally:
+            place.line.remove(question)
+            del place.working[question.message.author.id]
+            place.told.clear()
+            if not self._closed:
+                self._advance(channel, place)
 
     async def _answer(self, question: Question) -> None:
         """Have a question answered, and keep its row."""
@@ -272,6 +304,11 @@ async def say(question: Question, text: str) -> None:
         await question.post(0, text)
     except UNREACHABLE as error:
         log.warning("that could not be said: %s", error)
+
+
+def as_files(files: Sequence[tuple[str, bytes]]) -> list[discord.File]:
+    """Names and contents as files that go along; good for sending once."""
+    return [discord.File(io.BytesIO(data), name) for name, data in files]
 
 
 def item_of(message: discord.Message, kind: Kind) -> Item:

@@ -27,6 +27,8 @@ from selfedit.types import Proposal, Stage
 
 PAUSE = 1.5
 """Seconds between two edits of one card; Discord takes five edits in five seconds in one channel."""
+AGAIN, LONGEST = 30.0, 3_600.0
+"""Seconds after which a card is tried again that could not be brought up to date, and at most; each time twice as many."""
 _MOST = 1000
 """Proposals that are looked at when a session begins; the protocol hands out no more at once."""
 _KEPT = 200
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS cards (
     number INTEGER PRIMARY KEY, guild INTEGER, channel INTEGER NOT NULL, message INTEGER NOT NULL,
     seen TEXT NOT NULL DEFAULT ''
 );
+CREATE TABLE IF NOT EXISTS card_news (number INTEGER NOT NULL, stage TEXT NOT NULL, PRIMARY KEY (number, stage));
 CREATE TABLE IF NOT EXISTS card_threads (thread INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS card_presses (number INTEGER NOT NULL, act TEXT NOT NULL, who INTEGER NOT NULL, at REAL NOT NULL);
 """
@@ -90,7 +93,9 @@ class Board:
         """
         shelf.executescript(_TABLES)
         self._shelf, self._client, self._ask = shelf, client, ask
-        self.pause = pause
+        self.pause, self.again = pause, AGAIN
+        self._failed: dict[int, int] = {}
+        self._later: dict[int, asyncio.TimerHandle] = {}
         self._doing: dict[int, tuple[Stage, str]] = {}
         self._drawn: dict[int, str] = {}
         self._changed: OrderedDict[str, tuple[Changed, ...]] = OrderedDict()
@@ -121,9 +126,20 @@ class Board:
         """A message is gone, and the proposal has no card until somebody wants to see it."""
         self._shelf.execute("DELETE FROM cards WHERE message = ?", (message,))
 
+    def left(self, guild: int) -> None:
+        """The bot is on a server no more: the proposals that had their card there have none."""
+        mine = "SELECT number FROM cards WHERE guild = ?"
+        self._shelf.execute(f"DELETE FROM card_threads WHERE number IN ({mine})", (guild,))  # noqa: S608 - a constant
+        self._shelf.execute("DELETE FROM cards WHERE guild = ?", (guild,))
+
     def pressed(self, number: int, act: Act, who: int) -> None:
         """Somebody did something to a proposal, which is said on its card."""
         self._shelf.execute("INSERT INTO card_presses VALUES (?, ?, ?, ?)", (number, act, who, time.time()))
+
+    def first_told(self, number: int, stage: Stage) -> bool:
+        """Whether it was not told yet, anywhere, that a proposal came to a stage; from now on it was."""
+        found = self._shelf.execute("INSERT OR IGNORE INTO card_news VALUES (?, ?)", (number, stage.value))
+        return found.rowcount > 0
 
     def thread(self, number: int) -> int:
         """The thread in which a proposal is asked about; 0 while there is none."""
@@ -191,6 +207,8 @@ class Board:
 
     async def close(self) -> None:
         """Stop editing."""
+        for timer in self._later.values():
+            timer.cancel()
         working = list(self._work.values())
         for task in working:
             task.cancel()
@@ -200,34 +218,48 @@ class Board:
         try:
             while number in self._stale:
                 self._stale.discard(number)
-                await self._show(number)
+                if await self._show(number):
+                    self._failed.pop(number, None)
+                else:
+                    self._try_later(number)
                 await asyncio.sleep(self.pause)
         except Exception:
             log.exception("the card of proposal %d could not be brought up to date", number)
         finally:
             del self._work[number]
 
-    async def _show(self, number: int) -> None:
+    def _try_later(self, number: int) -> None:
+        times = self._failed.get(number, 0)
+        self._failed[number] = times + 1
+        if (timer := self._later.pop(number, None)) is not None:
+            timer.cancel()
+        wait = min(self.again * 2.0 ** min(times, 20), LONGEST)
+        self._later[number] = asyncio.get_running_loop().call_later(wait, self.changed, number)
+
+    async def _show(self, number: int) -> bool:
+        """Bring a card up to date; False where that could not be done."""
         place = self.place(number)
         if place is None:
-            return
+            return True
         answer = await self._ask(say.Show(number=number))
         if not isinstance(answer, say.ProposalIs):
-            return
+            return False
         drawn = await self.draw(answer.proposal)
         if drawn.stamp == self._drawn.get(number):
-            return
+            return True
         channel = self._client.get_partial_messageable(place.channel, guild_id=place.guild)
         message = channel.get_partial_message(place.message)
         try:
             await patiently(lambda: message.edit(content=None, embed=drawn.embed, view=drawn.view))
-        except discord.NotFound:
-            log.info("the card of proposal %d is gone", number)
+        except (discord.NotFound, discord.Forbidden):
+            log.info("the card of proposal %d is gone, or where the bot may not be any more", number)
             self.let_go(place.message)
         except UNREACHABLE as error:
             log.warning("the card of proposal %d could not be changed: %s", number, error)
+            return False
         else:
             self._is_drawn(place, drawn)
+        return True
 
     def _is_drawn(self, place: Place, drawn: Drawn) -> None:
         self._drawn[drawn.one.number] = drawn.stamp

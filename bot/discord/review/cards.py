@@ -10,12 +10,12 @@ from datetime import datetime
 import discord
 
 from bot.discord.review.points import Act
-from bot.discord.review.text import clean, fenced, listed, one_line, person, quoted, size
+from bot.discord.review.text import at_words, clean, fenced, listed, named, one_line, person, quoted, size
 from policies.decision import Finding
 from policies.merge import to_look_at
 from selfedit import telling
 from selfedit.telling import SHORT, Changed
-from selfedit.types import GateReport, Proposal, Stage, StageTime
+from selfedit.types import Check, GateReport, Proposal, Stage, StageTime
 from selfedit.words import describe
 
 MOST = 6000
@@ -45,6 +45,8 @@ MARKS: dict[Stage, str] = {
 }
 STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
 """What can be taken back."""
+NEWS = (Stage.OPENED, Stage.LIVE, Stage.REJECTED, Stage.REVERTED)
+"""What is told where news go."""
 _MEANS = {
     Stage.REQUESTED: "asked for, and being drafted",
     Stage.DRAFTED: "drafted, and being judged",
@@ -116,21 +118,22 @@ def card(one: Proposal, around: Around) -> discord.Embed:
     if one.goal:
         said += ["**Goal**", quoted(one.goal, 360, most=5)]
     if one.reason:
-        said += ["**Why**", quoted(one.reason, 480, most=8)]
+        said += ["**Why**", named(quoted(one.reason, 480, most=8))]
     embed.description = "\n".join(said) or None
     parts = _Fields(embed)
     parts.add("Stage", _stage(one, around))
     parts.add("Asked for by", person(one.requested_by), inline=True)
     parts.add("Approved by", _whole(telling.approved_by(one, person), 200), inline=True)
     parts.add("Commits", _commits(one), inline=True)
-    parts.add("Drafted by", one_line(telling.drafted_by(one), 150))
+    by_hand = one.author == "person"
+    parts.add("Drafted by", "written by hand" if by_hand else one_line(telling.drafted_by(one), 150))
     parts.add(_MEANS[one.stage].capitalize(), _ending(one, around))
     if one.stage is Stage.OPENED:
         parts.add("Risk", telling.risk(one, around.changed))
     edits = [f"- {one_line(describe(each), 160)}" for each in one.edits]
     parts.add(f"Edits ({len(edits)})", listed(edits, 480))
     parts.add(*_files(around.changed))
-    parts.add("On the way", listed([f"- {one_line(note, 120)}" for note in one.notes], 240))
+    parts.add("On the way", listed([f"- {named(one_line(note, 120))}" for note in one.notes], 240))
     two = _two(one)
     if one.report is not None:
         parts.add(f"Gate: {one.report.verdict} in {one.report.seconds:.1f} s", _gate(one.report))
@@ -157,10 +160,11 @@ def buttons(one: Proposal) -> tuple[Button, ...]:
     )
 
 
-def asked_for(goal: str, by: str) -> discord.Embed:
+def asked_for(goal: str, by: str, edits: int = 0) -> discord.Embed:
     """The card of what has no number yet."""
     embed = discord.Embed(title="A change is asked for", colour=COLOURS[Stage.REQUESTED])
-    embed.description = quoted(goal, 600) or "Whatever maintenance finds."
+    by_hand = f"Edits by hand ({edits})" if edits else "Whatever maintenance finds."
+    embed.description = quoted(goal, 600) or by_hand
     embed.add_field(name="Asked for by", value=person(by), inline=True)
     return embed
 
@@ -178,6 +182,15 @@ def short(one: Proposal, link: str = "") -> str:
     return (
         f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {person(one.requested_by)}"
     )
+
+
+def news_line(one: Proposal, link: str = "") -> str:
+    """That a proposal came to a stage, in a line; an open one with the approvals that it waits for."""
+    title = one_line(one.title or one.goal or "", 120)
+    named_ = f"[Proposal {one.number}]({link})" if link else f"Proposal {one.number}"
+    missing = one.approvals_missing
+    waits = f"; waits for {'an approval' if missing == 1 else f'{missing} approvals'}"
+    return f"{MARKS[one.stage]} {named_} is {_MEANS[one.stage]}: {title}{waits if one.stage is Stage.OPENED else ''}"
 
 
 def stamp(at: datetime, style: str) -> str:
@@ -249,11 +262,18 @@ def _gate(report: GateReport) -> str:
         return where
     name = min(12, max(len(check.name) for check in report.checks))
     lines = [
-        f"{'✓' if check.passed else '✗'} {check.name[:name]:<{name}} {check.seconds:>6.1f} s  "
-        f"{' '.join(clean(check.summary).split())[:54]}".rstrip()
+        f"{_mark(check)} {check.name[:name]:<{name}} {check.seconds:>5.1f} s "
+        f"{at_words(' '.join(clean(check.summary).split()), 42)}".rstrip()
         for check in report.checks
     ]
     return f"{where}\n{fenced(lines, 680)}"
+
+
+def _mark(check: Check) -> str:
+    """Passed, passed with something that should be read, or not passed."""
+    if not check.passed:
+        return "✗"
+    return "!" if check.findings else "✓"
 
 
 def _two(one: Proposal) -> str:
@@ -273,7 +293,7 @@ def _ending(one: Proposal, around: Around) -> str:
     """By whom and why it ended, or was taken back."""
     ended = {Stage.REJECTED: Act.REJECT, Stage.REVERTED: Act.ROLLBACK}.get(one.stage)
     by = [f"by <@{each.who}> {stamp(each.at, 'R')}" for each in around.presses if each.act is ended][-1:]
-    said = quoted(telling.ending(one), 280, most=5)
+    said = named(quoted(telling.ending(one), 280, most=5))
     return "\n".join([*by, *([said] if said else [])])
 
 

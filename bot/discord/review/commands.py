@@ -10,22 +10,27 @@ from bot.control.commands import Asked
 from bot.discord.review import sheets
 from bot.discord.review.board import Board, Place
 from bot.discord.review.cards import asked_for
+from bot.discord.review.facts import facts
 from bot.discord.review.fits import DANGER, SUCCESS, discord_id, moved, said, unfit
 from bot.discord.review.pages import page
 from bot.discord.review.parts import sure_view
 from bot.discord.review.points import Act, Point
 from bot.discord.review.sending import Asker, Shown
-from bot.discord.review.text import fenced, one_line
+from bot.discord.review.text import clean, fenced, named, one_line
+from bot.discord.setup.panel import changed, table
 from bot.messages import LONGEST
 from bot.surface import Theseus
+from policies.merge import OWN_CHANGE
 from policies.rights import Person
 from selfedit import protocol as say
 from selfedit import render
 from selfedit.telling import SHORT
 from selfedit.types import Proposal
 
-ALONE = frozenset({"diff", "approve", "rollback", "proposals", "status", "why", "rights"})
-"""Commands whose answers only who asked sees, where that can be; a rejection or a halt is for everybody to see."""
+ALONE = frozenset(
+    {"diff", "approve", "reject", "rollback", "proposals", "status", "why", "rights", "grant", "withdraw"}
+)
+"""Commands whose answers only who asked sees, where that can be; a halt is for everybody to see."""
 
 
 @dataclass(slots=True)
@@ -89,21 +94,24 @@ class Commands:
                 return Shown(embed=sheets.status(answer, str(self._theseus.met)))
             case say.WhyIs():
                 return Shown(embed=sheets.why(answer, self._theseus.routes))
-            case say.Done(text=text) if isinstance(message, say.Halt | say.Resume):
-                return Shown(embed=sheets.done(text, person.id, halted=isinstance(message, say.Halt)))
+            case say.Done() if isinstance(message, say.Halt | say.Resume):
+                return Shown(embed=sheets.done(person.id, halted=isinstance(message, say.Halt)))
+            case say.RightsAre():
+                return _rights(message, answer)
             case say.ProposalIs(proposal=one):
                 if isinstance(message, say.Reject):
                     self._board.pressed(one.number, Act.REJECT, discord_id(person))
                 self._board.changed(one.number)
                 return Shown(await self.told(one))
             case say.Refused():
-                return Shown(said(answer))
+                return Shown(said(answer), alone=True)
         return Shown(fenced(render.plain(render.answer(answer), width=90).split("\n"), LONGEST))
 
     async def told(self, one: Proposal) -> str:
         """Where a proposal stands, in a sentence or two, with the way to its card."""
         link = self._link(one.number)
-        brief = one_line(render.plain(render.brief(one)), 900)
+        lines = render.plain(render.brief(one)).split("\n")
+        brief = "\n".join(named(one_line(line, 300)) for line in lines[:4])
         return f"{brief}\n{link}" if link else brief
 
     async def pages(self, number: int, person: Person, file: int, turn: int, head: str = "") -> Shown:
@@ -116,7 +124,10 @@ class Commands:
         if not answer.files:
             return Shown(f"Proposal {number} changes no file.")
         made = page(answer, discord_id(person), file, turn)
-        return Shown(made.text, view=made.view, file=None if made.whole is None else (made.name, made.whole))
+        whole = () if made.whole is None else ((made.name, made.whole),)
+        there = await self._theseus.ask(say.Show(number=number))
+        facts = (_facts(there.proposal),) if isinstance(there, say.ProposalIs) else ()
+        return Shown(made.text, view=made.view, along=(*whole, *facts))
 
     async def ask_sure(self, number: int | None, act: Act, person: Person, head: str = "") -> Shown:
         """The question whether somebody is sure, which only they can answer; it names the head that it is about."""
@@ -127,10 +138,12 @@ class Commands:
             return Shown(moved(one.number, one.head, head))
         if why := unfit(one, act):
             return Shown(why)
+        if act is Act.SURE_APPROVE and person.id == one.requested_by:
+            return Shown(f"{OWN_CHANGE[:1].upper()}{OWN_CHANGE[1:]}.")
         point = Point(act, one.number, one.head, discord_id(person))
         title = one_line(one.title, 150)
         if act is Act.SURE_ROLLBACK:
-            text = f"Take back proposal {one.number}, {title} (`{one.merge[:SHORT]}`)? What `main` was without it runs then."
+            text = f"Take back proposal {one.number}, {title} (`{one.merge[:SHORT]}`)? Only this change is taken back; later ones stay."
             return Shown(text, view=sure_view(point, "Roll back", DANGER))
         after = (
             "It is merged and comes to life at once."
@@ -155,20 +168,24 @@ class Commands:
         """Show a proposal: as its card where it has none yet, else as a copy with the way to it."""
         answer = await self._theseus.ask(message)
         if not isinstance(answer, say.ProposalIs):
-            await asker.show(Shown(said(answer)))
+            await asker.show(Shown(said(answer), alone=True))
             return
         there = self._board.place(message.number)
         drawn = await self._board.draw(answer.proposal, there.link if there else "")
-        place = await asker.show(Shown(embed=drawn.embed, view=drawn.view))
+        # The card itself is for everybody and edited later; whoever wants all that the gate says presses Diff.
+        along = (_facts(answer.proposal),) if there else ()
+        place = await asker.show(Shown(embed=drawn.embed, view=drawn.view, along=along))
         if there is None and place is not None:
             self._board.put(message.number, place, drawn)
 
     async def _improve(self, message: say.Improve, asker: Asker) -> None:
         """Ask for a change, and show its card at once; it is edited as things go on."""
         wish = message.request
+        edits = len(wish.edits or ())
         waiting = _Waiting(message, asyncio.get_running_loop().create_future())
+        place = await asker.show(Shown(embed=asked_for(wish.goal or "", wish.requested_by, edits)))
+        # Nobody waits whose first sign could not be shown: another request of theirs would take its number for theirs.
         self._waiting.append(waiting)
-        place = await asker.show(Shown(embed=asked_for(wish.goal or "", wish.requested_by)))
         binding = asyncio.create_task(self._bind(waiting, place, asker))
         try:
             answer = await self._theseus.ask(message)
@@ -179,7 +196,7 @@ class Commands:
                 self._board.done(number)
                 self._board.changed(number)
             else:
-                await asker.show(Shown(said(answer)))
+                await asker.show(Shown(said(answer), alone=True))
         finally:
             self._waiting.remove(waiting)
             binding.cancel()
@@ -196,3 +213,15 @@ class Commands:
     def _link(self, number: int) -> str:
         place = self._board.place(number)
         return place.link if place else ""
+
+
+def _rights(message: BaseModel, now: say.RightsAre) -> Shown:
+    """Who may do what; after a change, what has changed."""
+    if isinstance(message, say.Grant | say.Withdraw):
+        return Shown(changed(message.to, message.capability, allowed=isinstance(message, say.Grant)))
+    return Shown(embed=table(now))
+
+
+def _facts(one: Proposal) -> tuple[str, bytes]:
+    """All that is known of a proposal, every finding of the gate too, as a file."""
+    return f"proposal-{one.number}.txt", clean(facts(one)).encode()

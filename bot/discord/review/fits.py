@@ -16,14 +16,13 @@ NEEDS: dict[Act, Capability] = {
     Act.PAGE: "see",
     Act.FILE: "see",
     Act.ASK: "see",
-    Act.LEAVE: "see",
     Act.APPROVE: "approve",
     Act.SURE_APPROVE: "approve",
     Act.REJECT: "approve",
     Act.ROLLBACK: "approve",
     Act.SURE_ROLLBACK: "approve",
 }
-"""What somebody must be allowed to do to use a component."""
+"""What somebody must be allowed to do to use a component; to leave something as it is takes no right."""
 SUCCESS, DANGER = discord.ButtonStyle.success, discord.ButtonStyle.danger
 NOT_YOURS = "That is for who asked; press the button on the card yourself."
 _WANTS = {

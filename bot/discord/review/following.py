@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 import discord
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from bot.discord.patience import UNREACHABLE
 from bot.discord.review.board import Board, Place
+from bot.discord.review.cards import NEWS, news_line
 from bot.discord.review.commands import Commands
 from bot.discord.review.sending import Shown
 from bot.discord.review.text import one_line
@@ -70,6 +71,18 @@ class Following:
         elif stage is Stage.OPENED and self._board.place(number) is None:
             await self._show_in_news(number)
         self._board.changed(number)
+        if stage in NEWS:
+            await self._tell_stage(number, stage)
+
+    async def _tell_stage(self, number: int, stage: Stage) -> None:
+        """Tell once that a proposal came to a stage, in the channels for news that do not hold its card."""
+        card = self._board.place(number)
+        elsewhere = {each for each in self._news.all().values() if card is None or each != card.channel}
+        answer = await self._theseus.ask(say.Show(number=number)) if elsewhere else None
+        if not isinstance(answer, say.ProposalIs) or answer.proposal.stage is not stage:
+            return
+        if self._board.first_told(number, stage):
+            await self._tell(Shown(news_line(answer.proposal, card.link if card else "")), only=elsewhere)
 
     async def _show_in_news(self, number: int) -> None:
         """What was asked for elsewhere has its card where news go, if they go anywhere."""
@@ -80,10 +93,14 @@ class Following:
             for place in await self._tell(Shown(embed=drawn.embed, view=drawn.view), most=1):
                 self._board.put(number, place, drawn)
 
-    async def _tell(self, what: Shown, most: int | None = None) -> list[Place]:
+    async def _tell(
+        self, what: Shown, most: int | None = None, only: Collection[int] | None = None
+    ) -> list[Place]:
         """Say something where the owners want news, without a sound."""
         places = []
         for guild, channel in [*self._news.all().items()][:most]:
+            if only is not None and channel not in only:
+                continue
             where = self._client.get_partial_messageable(channel, guild_id=guild)
             try:
                 message = await where.send(**what.new, silent=True)

@@ -93,9 +93,11 @@ class WhyForm(discord.ui.Modal):
     )
 
     def __init__(
-        self, point: Point, told: Callable[[discord.Interaction, Point, str], Awaitable[None]]
+        self, point: Point, opened: int, told: Callable[[discord.Interaction, Point, str], Awaitable[None]]
     ) -> None:
-        super().__init__(title=f"Reject proposal {point.number}", timeout=FORM_SECONDS, custom_id=point.id)
+        # Several may be open for one card, each with an answer of its own; by `opened`, the click, they differ.
+        name = f"{point.id}{opened}"
+        super().__init__(title=f"Reject proposal {point.number}", timeout=FORM_SECONDS, custom_id=name)
         self._point, self._told = point, told
 
     async def on_submit(self, interaction: discord.Interaction) -> None:

@@ -7,7 +7,7 @@ head that was shown beside it, and the steward has the last word on all of it.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,20 +19,26 @@ from bot.control.commands import Asked, needs, parse
 from bot.discord.commands.slash import FAILED, tell_alone
 from bot.discord.incoming.inbox import Inbox
 from bot.discord.incoming.places import Question
-from bot.discord.patience import UNREACHABLE
+from bot.discord.patience import UNREACHABLE, patiently, promptly
+from bot.discord.person import Who
 from bot.discord.review.board import PAUSE, Board
 from bot.discord.review.commands import Commands
 from bot.discord.review.fits import NEEDS, NOT_YOURS, discord_id, moved, said, unfit
 from bot.discord.review.following import Following
 from bot.discord.review.parts import ChooseFile, PressButton, WhyForm
 from bot.discord.review.points import Act, Point
-from bot.discord.review.sending import ByMessage, BySlash, Shown
+from bot.discord.review.sending import Asker, ByChannel, ByMessage, BySlash, Shown
 from bot.discord.review.threads import Threads
 from bot.discord.setup.news import NewsPlaces
+from bot.discord.setup.panel import NOT_EVERYONE, read_name
 from bot.surface import Theseus
+from policies.decision import Decision
 from policies.rights import Person
 from selfedit import protocol as say
 from selfedit.types import Proposal
+
+HALT = "halt"
+"""The command that is carried out even where nobody can be promised an answer."""
 
 log = logging.getLogger("theseus.discord")
 
@@ -46,7 +52,7 @@ class Review:
         theseus: Theseus,
         shelf: sqlite3.Connection,
         inbox: Inbox,
-        who: Callable[[discord.User | discord.Member], Person],
+        who: Who,
         *,
         pause: float = PAUSE,
     ) -> None:
@@ -97,12 +103,19 @@ class Review:
     async def control(self, used: discord.Interaction, asked: Asked, person: Person) -> None:
         """Answer a slash command that is understood, of somebody who may use it."""
         try:
-            await used.response.defer(thinking=True, ephemeral=self._commands.alone(asked))
+            alone = self._commands.alone(asked)
+            await promptly(lambda: used.response.defer(thinking=True, ephemeral=alone))
         except UNREACHABLE as error:
-            log.warning("a command was not answered in time, so it is not carried out: %s", error)
-            return
+            self._inbox.lost(used.id, "Discord did not take a first answer in time")
+            if asked.name != HALT:
+                log.warning("a command was not answered in time, so it is not carried out: %s", error)
+                return
+            log.warning("a halt was not answered in time, and is carried out all the same: %s", error)
+            asker: Asker = ByChannel(used)
+        else:
+            asker = BySlash(used, self._inbox, alone=alone)
         with self._at_work():
-            await self._commands.answer(asked, person, BySlash(used, self._inbox))
+            await self._answer(asked, person, asker)
 
     async def typed(self, question: Question, text: str, person: Person) -> bool:
         """Answer the same where somebody typed it; whether it was such a command."""
@@ -111,8 +124,16 @@ class Review:
             return False
         if not self._theseus.may(needs(text), person).allowed:
             return False
-        await self._commands.answer(asked, person, ByMessage(question, self._inbox))
+        await self._answer(asked, person, ByMessage(question, self._inbox))
         return True
+
+    async def _answer(self, asked: Asked, person: Person, asker: Asker) -> None:
+        kind, number = read_name(asked.message.to) if isinstance(asked.message, say.Grant) else ("", 0)
+        if kind == "role" and self._client.get_guild(number) is not None:
+            # The role of everybody on a server has its id, and counts for nobody.
+            await asker.show(Shown(NOT_EVERYONE, alone=True))
+            return
+        await self._commands.answer(asked, person, asker)
 
     def asked_in(self, message: discord.Message) -> bool:
         """Whether a message is a question in a thread about a proposal, and not said to somebody else there."""
@@ -162,32 +183,40 @@ class Review:
                 await self._use(used, Point(Act.FILE, point.number, point.head, point.who, at))
 
     async def _use(self, used: discord.Interaction, point: Point) -> None:
-        person = self._who(used.user)
-        decision = self._theseus.may(NEEDS[point.act], person)
         try:
+            person = await self._who(used.user)
+            needed = NEEDS.get(point.act)
+            decision = self._theseus.may(needed, person) if needed is not None else Decision()
             if not decision.allowed:
-                await used.response.send_message(decision.why, ephemeral=True)
+                await promptly(lambda: used.response.send_message(decision.why, ephemeral=True))
             elif point.who and point.who != used.user.id:
-                await used.response.send_message(NOT_YOURS, ephemeral=True)
+                await promptly(lambda: used.response.send_message(NOT_YOURS, ephemeral=True))
             elif point.act is Act.LEAVE:
-                await used.response.edit_message(content="Nothing was done.", view=None)
+                await promptly(lambda: used.response.edit_message(content="Nothing was done.", view=None))
             elif point.act in (Act.PAGE, Act.FILE):
-                await used.response.defer()
+                await promptly(used.response.defer)
                 shown = await self._commands.pages(point.number, person, point.file, point.page, point.head)
-                await used.edit_original_response(**shown.edit)
+                await patiently(lambda: used.edit_original_response(**shown.edit))
             elif point.act is Act.REJECT:
-                await used.response.send_modal(WhyForm(point, self._reject))
+                await promptly(lambda: used.response.send_modal(WhyForm(point, used.id, self._reject)))
             elif point.act in (Act.SURE_APPROVE, Act.SURE_ROLLBACK):
                 await self._carry_out(used, point, person)
             else:
-                await used.response.defer(ephemeral=True, thinking=True)
+                await promptly(lambda: used.response.defer(ephemeral=True, thinking=True))
                 shown = await self._ask(point, person)
-                await used.edit_original_response(**shown.edit)
+                await patiently(lambda: used.edit_original_response(**shown.edit))
         except UNREACHABLE as error:
             log.warning("a click could not be answered: %s", error)
-        except Exception:
+            await self._failed(used, error)
+        except Exception as error:
             log.exception("a click could not be carried out")
-            await tell_alone(used, FAILED)
+            await self._failed(used, error)
+
+    async def _failed(self, used: discord.Interaction, error: Exception) -> None:
+        """Leave nobody waiting for an answer that does not come, and its row not as answered."""
+        if not self._client.is_closed():  # else the next process says so
+            self._inbox.lost(used.id, f"it failed: {type(error).__name__}")
+        await tell_alone(used, FAILED)
 
     async def _ask(self, point: Point, person: Person) -> Shown:
         """What is shown to who pressed a button of a card."""
@@ -206,19 +235,24 @@ class Review:
 
     async def _carry_out(self, used: discord.Interaction, point: Point, person: Person) -> None:
         """Do what somebody is sure of, once."""
-        does = "approved" if point.act is Act.SURE_APPROVE else "taken back"
+        approves = point.act is Act.SURE_APPROVE
+        does, judged = ("approved", "") if approves else ("taken back", "; what runs then is judged first")
         if other := self._busy.get(point.number):
-            await used.response.edit_message(content=other, view=None)
+            await promptly(lambda: used.response.edit_message(content=other, view=None))
             return
         self._busy[point.number] = (
             f"Proposal {point.number} is being {does} by {used.user.mention} at this moment."
         )
         try:
-            await used.response.edit_message(content=f"Proposal {point.number} is being {does}…", view=None)
+            try:
+                now = f"Proposal {point.number} is being {does}{judged}…"
+                await promptly(lambda: used.response.edit_message(content=now, view=None))
+            except UNREACHABLE as error:  # they were sure of it, and the card shows what comes of it
+                log.warning("it could not be said that a click is carried out: %s", error)
             text = await self._do(point, person)
-            await used.edit_original_response(content=text)
         finally:
             del self._busy[point.number]
+        await patiently(lambda: used.edit_original_response(content=text, view=None))
 
     async def _do(self, point: Point, person: Person) -> str:
         one = await self._now(point)
@@ -244,17 +278,18 @@ class Review:
         with self._inbox.use(used) as fresh:
             if not fresh:
                 return
-            person = self._who(used.user)
-            decision = self._theseus.may("approve", person)
             try:
-                await used.response.defer(ephemeral=True, thinking=True)
+                person = await self._who(used.user)
+                decision = self._theseus.may("approve", person)
+                await promptly(lambda: used.response.defer(ephemeral=True, thinking=True))
                 text = await self._turn_down(point, person, why) if decision.allowed else decision.why
-                await used.edit_original_response(content=text)
+                await patiently(lambda: used.edit_original_response(content=text))
             except UNREACHABLE as error:
                 log.warning("a form could not be answered: %s", error)
-            except Exception:
+                await self._failed(used, error)
+            except Exception as error:
                 log.exception("a form could not be carried out")
-                await tell_alone(used, FAILED)
+                await self._failed(used, error)
 
     async def _turn_down(self, point: Point, person: Person, why: str) -> str:
         if other := self._busy.get(point.number):

@@ -23,18 +23,20 @@ class Shown:
         text: In words.
         embed: As a card.
         view: The components below it.
-        file: What goes along, with its name.
+        along: What goes along as files, by name.
+        alone: Whether only who asked is to see it, though everybody would see the answer.
     """
 
     text: str = ""
     embed: discord.Embed | None = None
     view: discord.ui.View | None = None
-    file: tuple[str, bytes] | None = None
+    along: tuple[tuple[str, bytes], ...] = ()
+    alone: bool = False
 
     @property
     def files(self) -> list[discord.File]:
         """What goes along, as the library wants it; good for sending once."""
-        return [] if self.file is None else [discord.File(io.BytesIO(self.file[1]), self.file[0])]
+        return [discord.File(io.BytesIO(content), name) for name, content in self.along]
 
     @property
     def edit(self) -> dict[str, Any]:
@@ -66,21 +68,47 @@ class Asker(Protocol):
 class BySlash:
     """Answers a slash command that was promised an answer."""
 
-    def __init__(self, used: discord.Interaction, inbox: Inbox) -> None:
-        self._used, self._inbox = used, inbox
+    def __init__(self, used: discord.Interaction, inbox: Inbox, *, alone: bool = False) -> None:
+        self._used, self._inbox, self._alone = used, inbox, alone
 
     def settle(self) -> None:
         """The command is answered."""
         self._inbox.answered(self._used.id)
 
     async def show(self, what: Shown) -> Place | None:
-        """Show this as the command's answer."""
+        """Show this as the command's answer; what only who asked is to see takes the place of what all saw."""
         try:
+            if what.alone and not self._alone:
+                await patiently(self._used.delete_original_response)
+                await patiently(lambda: self._used.followup.send(**what.new, ephemeral=True))
+                return None
             message = await patiently(lambda: self._used.edit_original_response(**what.edit))
         except UNREACHABLE as error:
             log.warning("an answer could not be sent: %s", error)
             return None
         return Place(self._used.guild_id, message.channel.id, message.id)
+
+
+class ByChannel:
+    """Answers a slash command in its channel, where Discord did not take the promise of an answer."""
+
+    def __init__(self, used: discord.Interaction) -> None:
+        self._used = used
+
+    def settle(self) -> None:
+        """Nothing is kept of it."""
+
+    async def show(self, what: Shown) -> Place | None:
+        """Say this in the channel."""
+        used = self._used
+        where = used.client.get_partial_messageable(used.channel_id or 0, guild_id=used.guild_id)
+        nonce = str(used.id)
+        try:
+            message = await patiently(lambda: where.send(**what.new, nonce=nonce))
+        except UNREACHABLE as error:
+            log.warning("an answer could not be sent: %s", error)
+            return None
+        return Place(used.guild_id, message.channel.id, message.id)
 
 
 class ByMessage:
@@ -95,9 +123,8 @@ class ByMessage:
 
     async def show(self, what: Shown) -> Place | None:
         """Show this as the reply."""
-        files = [] if what.file is None else [what.file]
         message = await self._question.post(
-            0, what.text or None, files=files, embed=what.embed, view=what.view
+            0, what.text or None, files=list(what.along), embed=what.embed, view=what.view
         )
         guild = self._question.message.guild
         return Place(guild.id if guild else None, message.channel.id, message.id)

@@ -7,7 +7,7 @@ import discord
 from bot.discord.review.cards import COLOURS, short
 from bot.discord.review.text import fenced, listed, named, one_line, person
 from selfedit import protocol as say
-from selfedit.telling import SHORT, status_rows
+from selfedit.telling import SHORT, shielded, status_rows
 from selfedit.types import Proposal, Stage
 
 _GREEN, _YELLOW = COLOURS[Stage.KEPT], COLOURS[Stage.REJECTED]
@@ -31,7 +31,7 @@ def proposals(several: Sequence[Proposal], link: Callable[[int], str]) -> discor
 def status(now: say.StatusIs, met: str = "") -> discord.Embed:
     """What runs, what shields the host, whether code may be changed, and what Discord answered to requests."""
     rows = [row for row in status_rows(now) if row.name not in _ELSEWHERE]
-    minding = any(row.mind for row in rows)
+    minding = any(row.mind for row in rows if row.name)
     embed = discord.Embed(title="How things stand", colour=_YELLOW if minding else _GREEN)
     for row in rows:
         if row.name:
@@ -43,9 +43,10 @@ def status(now: say.StatusIs, met: str = "") -> discord.Embed:
             )
     if met:
         embed.add_field(name="Discord", value=one_line(met, 300), inline=False)
-    shields = [f"{'✗' if row.mind else '✓'} {row.text.partition(': ')[2]}" for row in rows if not row.name]
-    if shields:
-        embed.add_field(name="Protections", value=fenced(shields, 1000), inline=False)
+    if now.protections:
+        held, _, lacking = shielded(now).partition("; not: ")
+        below = f"\n-# not held: {one_line(lacking, 600)}" if lacking else ""
+        embed.add_field(name="Protections", value=f"{held}{below}", inline=False)
     return embed
 
 
@@ -68,10 +69,14 @@ def why(traced: say.WhyIs, routes: str) -> discord.Embed:
     return embed
 
 
-def done(text: str, by: str, *, halted: bool) -> discord.Embed:
+def done(by: str, *, halted: bool) -> discord.Embed:
     """Somebody halted self-editing, or allowed it again."""
     title = "Self-editing is halted" if halted else "Self-editing is allowed again"
     embed = discord.Embed(title=title, colour=_YELLOW if halted else _GREEN)
-    embed.description = f"{one_line(text[:1].upper() + text[1:], 600)}."
+    embed.description = (
+        "Answers under way were stopped; new questions are answered. Changes wait for /resume."
+        if halted
+        else "Changes can be asked for again."
+    )
     embed.add_field(name="By", value=person(by))
     return embed

@@ -12,7 +12,7 @@ _STEERS = frozenset("\\`*_~|<>[]()#")
 _FENCE, _NO_FENCE = "```", "\u02bc" * 3
 _SHORTEST = 12
 """Characters below which it is no use to begin one more line."""
-_PERSON = re.compile(r"\bdiscord:(\d{1,20})\b")
+_PERSON = re.compile(r"\bdiscord:(\d{1,20})\b(?!…)")
 
 
 def size(text: str) -> int:
@@ -75,6 +75,14 @@ def person(by: str) -> str:
 def named(text: str) -> str:
     """A sentence of ours with names in place of ids; a mention pings nobody where nobody may be pinged."""
     return _PERSON.sub(r"<@\1>", text)
+
+
+def at_words(text: str, limit: int) -> str:
+    """The beginning of a text, not ending within a word where that can be."""
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    return f"{kept[: kept.rfind(' ')] if ' ' in kept else kept[:-1]}…"
 
 
 def _escaped(text: str, limit: int) -> str:

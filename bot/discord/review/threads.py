@@ -4,20 +4,20 @@ What it knows of the proposal goes along as attached files, so that it is data a
 way as any other question: rights, limits and budgets hold.
 """
 
+import asyncio
 import logging
 
 import discord
 
 from agent.incoming.attached import Attachment
-from bot.discord.patience import UNREACHABLE
-from bot.discord.review.board import Board
+from bot.discord.patience import UNREACHABLE, patiently
+from bot.discord.review.board import Board, Place
+from bot.discord.review.facts import facts
 from bot.discord.review.fits import said
 from bot.discord.review.sending import Shown
-from bot.discord.review.text import clean, fenced, one_line
+from bot.discord.review.text import at_words, clean, fenced, one_line
 from bot.surface import Theseus
 from selfedit import protocol as say
-from selfedit import render
-from selfedit.types import Proposal
 
 _EXISTS = 160004
 """Discord's code for a message that has its thread already."""
@@ -32,6 +32,7 @@ class Threads:
 
     def __init__(self, theseus: Theseus, board: Board, client: discord.Client) -> None:
         self._theseus, self._board, self._client = theseus, board, client
+        self._opening: dict[int, asyncio.Lock] = {}
 
     def about(self, channel: int) -> int | None:
         """Which proposal a channel is a thread about; None for other channels."""
@@ -46,15 +47,20 @@ class Threads:
             return Shown(
                 f"A thread hangs below a card on a server; show it there with /proposal {number}, and ask again."
             )
+        async with self._opening.setdefault(number, asyncio.Lock()):
+            return await self._open(number, place)
+
+    async def _open(self, number: int, place: Place) -> Shown:
         if there := self._board.thread(number):
             return await self._still(number, there)
         channel = self._client.get_partial_messageable(place.channel, guild_id=place.guild)
-        name = f"Proposal {number}: what do you want to know?"
+        name = await self._name(number)
         try:
-            made = await channel.get_partial_message(place.message).create_thread(name=name)
+            card = channel.get_partial_message(place.message)
+            made = await patiently(lambda: card.create_thread(name=name))
             thread = made.id
-        except discord.HTTPException as error:
-            if error.code != _EXISTS:
+        except UNREACHABLE as error:
+            if getattr(error, "code", 0) != _EXISTS:
                 log.warning("no thread could be opened: %s", error)
                 return Shown(
                     "No thread can be opened here; let Theseus create public threads, or show the card elsewhere."
@@ -63,10 +69,18 @@ class Threads:
         self._board.thread_is(number, thread)
         hello = f"Ask about proposal {number} here. What answers knows its goal, edits, diff and gate report, and can be wrong."
         try:
-            await self._client.get_partial_messageable(thread, guild_id=place.guild).send(hello)
+            where = self._client.get_partial_messageable(thread, guild_id=place.guild)
+            await patiently(lambda: where.send(hello, nonce=f"ask-{thread}"))
         except UNREACHABLE as error:
             log.warning("a thread could not be greeted: %s", error)
         return Shown(f"Ask here: <#{thread}>")
+
+    async def _name(self, number: int) -> str:
+        """What the thread about a proposal is called; Discord takes 100 characters."""
+        answer = await self._theseus.ask(say.Show(number=number))
+        title = answer.proposal.title if isinstance(answer, say.ProposalIs) else ""
+        about = f"Questions about proposal {number}"
+        return f"{about}: {at_words(' '.join(clean(title).split()), 60)}" if title.strip() else about
 
     async def _still(self, number: int, thread: int) -> Shown:
         """Where to ask, if the thread is still there."""
@@ -86,7 +100,7 @@ class Threads:
         answer = await self._theseus.ask(say.Show(number=number))
         if not isinstance(answer, say.ProposalIs):
             return said(answer)
-        texts = {f"proposal-{number}.txt": _facts(answer.proposal)}
+        texts = {f"proposal-{number}.txt": facts(answer.proposal)}
         change = await self._theseus.ask(say.Diff(number=number))
         if isinstance(change, say.DiffIs):
             texts[f"proposal-{number}.diff"] = "\n".join(file.text for file in change.files)
@@ -104,11 +118,5 @@ class Threads:
         )
         if not isinstance(answer, say.ProposalIs):
             return f"{begin}\n{said(answer)}"
-        lines = _facts(answer.proposal).split("\n")
+        lines = facts(answer.proposal).split("\n")
         return f"{begin}\nThis is what /proposal {number} shows:\n{fenced(lines, _SHORTLY)}"
-
-
-def _facts(one: Proposal) -> str:
-    """All that is known of a proposal, as the console shows it, with the goal in front."""
-    goal = f"Goal: {one.goal}\n\n" if one.goal else ""
-    return goal + render.plain(render.proposal(one), width=100)

@@ -16,13 +16,22 @@ MOST_NAMES = 5
 log = logging.getLogger("theseus.discord")
 
 
-def introduction(application: discord.AppInfo, name: str, guilds: Iterable[discord.Guild]) -> str:
+def introduction(
+    application: discord.AppInfo,
+    name: str,
+    guilds: Iterable[discord.Guild],
+    no_model: str | None = None,
+    *,
+    set_up: bool = False,
+) -> str:
     """What the operator should know once the bot is connected: how to invite it, whose it is, where it is, what is next.
 
     Args:
         application: What Discord says of it.
         name: What the bot is called.
         guilds: The servers that it is on.
+        no_model: Why there is no language model, and what to set; None where there is one.
+        set_up: Somebody approves already, so that nothing is next.
     """
     there = [_line(guild.name) for guild in guilds]
     where = ", ".join(there[:MOST_NAMES]) + (
@@ -35,15 +44,21 @@ def introduction(application: discord.AppInfo, name: str, guilds: Iterable[disco
     )
     permissions = ", ".join(permit.label for permit in NEEDED)
     first = "open the link to bring it to a server, then use /setup there" if not there else "use /setup"
-    lines = (
+    lines = [
         f"Theseus is connected to Discord as {_line(name)}.",
         f"  invite it       {invitation(application.id)}",
         f"                  (permissions {PERMISSIONS.value}: {permissions})",
         f"  owner           {owner_of(application)}",
         f"  servers         {where or 'none yet'}",
         f"  message content {content}",
-        f"  next            {first}: the owner says there who approves, who asks for changes, and where news go.",
-    )
+    ]
+    if no_model:
+        lines.append(f"  model           none, so chat does not answer. {no_model}")
+    if not there or not set_up:
+        lines.append(
+            f"  next            {first}: the owner says there who approves, who asks for changes, and where news go."
+        )
+    lines.append("Ctrl-C ends it.")
     return "\n".join(lines) + "\n"
 
 
@@ -61,12 +76,13 @@ class Arrivals:
         self._shelf = shelf
         shelf.execute("CREATE TABLE IF NOT EXISTS greeted (guild INTEGER PRIMARY KEY)")
 
-    async def greet(self, guild: discord.Guild, owner: str) -> None:
+    async def greet(self, guild: discord.Guild, owner: str, *, chats: bool = True) -> None:
         """Say hello to a server to which the bot came, where it may write. What cannot be said is not said later.
 
         Args:
             guild: The server.
             owner: Who sets the bot up, by name.
+            chats: There is a language model.
         """
         if self._shelf.execute("INSERT OR IGNORE INTO greeted VALUES (?)", (guild.id,)).rowcount == 0:
             return
@@ -75,16 +91,21 @@ class Arrivals:
             log.warning("there is no channel on server %s in which the bot may write", guild.id)
             return
         try:
-            await place.send(greeting(guild.me.display_name, owner))
+            await place.send(greeting(guild.me.display_name, owner, chats=chats))
         except UNREACHABLE as error:
             log.warning("server %s could not be greeted: %s", guild.id, error)
 
 
-def greeting(name: str, owner: str) -> str:
-    """What a server reads first."""
+def greeting(name: str, owner: str, *, chats: bool = True) -> str:
+    """What a server reads first; without a language model no chat is promised."""
     escaped = discord.utils.escape_markdown(_line(name)), discord.utils.escape_markdown(owner)
+    can = (
+        "Mention me, reply to me or use /chat, and I answer; /help shows the rest."
+        if chats
+        else "I cannot chat yet: whoever runs me has to set up a model. Commands work; /help shows them."
+    )
     return (
-        f"Hello, I am {escaped[0]}. Mention me, reply to me or use /chat, and I answer; /help shows the rest. "
+        f"Hello, I am {escaped[0]}. {can} "
         "I can also change my own code, when people here ask for it and a maintainer approves.\n"
         f"{escaped[1]} owns me and says with /setup who may do what."
     )

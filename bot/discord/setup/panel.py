@@ -15,6 +15,7 @@ Topic = Literal["chat", "see", "propose", "approve", "halt", "setup", "news"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 MOST_CHOSEN = 25
 """Entries of a list that Discord takes; more than that many have a right by /grant."""
+NOT_EVERYONE = "@everyone is no role to choose here; name people or roles."
 _LONGEST = 500
 """Characters of a field; nine of them stay below what an embed may hold."""
 _COLOUR = 0x5865F2
@@ -28,6 +29,15 @@ LABELS: dict[Topic, str] = {
     "setup": "Who sets this up",
     "news": "Where news go",
 }
+DEEDS: dict[Capability, str] = {
+    "chat": "chat",
+    "see": "look at proposals",
+    "propose": "ask for changes",
+    "approve": "approve, reject and roll back",
+    "halt": "halt and resume",
+    "setup": "say who may do what",
+}
+"""What each capability lets somebody do, in words."""
 _WORDS = {
     EVERYONE: "everyone",
     MANAGER: "who manages the server",
@@ -62,9 +72,7 @@ class Standing:
 def embed(now: Standing) -> discord.Embed:
     """What the panel says."""
     made = discord.Embed(title="Who may do what", colour=_COLOUR)
-    made.description = (
-        "Choose a line below, then people and roles. It holds at once; the console may always do everything."
-    )
+    made.description = "Choose a line below, then people and roles. It holds at once; whoever runs the bot may always do everything, on its machine."
     for capability in CAPABILITIES:
         made.add_field(name=LABELS[capability], value=_names(capability, now), inline=False)
     if now.roles is not None:
@@ -75,6 +83,27 @@ def embed(now: Standing) -> discord.Embed:
             name="What is missing", value=_cut("\n".join(f"- {one}" for one in now.lacking)), inline=False
         )
     return made
+
+
+def table(rights: say.RightsAre) -> discord.Embed:
+    """Who may do what, to be looked at."""
+    made = discord.Embed(title="Who may do what", colour=_COLOUR)
+    made.description = "The owner changes that with /setup, /grant and /withdraw."
+    now = Standing(rights, None, (), None, None)
+    for capability in CAPABILITIES:
+        made.add_field(name=LABELS[capability], value=_names(capability, now, every=True), inline=False)
+    return made
+
+
+def changed(who: str, capability: Capability, *, allowed: bool) -> str:
+    """What came of a change of rights, in a sentence."""
+    return f"{mention(who)} may {'' if allowed else 'not '}{DEEDS[capability]} now."
+
+
+def mention(who: str) -> str:
+    """Somebody, or a role, as Discord shows them."""
+    kind, number = read_name(who)
+    return {"user": f"<@{number}>", "role": f"<@&{number}>"}.get(kind, _WORDS.get(who, who).capitalize())
 
 
 def parts(now: Standing) -> list[discord.ui.Item[Any]]:
@@ -102,7 +131,9 @@ def parts(now: Standing) -> list[discord.ui.Item[Any]]:
     if now.topic == "chat":
         everyone = EVERYONE in now.rights.holders.get("chat", ())
         label = "Let only these chat" if everyone else "Let everyone chat"
-        made.append(discord.ui.Button(custom_id=_id("everyone"), label=label, row=2))
+        # What it does stands in its id: whoever presses it beside an older view gets what it said.
+        wish = "off" if everyone else "on"
+        made.append(discord.ui.Button(custom_id=_id(f"everyone/{wish}"), label=label, row=2))
     return made
 
 
@@ -127,15 +158,19 @@ def read_name(who: str) -> tuple[Literal["user", "role", ""], int]:
     return ("role" if rest != number else "user"), int(number)
 
 
+NO_MODEL = "No language model is set up, so chat does not answer: what to set stands in the terminal where the bot was started."
+
+
 def lacking(rights: say.RightsAre, no_model: str | None) -> list[str]:
     """What somebody who sets things up should know is missing."""
-    found = [shown(no_model)] if no_model else []
+    found = [NO_MODEL] if no_model else []
     named = {*rights.holders.get("approve", ()), *rights.maintainers}
     kinds = [read_name(who)[0] for who in named]
     if "role" not in kinds:
         if "user" not in kinds:
             found.append(
-                "Nobody approves here yet, so only the console can: choose people under *Who approves*."
+                "Nobody approves here yet: choose people under *Who approves*. Until then it is done on the bot's machine, "
+                "with `.venv/bin/python -m selfedit approve N`."
             )
         elif kinds.count("user") == 1:
             found.append(
@@ -169,14 +204,14 @@ def _id(what: str) -> str:
     return f"setup/{what}"
 
 
-def _names(capability: Capability, now: Standing) -> str:
+def _names(capability: Capability, now: Standing, *, every: bool = False) -> str:
     here = now.roles or frozenset()
     words, elsewhere = [], 0
     for who in now.rights.holders.get(capability, ()):
         kind, number = read_name(who)
         if kind == "user":
             words.append(f"<@{number}>")
-        elif kind == "role" and number in here:
+        elif kind == "role" and (every or number in here):
             words.append(f"<@&{number}>")
         elif kind == "role":
             elsewhere += 1
@@ -187,7 +222,7 @@ def _names(capability: Capability, now: Standing) -> str:
             words.append(_WORDS.get(who, who))
     if elsewhere:
         words.append(f"{elsewhere} role{'s' if elsewhere > 1 else ''} of other servers")
-    return _cut(", ".join(words) or "only the console")
+    return _cut(", ".join(words) or "only whoever runs the bot")
 
 
 def _protects(status: say.StatusIs | None) -> str:

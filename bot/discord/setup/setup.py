@@ -8,17 +8,18 @@ import asyncio
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import discord
 
-from bot.discord.patience import UNREACHABLE
+from bot.discord.incoming.inbox import Inbox
+from bot.discord.patience import UNREACHABLE, patiently, promptly
 from bot.discord.permits import in_words, missing
-from bot.discord.person import owners_of, person_of
+from bot.discord.person import Owners, person_of
 from bot.discord.setup.news import NewsPlaces
-from bot.discord.setup.panel import TOPICS, Standing, Topic, embed, lacking, parts, read_name
+from bot.discord.setup.panel import NOT_EVERYONE, TOPICS, Standing, Topic, changed, embed, lacking, parts
 from bot.surface import Theseus
 from policies.decision import Decision
 from policies.rights import CAPABILITIES, EVERYONE, Capability, Person
@@ -34,7 +35,7 @@ class Choice:
     """What somebody chose in the panel.
 
     Attributes:
-        part: What the list or button is for: `topic`, `news`, `everyone`, or a capability.
+        part: What the list or button is for: `topic`, `news`, `everyone/on`, `everyone/off`, or a capability.
         values: What was chosen: a topic, ids of channels, or persons and roles as the rules name them.
         before: Who was shown as chosen when they chose, named likewise.
     """
@@ -50,7 +51,7 @@ class Host(Protocol):
     setup: "Setup"
 
 
-class Part(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"setup/(?P<part>[a-z]{1,16})"):
+class Part(discord.ui.DynamicItem[discord.ui.Item[Any]], template=r"setup/(?P<part>[a-z]{1,16}(/on|/off)?)"):
     """Any list or button of the panel, whichever process showed it."""
 
     @classmethod
@@ -72,12 +73,14 @@ class Setup:
     Attributes:
         theseus: What answers, and asks the steward.
         shelf: Where it is kept where news go.
-        owned: Is told who owns the application, each time it is looked at.
+        inbox: Keeps what was used, so that nothing is carried out twice.
+        owners: Says whose application this is.
     """
 
     theseus: Theseus
     shelf: sqlite3.Connection
-    owned: Callable[[frozenset[int]], None]
+    inbox: Inbox
+    owners: Owners
     news: NewsPlaces = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,39 +88,43 @@ class Setup:
         self.news = NewsPlaces(self.shelf)
 
     async def open(self, interaction: discord.Interaction) -> None:
-        """Answer `/setup`."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        """Answer `/setup`, which was accepted already."""
+        await promptly(lambda: interaction.response.defer(ephemeral=True, thinking=True))
         await self._answer(interaction, None)
 
     async def used(self, interaction: discord.Interaction) -> None:
         """Answer the use of a list or a button."""
-        await interaction.response.defer()
-        await self._answer(interaction, choice_of(interaction))
+        with self.inbox.use(interaction) as fresh:
+            if fresh:
+                await promptly(interaction.response.defer)
+                await self._answer(interaction, choice_of(interaction))
 
     async def _answer(self, interaction: discord.Interaction, choice: Choice | None) -> None:
         try:
             person = await self._who(interaction)
             if isinstance(person, Decision):
-                await interaction.edit_original_response(content=person.why, embed=None, view=None)
+                await patiently(
+                    lambda: interaction.edit_original_response(content=person.why, embed=None, view=None)
+                )
                 return
             topic, said = await self._carry_out(interaction, person, choice)
             now = replace(await self._standing(interaction), topic=topic, said=said)
             view = discord.ui.View(timeout=None)
             for part in parts(now):
                 view.add_item(Part(part))
-            await interaction.edit_original_response(content=said or None, embed=embed(now), view=view)
+            await patiently(
+                lambda: interaction.edit_original_response(content=said or None, embed=embed(now), view=view)
+            )
         except UNREACHABLE as error:
             log.warning("/setup could not be answered: %s", error)
 
     async def _who(self, interaction: discord.Interaction) -> Person | Decision:
         """Who uses the panel, if they may: whose application this is was asked this moment."""
         try:
-            application = await interaction.client.application_info()
+            owners = await self.owners.now()
         except UNREACHABLE as error:
             log.warning("it cannot be said who owns the application: %s", error)
             return Decision.no("unknown_owner", UNKNOWN_OWNER)
-        owners = owners_of(application)
-        self.owned(owners)
         person = person_of(interaction.user, owners)
         decision = self.theseus.may("setup", person)
         if decision.allowed:
@@ -135,10 +142,8 @@ class Setup:
             return next((one for one in TOPICS if one in choice.values), "approve"), ""
         if choice.part == "news":
             return "news", self._choose_news(interaction, choice.values)
-        if choice.part == EVERYONE:
-            rights = await self._rights()
-            wide = EVERYONE in rights.holders.get("chat", ())
-            return "chat", await self._change(person, "chat", EVERYONE, allowed=not wide)
+        if choice.part in (f"{EVERYONE}/on", f"{EVERYONE}/off"):
+            return "chat", await self._change(person, "chat", EVERYONE, allowed=choice.part.endswith("/on"))
         capability = next((one for one in CAPABILITIES if one == choice.part), None)
         if capability is None:
             return "approve", ""
@@ -168,7 +173,7 @@ class Setup:
         said = [await self._change(person, capability, who, allowed=True) for who in new]
         said += [await self._change(person, capability, who, allowed=False) for who in gone]
         if everybody in choice.values:
-            said.append("@everyone is no role to choose here; name people or roles.")
+            said.append(NOT_EVERYONE)
         return "\n".join(filter(None, said))[:1900] or "Nothing has changed."
 
     async def _change(self, person: Person, capability: Capability, who: str, *, allowed: bool) -> str:
@@ -179,7 +184,7 @@ class Setup:
         )
         if isinstance(answer, say.Refused):
             return answer.why
-        return f"{_mention(who)} may {'' if allowed else 'not '}{capability} now."
+        return changed(who, capability, allowed=allowed)
 
     async def _rights(self) -> say.RightsAre:
         answer = await self.theseus.ask(say.Rights())
@@ -219,8 +224,3 @@ def _shown(message: discord.Message | None, custom_id: str) -> tuple[str, ...]:
                     role = value.type is discord.SelectDefaultValueType.role
                     found.append(f"discord:{'role/' if role else ''}{value.id}")
     return tuple(found)
-
-
-def _mention(who: str) -> str:
-    kind, number = read_name(who)
-    return {"user": f"<@{number}>", "role": f"<@&{number}>"}.get(kind, who.capitalize())

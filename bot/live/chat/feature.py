@@ -48,7 +48,7 @@ async def reply(turn: Turn) -> str:
     try:
         answer = await _ask(brain, turn)
     except ModelFailed as failure:
-        return f"Sorry, the language model did not answer: {failure}"
+        return f"Sorry, that got no answer: {failure}"
     if answer == "":
         return "Sorry, the language model answered with nothing. Please say it in another way."
     else:

@@ -2,9 +2,6 @@
 
 from bot.feature import CommandInfo, Registry, Turn
 
-WIDEST = 24
-"""Characters of a usage that the summaries of all commands make room for."""
-
 
 def _find(commands: list[CommandInfo], name: str) -> CommandInfo | None:
     for command in commands:
@@ -21,15 +18,15 @@ def _explain(command: CommandInfo) -> str:
     return f"/{command.usage}: {command.summary}. {origin}"
 
 
-def _overview(commands: list[CommandInfo]) -> str:
-    width = 0
-    for command in commands:
-        if width < len(command.usage) <= WIDEST:
-            width = len(command.usage)
+def _overview(commands: list[CommandInfo], author: str) -> str:
     lines = []
     for command in commands:
-        lines.append(f"  /{command.usage.ljust(width)}  {command.summary}")
-    return "What you can do here:\n" + "\n".join(lines) + "\nAny other line is chat."
+        lines.append(f"- `/{command.usage}` {command.summary}")
+    if author.startswith("discord:"):
+        end = "Mention me to chat; in direct messages, any other line is chat."
+    else:
+        end = "Any other line is chat."
+    return "What you can do here:\n" + "\n".join(lines) + "\n" + end
 
 
 async def show_help(turn: Turn) -> str:
@@ -37,7 +34,7 @@ async def show_help(turn: Turn) -> str:
     name = turn.text.strip().removeprefix("/").lower()
     commands = sorted(turn.commands, key=lambda command: command.name)
     if not name:
-        return _overview(commands)
+        return _overview(commands, turn.author)
     command = _find(commands, name)
     if command is None:
         return f"There is no command /{name}. /help lists those that there are."
