@@ -1,6 +1,6 @@
 """Lets people write to the bot while its connection, its process and its steward fail, and counts what became of each message.
 
-    PYTHONPATH=. python scripts/soak/messages.py [--seconds 300] [--seed 1]
+    PYTHONPATH=. python scripts/soak/messages.py [--seconds 300] [--away 180] [--seed 1]
     PYTHONPATH=. python scripts/soak/messages.py --swaps 100
 
 Discord is a stand-in in this process; steward and bot are real ones. In the first form five messages a second arrive in
@@ -41,7 +41,7 @@ from tests.fakes.world import FAST, World, clone, git
 
 A_SECOND = 5
 """Messages that arrive in a second."""
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds that the bot gets in the end to answer what is left."""
 POSTS = "POST /channels/{channel_id}/messages"
 POSTS_AT_ONCE, POSTS_SECONDS = 5, 5.0
@@ -199,7 +199,7 @@ class Trouble:
             "request cut": lambda: faults.cut(POSTS, done=False),
         }
         self._slow: dict[str, Callable[[], Awaitable[None]]] = {
-            "away": self._away,
+            "away": lambda: self.away(dice.uniform(3.0, 10.0)),
             "bot ended": lambda: self._bot(signal.SIGTERM),
             "bot kill -9": lambda: self._bot(signal.SIGKILL),
             "steward ended": lambda: self._steward(signal.SIGTERM),
@@ -224,11 +224,12 @@ class Trouble:
         else:
             await self._slow[name]()
 
-    async def _away(self) -> None:
+    async def away(self, seconds: float) -> None:
+        """The gateway is out of reach for so long, and then takes sessions up again."""
         gateway = self._server.gateway
         gateway.down = True
         gateway.drop()
-        await asyncio.sleep(self._dice.uniform(3.0, 10.0))
+        await asyncio.sleep(seconds)
         gateway.down = False
 
     async def _silence(self) -> None:
@@ -352,7 +353,7 @@ def complaints(home: Path) -> list[str]:
     return [line for line in lines if " WARNING " in line or " ERROR " in line][-MOST_COMPLAINTS:]
 
 
-async def troubled(seconds: float, seed: int, folder: Path) -> int:
+async def troubled(seconds: float, away: float, seed: int, folder: Path) -> int:
     """The first form; how many faults there are."""
     dice = random.Random(seed)  # noqa: S311 - a seeded choice is the point
     root, home = clone(folder / "repo", FAST, {"bot/live/chat/feature.py": SLOW}), folder / "home"
@@ -379,6 +380,9 @@ async def troubled(seconds: float, seed: int, folder: Path) -> int:
                     flush=True,
                 )
                 await trouble.meet(name)
+            if away:
+                print(f"{len(place.asked):>6} messages, then {away:.0f} s away", flush=True)
+                await trouble.away(away)
             stop.set()
             await asking
             await settled(place, home)
@@ -475,6 +479,7 @@ def main() -> int:
     """Run as asked on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=300.0, help="how long things fail")
+    parser.add_argument("--away", type=float, default=0.0, help="seconds out of reach at the end of it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--swaps", type=int, default=0, help="swap live code so often instead")
     given = parser.parse_args()
@@ -483,7 +488,7 @@ def main() -> int:
         run = (
             swapped(given.swaps, given.seed, folder)
             if given.swaps
-            else troubled(given.seconds, given.seed, folder)
+            else troubled(given.seconds, given.away, given.seed, folder)
         )
         faults = asyncio.run(run)
     print("all holds" if not faults else f"{faults} faults", f"(seed {given.seed})")

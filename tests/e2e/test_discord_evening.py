@@ -3,15 +3,12 @@
 What everybody could see is kept in `evening.txt`. Where it changes on purpose: `THESEUS_KEEP=1` writes it anew.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from selfedit import protocol as say
-from selfedit.types import Stage
 from tests.fakes.discord.description import Description, Missing, read
 from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.rest import Judge
@@ -139,24 +136,29 @@ class Evening:
         assert found is not None
         return found
 
-    async def uses(self, who: str, place: Channel, command: str, **options: Any) -> Interaction:
-        """Somebody uses a command, and is answered."""
+    async def uses(
+        self, who: str, place: Channel, command: str, *, look: bool = True, **options: Any
+    ) -> Interaction:
+        """Somebody uses a command, and is answered. What goes on after that is looked at when it has come to its end."""
         given = "".join(f" {name}:{value}" for name, value in options.items())
         self.told.did(f"{who} uses /{command}{given} in #{place.name}")
         used = self.server.slash(self.people[who], place, command, **options)
-        await self.until(lambda: used.done)
-        self.told.look()
+        await self.until(lambda: used.done and "-# writing" not in used.text)
+        if look:
+            self.told.look()
         return used
 
-    async def presses(self, who: str, message: Message | None, label: str) -> Interaction:
+    async def presses(
+        self, who: str, message: Message | None, label: str, *, look: bool = True
+    ) -> Interaction:
         """Somebody presses a button, and is answered."""
         assert message is not None
         part = next(one for one in message.parts() if one.get("label") == label)
         self.told.did(f"{who} presses [{label}]")
         used = self.server.click(self.people[who], message, part["custom_id"])
-        await self.until(lambda: used.answered)
         await self.until(lambda: used.done)
-        self.told.look()
+        if look:
+            self.told.look()
         return used
 
     async def allows(self, panel: Message, topic: str, *who: str) -> None:
@@ -169,19 +171,23 @@ class Evening:
         self.server.choose(owner, panel, part, *(self.people[one] for one in who))
         await self.until(lambda: len(panel.contents) > before)
 
-    async def stage(self, number: int, *stages: Stage) -> None:
-        """Wait until a proposal has come to one of some stages."""
-        async with asyncio.timeout(SECONDS):
-            while True:
-                shown = await self.world.ask(say.Show(number=number))
-                if isinstance(shown, say.ProposalIs) and shown.proposal.stage in stages:
-                    return
-                await asyncio.sleep(0.05)
+    async def is_sure(self, who: str, card: Message, label: str, result: str, shown: str) -> None:
+        """Somebody presses a button, and the same one again when asked; then all of it is looked at, when it is over.
 
-    async def card_says(self, card: Message, text: str) -> None:
-        """Wait until a card says something."""
-        await self.until(lambda: text in str(card.data["embeds"]))
-        self.told.look()
+        Args:
+            who: Who it is.
+            card: The card with the button.
+            label: What the button says.
+            result: What who pressed is told in the end.
+            shown: What the card says in the end.
+        """
+        asked = await self.presses(who, card, label, look=False)
+        question = asked.original
+        assert question is not None
+        self.told.did(question.content.split("\n")[0].split("(")[0].split("`")[0].strip())
+        await self.presses(who, question, label, look=False)
+        await self.until(lambda: result in question.content)
+        await self.until(lambda: shown in str(card.data["embeds"]))
 
 
 def _answer(question: Message) -> Message | None:
@@ -267,7 +273,7 @@ async def chat(there: Evening) -> None:
         )
         for name in PEOPLE
     ]
-    await there.until(lambda: all(_answer(one) for one in asked))
+    await there.until(lambda: all(_answer(one) and _whole(one) for one in asked))
     there.told.look()
     there.told.scene("Replies, a thread, direct messages")
     first = await there.says("ann", there.general, f"{us} my boat is called Argo")
@@ -292,7 +298,8 @@ async def propose(there: Evening) -> Message:
     """Somebody may not ask for a change, somebody may; an impossible wish is refused; a good one is opened."""
     there.told.scene("A change is asked for")
     await there.uses("kira", there.crew, "improve", goal="greet who rolls dice")
-    used = await there.uses("ann", there.crew, "improve", goal="greet who rolls dice like a sailor")
+    wish = "greet who rolls dice like a sailor"
+    used = await there.uses("ann", there.crew, "improve", goal=wish, look=False)
     card = used.original
     assert card is not None
     await there.until(
@@ -312,15 +319,9 @@ async def approve(there: Evening, card: Message) -> None:
     there.told.scene("It is approved, and comes to life in the middle of a conversation")
     slow = there.server.say(there.people["leo"], there.general, f"{us} speak slowly")
     await there.until(lambda: _answer(slow))
-    sure = await there.presses("ben", card, "Approve")
-    there.told.did("ben is sure")
-    assert sure.original is not None
-    label = next(part["label"] for part in sure.original.parts() if "pprove" in str(part.get("label")))
-    await there.presses("ben", sure.original, label)
-    await there.stage(1, Stage.LIVE, Stage.KEPT)
+    await there.is_sure("ben", card, "Approve", "is live", "**kept**")
     await there.until(lambda: _whole(slow))
-    await there.stage(1, Stage.KEPT)
-    await there.card_says(card, "ept")
+    there.told.look()
     await there.uses("june", there.general, "roll", text="nonsense")
     await there.uses("ann", there.crew, "why")
     await there.uses("ann", there.crew, "proposals")
@@ -329,15 +330,8 @@ async def approve(there: Evening, card: Message) -> None:
 async def take_back(there: Evening, card: Message) -> None:
     """A maintainer takes it back by the button."""
     there.told.scene("It is taken back")
-    sure = await there.presses("cleo", card, "Roll back")
-    assert sure.original is not None
-    label = next(part["label"] for part in sure.original.parts() if "oll back" in str(part.get("label")))
-    await there.presses("cleo", sure.original, label)
-    await there.stage(1, Stage.REVERTED)
-    await there.card_says(card, "everted")
-    # The card says so as soon as it is decided; who asked is answered when what is left is loaded.
-    question = sure.original
-    await there.until(lambda: "is reverted" in question.content)
+    await there.is_sure("cleo", card, "Roll back", "is reverted", "Taken back")
+    there.told.look()
     await there.uses("june", there.general, "roll", text="nonsense")
 
 
@@ -346,6 +340,8 @@ async def halt(there: Evening) -> None:
     there.told.scene("Halt and resume")
     await there.uses("dora", there.crew, "halt")
     await there.uses("operator", there.crew, "halt")
-    await there.uses("ann", there.crew, "improve", goal="anything")
+    refused = await there.uses("ann", there.crew, "improve", goal="anything", look=False)
+    await there.until(lambda: refused.followups and refused.original and refused.original.deleted)
+    there.told.look()
     await there.uses("operator", there.crew, "resume")
     await there.uses("operator", there.crew, "status")

@@ -27,7 +27,7 @@ from bot.discord.patience import UNREACHABLE, patiently
 
 SIDE_BY_SIDE = 3
 """Questions of one place that are worked on at once."""
-MOST_WAITING = 100
+MOST_WAITING = 250
 """Questions of one place that are worked on or wait; whoever asks then is asked to come back."""
 LIMIT_SECONDS, LIMIT_MESSAGES = 5.0, 4
 """Discord takes one message more than that in a channel in so long; a new process knows only from the inbox what the last one

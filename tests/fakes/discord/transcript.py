@@ -89,6 +89,8 @@ class Transcript:
             return "(deleted)"
         if message.loading:
             return "(is thinking)"
+        if "-# writing" in message.content:
+            return "(is writing)"
         parts = [message.content] if message.content else []
         parts += [line for embed in message.data["embeds"] for line in _embed(embed)]
         parts += [f"[file {one['filename']}]" for one in message.data["attachments"]]
