@@ -43,7 +43,7 @@ STEADY = (
         r"(?:docker|bubblewrap)(?: \(?(?:full profile|reduced)\)?)?(?:, reduced protection)?, image sha256:<sha>",
         "<sandbox>",
     ),
-    (r"and \d+ more", "and N more"),
+    (r"^\|   (?:- note: .*|and \d+ more)$", "|   …"),
     (r"; it was judged with reduced protection", ""),
     (r"^(\|   [✓!✗] \w+ +N s ).*$", r"\1…"),
     (
