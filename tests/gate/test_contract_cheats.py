@@ -183,7 +183,7 @@ REWORDED = [
         "{asked[1]} {asked[2]} = {_shown(result)} {asked[3]}",
         "{_shown(result)} {asked[3]} ({asked[1]} {asked[2]})",
     ),
-    (HELP, "/{command.usage.ljust(width)}  {command.summary}", "• **/{command.usage}**: {command.summary}"),
+    (HELP, "- `/{command.usage}` {command.summary}", "• **/{command.usage}**: {command.summary}"),
     (HELP, "There is no command /{name}.", "Sorry, /{name} is unknown."),
     (CHAT, '"I cannot answer that yet:"', '"Not yet, I am afraid:"'),
 ]
