@@ -224,7 +224,8 @@ def _fitting(line: str) -> int:
 
 def _gap(line: str, most: int) -> int:
     """Where a line that is too long is cut: at its last space that is in no link, before a link, else between two signs."""
-    spans = [found.span() for found in _WHOLE.finditer(line[: most + LONGEST])]
+    near = line[: most + LONGEST]
+    spans = [found.span() for kind in (_INVITE, _WHOLE) for found in kind.finditer(near)]
     for found in reversed([*_SPACE.finditer(line, 1, most)]):
         at = found.start()
         if at > most // 2 and not any(begin < at < end for begin, end in spans):

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.guardrails.redaction import HIDDEN
@@ -98,6 +98,7 @@ answers = st.lists(st.one_of(words, words, st.text(max_size=30)), max_size=60).m
 
 @settings(max_examples=EXAMPLES)
 @given(answers)
+@example("word " * 3 + "é" * 1_810 + "discord.gg/abcdef ")
 def test_any_answer_leaves_whole_and_fit(text: str) -> None:
     """Whatever a model says is sent whole, within limits, with closed blocks, without a ping, a card or a secret."""
     is_sent_whole_and_fit(text)
