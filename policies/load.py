@@ -225,6 +225,15 @@ class RightsRules(_Section):
     setup: tuple[str, ...]
 
 
+class GitHubRules(_Section):
+    """How what happens on GitHub counts."""
+
+    approvals: Literal["either", "both"]
+    poll_seconds: Annotated[float, Field(gt=0)]
+    revisions: Annotated[int, Field(ge=0)]
+    same_people: tuple[tuple[str, ...], ...]
+
+
 class WatchRules(_Section):
     """When a new generation is worse. Seconds, milliseconds, shares of 1."""
 
@@ -274,6 +283,7 @@ class Rules(_Section):
     web: WebRules
     services: ServiceRules
     approval: ApprovalRules
+    github: GitHubRules
     rights: RightsRules
     watch: WatchRules
     restart: RestartRules

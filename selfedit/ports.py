@@ -1,9 +1,11 @@
 """The seams of the steward: what it needs of authors, forges and the running bot."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from policies.decision import Finding
+from policies.decision import Decision, Finding
+from selfedit.pulls import PullState
 from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Proposal, Request
 
 Tell = Callable[[str], None]
@@ -37,17 +39,77 @@ class Author(Protocol):
         """
 
 
-class Forge(Protocol):
-    """Where proposals are shown to reviewers: refs and branches here, pull requests on GitHub."""
+class ForgeDown(Exception):
+    """A forge could not be asked, or did not do what it should be able to. Its text is a sentence for people.
 
-    async def open(self, proposal: Proposal) -> str:
-        """Show a proposal (again, after a new head); the answer says where it can be seen. May be called twice."""
+    Whether what was asked for has happened is not known; all of it may be asked for again.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where a proposal can be seen: in words, and, where the forge has such, its pull request and the address of it."""
+
+    where: str
+    pull: int = 0
+    url: str = ""
+
+
+class Forge(Protocol):
+    """Where proposals are shown to reviewers: branches here, pull requests on GitHub. All of it may be called twice.
+
+    Each of these raises `ForgeDown` where the forge cannot be asked.
+    """
+
+    async def announce(self, proposal: Proposal) -> Shown | None:
+        """Show a head that nobody has judged yet as unfinished work; None where that is not shown."""
+
+    async def open(self, proposal: Proposal) -> Shown:
+        """Show a proposal that passed to reviewers (again, after a new head or another verdict)."""
 
     async def shown(self) -> Collection[str]:
         """The branches that are under review, as the forge knows them: a crash may have left some there."""
 
     async def close(self, proposal: Proposal, why: str) -> None:
-        """Take a proposal out of review and tidy up after it. May be called twice."""
+        """Take a proposal out of review and tidy up after it."""
+
+
+class Upstream(Forge, Protocol):
+    """A forge on which `main` itself lives: it is moved there, and followed here."""
+
+    name: str
+    """What people call it."""
+
+    async def main(self) -> str:
+        """Bring here what is on `main` there; the commit that it names."""
+
+    async def look(self, proposal: Proposal) -> PullState | None:
+        """What a proposal's pull request is now, with its commits brought here; None where there is none."""
+
+    async def merge(self, proposal: Proposal, title: str, message: str) -> str | Decision:
+        """Merge a pull request whose head is still the proposal's.
+
+        Args:
+            proposal: What is merged; its `approved_head` is what the forge has to find there.
+            title: The first line of the merge's message.
+            message: The rest of it.
+
+        Returns:
+            The commit that `main` became; or a "no": `waiting` (for checks, reviews, the queue: ask again), `behind`
+            (it has to contain what `main` is now first), `head_moved`, `closed`, `forbidden`.
+        """
+
+    async def propose_revert(self, proposal: Proposal, commit: str, message: str) -> Shown:
+        """Show a commit here that takes a merged proposal back as a pull request, on the branch `revert/N-slug`."""
+
+    async def look_at_revert(self, proposal: Proposal) -> PullState | None:
+        """What that pull request is now; None where there is none."""
+
+    async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
+        """Merge that pull request if it still is at `head`; the answers are those of `merge`."""
+
+    async def remark(self, proposal: Proposal, key: str, text: str) -> None:
+        """Say something below a pull request, once for each `key`."""
 
 
 class Host(Protocol):

@@ -195,6 +195,12 @@ class Beat(_Message):
     heartbeat: Heartbeat
 
 
+class Hint(_Message):
+    """Something may have changed on the forge (a notice). It says no more: the steward looks for itself."""
+
+    kind: Literal["hint"] = "hint"
+
+
 # What the steward asks of the bot
 
 
@@ -272,6 +278,8 @@ class StatusIs(_Message):
     """Who halted self-editing, and when; empty when it is allowed."""
     problem: str = ""
     """Why code cannot be changed now, though nobody halted it."""
+    forge: str = ""
+    """Where proposals are reviewed beside chat, and whether it answers; empty where they are not."""
     sandbox: str = ""
     protections: tuple[Protection, ...] = ()
     open: int = 0
@@ -368,6 +376,7 @@ Message = Annotated[
     | Trial
     | Quit
     | Beat
+    | Hint
     | Load
     | AskDraft
     | Progress

@@ -13,7 +13,9 @@ from sandbox.types import SandboxInfo
 from selfedit.edits import Edit
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
+    """A frozen value that knows its fields and no others."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -49,7 +51,7 @@ LEGAL: dict[Stage, frozenset[Stage]] = {
 Verdict = Literal["passed", "refused", "failed", "unknown"]
 
 
-class Request(_Value):
+class Request(Value):
     """What somebody asked for: a goal in words, edits by hand, or neither (maintenance looks for itself)."""
 
     requested_by: str
@@ -58,7 +60,7 @@ class Request(_Value):
     edits: tuple[Edit, ...] | None = None
 
 
-class Draft(_Value):
+class Draft(Value):
     """What an author hands over: edits with their reason. Plain data, never trusted."""
 
     title: str = Field(min_length=1, max_length=200)
@@ -74,13 +76,13 @@ class Draft(_Value):
     """What happened on the way (complaints that were mended), one sentence each."""
 
 
-class NoDraft(_Value):
+class NoDraft(Value):
     """An author's expected "no": nothing to improve, no key, gave up; one or more sentences for people."""
 
     why: str
 
 
-class Check(_Value):
+class Check(Value):
     """One check of a gate run."""
 
     name: str
@@ -90,7 +92,7 @@ class Check(_Value):
     findings: tuple[Finding, ...] = ()
 
 
-class GateReport(_Value):
+class GateReport(Value):
     """What the gate found about one head on one base.
 
     `unknown` means that the gate could not judge; it is never a pass.
@@ -122,14 +124,14 @@ class GateReport(_Value):
         return f"{failing[0].name}: {failing[0].summary}" if failing else self.verdict
 
 
-class StageTime(_Value):
+class StageTime(Value):
     """When a proposal came to a stage."""
 
     stage: Stage
     at: datetime
 
 
-class Proposal(_Value):
+class Proposal(Value):
     """A proposal as it stands, folded from the ledger."""
 
     number: int
@@ -155,7 +157,15 @@ class Proposal(_Value):
     revert: str = ""
     report: GateReport | None = None
     why: str = ""
-    """The sentence behind an end that was not the wished one."""
+    """The sentence behind an end that was not the wished one, or what it waits for."""
+    pull: int = 0
+    """Its pull request, where the forge has such; 0: none."""
+    url: str = ""
+    """Where people elsewhere see it; empty where they do not."""
+    revert_url: str = ""
+    """Where people elsewhere see that it is to be taken back; empty where they do not."""
+    names: tuple[tuple[str, str], ...] = ()
+    """What people of other services are called there, by who they are: `("github:1", "octocat")`."""
     history: tuple[StageTime, ...] = ()
 
     @property
@@ -165,7 +175,7 @@ class Proposal(_Value):
         return max(0, needed - len(self.approvals))
 
 
-class Granted(_Value):
+class Granted(Value):
     """A change of who may do what, and whose it was."""
 
     who: str
@@ -180,14 +190,14 @@ class Granted(_Value):
         return Grant(self.who, self.capability, self.allowed)
 
 
-class FileDiff(_Value):
+class FileDiff(Value):
     """The change of one file as unified diff text."""
 
     path: str
     text: str
 
 
-class Traced(_Value):
+class Traced(Value):
     """A definition that differs between the running code and the code before it, and whose change that was."""
 
     path: str
@@ -197,7 +207,7 @@ class Traced(_Value):
     title: str
 
 
-class SourceFile(_Value):
+class SourceFile(Value):
     """One live file of one commit: the loader checks `text` against git's blob hash."""
 
     path: str
@@ -205,7 +215,7 @@ class SourceFile(_Value):
     text: str
 
 
-class LoadPlan(_Value):
+class LoadPlan(Value):
     """Everything the bot needs to bring a commit's live code to life, all or nothing."""
 
     commit: str
@@ -215,7 +225,7 @@ class LoadPlan(_Value):
     """The newest proposal in it that has still to prove itself; 0: what is loaded is kept."""
 
 
-class Heartbeat(_Value):
+class Heartbeat(Value):
     """Counters of the bot process since it began serving `commit`; latencies in milliseconds."""
 
     commit: str

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 
+from selfedit.ports import Shown
 from selfedit.repo import Repo
 from selfedit.types import Proposal
 
@@ -13,10 +14,13 @@ class LocalForge:
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
 
-    async def open(self, proposal: Proposal) -> str:
+    async def announce(self, proposal: Proposal) -> None:
+        """Nothing is shown before it has passed."""
+
+    async def open(self, proposal: Proposal) -> Shown:
         """Point the branch at the proposal's head."""
         await asyncio.to_thread(self._repo.set_ref, f"refs/heads/{proposal.branch}", proposal.head)
-        return f"branch {proposal.branch}"
+        return Shown(f"branch {proposal.branch}")
 
     async def shown(self) -> Collection[str]:
         """The branches that proposals have here."""

@@ -1,0 +1,100 @@
+"""A pull request as it stands on a forge: frozen values, read from its interface and nothing else.
+
+All texts in here were written by somebody elsewhere. They are shown and handed to authors as data; no state follows from
+what they say.
+"""
+
+from typing import Literal
+
+from policies.rights import Person
+from selfedit.types import Value
+
+RunState = Literal["waiting", "passed", "failed"]
+ReviewState = Literal["approved", "changes_requested", "commented"]
+
+
+class Account(Value):
+    """Somebody on a forge.
+
+    Attributes:
+        id: Who, as `github:ID`; a login can be changed, and taken by somebody else.
+        login: What they are called there.
+        roles: Which access they have to the repository now, as `github:role/write`, `github:role/admin` and the like.
+        person: Whether it is a person; the accounts of programs decide nothing.
+    """
+
+    id: str
+    login: str
+    roles: tuple[str, ...] = ()
+    person: bool = True
+
+    @property
+    def who(self) -> Person:
+        """Who it is, in the terms of rights."""
+        return Person(self.id, frozenset(self.roles))
+
+
+class Remark(Value):
+    """What somebody wrote, as a whole or on a line of the change."""
+
+    id: int
+    by: Account
+    text: str
+    path: str = ""
+    line: int = 0
+
+
+class Review(Value):
+    """What somebody last said of the change as a whole; dismissed reviews are none."""
+
+    id: int
+    by: Account
+    state: ReviewState
+    head: str
+    """The commit that they looked at."""
+    remarks: tuple[Remark, ...] = ()
+    """What was written with it, on lines or above them."""
+
+
+class Run(Value):
+    """A check that ran elsewhere on the head."""
+
+    name: str
+    state: RunState
+    required: bool
+    """Whether the forge merges nothing without it."""
+    summary: str = ""
+    url: str = ""
+    remarks: tuple[Remark, ...] = ()
+
+
+class PullState(Value):
+    """A pull request as the forge has it now.
+
+    Attributes:
+        number, url: Its number there, and where people see it.
+        open, draft: Whether it can be merged at all, and whether it is marked as unfinished.
+        head: The newest commit of its branch there; its commits are here as well.
+        merged: The commit that it became on `main`; empty while it is not merged.
+        merged_by: Who did that; None where nobody did, or the forge does not say.
+        closed_by: Who closed it without merging it; None where nobody did, or the forge does not say.
+        reviews: The newest of each reviewer that says something of the change.
+        pushed_by: Who put commits on its branch, Theseus left out; they are no judges of it.
+        runs: Checks that ran on `head`, our own left out.
+        queued: Whether it stands in the repository's merge queue.
+        checks_required: Whether the forge wants checks of others before it merges anything.
+    """
+
+    number: int
+    url: str
+    open: bool
+    draft: bool
+    head: str
+    merged: str = ""
+    merged_by: Account | None = None
+    closed_by: Account | None = None
+    reviews: tuple[Review, ...] = ()
+    pushed_by: tuple[Account, ...] = ()
+    runs: tuple[Run, ...] = ()
+    queued: bool = False
+    checks_required: bool = False
