@@ -29,6 +29,7 @@ HANDED_OVER = (
     "LOCAL_MODEL_URL",
     "LOCAL_MODEL",
     "EXA_API_KEY",
+    "GITHUB_WEBHOOK_SECRET",
 )
 """The bot's own settings: secrets, and what goes with them."""
 

@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from bot.thread import in_thread
 from policies.credentials import without_credentials
 from policies.load import Rules, RulesProblem, load_rules
 from selfedit.bot_process import USELESS
-from selfedit.ports import Author
+from selfedit.ports import Reviser
 from selfedit.protocol import LINE_LIMIT, News, Peer
 from selfedit.types import NoDraft
 
@@ -86,14 +86,19 @@ async def serve(settings: Settings, rules: Rules, link: int) -> int:
     exa_key = settings.exa_api_key.get_secret_value() if settings.exa_api_key else ""
     lending = Lending(rules, settings.theseus_home, exa_key)
     brain = _brain(models, settings, rules, lending)
-    bot = Bot(rules, brain, lambda: _open_author(models, rules), settings.secrets)
+    bot = Bot(rules, brain, lambda: _open_author(models, rules, settings.secrets), settings.secrets)
     peer = bot.peer = Peer(reader, writer, bot.hear)
     surface = _surface(bot, settings, rules)
-    for sentence in models.notices:
+
+    def announce(sentence: str) -> None:
         bot.hear_notice(News(text=sentence))
         log.warning("%s", sentence)  # the operator of a bot on Discord sees no console
+
+    for sentence in models.notices:
+        announce(sentence)
     gone = asyncio.create_task(peer.run())
     parts: list[Coroutine[None, None, None]] = [surface, bot.beat(), bot.telemetry.watch_loop()]
+    parts += _http(bot, settings, rules, announce)
     over = asyncio.create_task(ending.wait())
     waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {gone, over}
     waiting.update(asyncio.create_task(part) for part in parts)
@@ -137,6 +142,22 @@ def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None
     )
     bot.hear_notice = console.hear
     return console.run()
+
+
+def _http(
+    bot: Bot, settings: Settings, rules: Rules, announce: Callable[[str], None]
+) -> list[Coroutine[None, None, None]]:
+    """What other programs may ask, where the settings say at which address."""
+    listen = settings.listen
+    if listen is None:
+        return []
+    from bot.api.serve import serve_http  # who has no such address does not pay for a server
+
+    def serves() -> bool:
+        return bot.generations.current is not None
+
+    branch = rules.repo.branch
+    return [serve_http(listen, settings, branch, serves=serves, hint=bot.hint, say=announce)]
 
 
 def _models(settings: Settings) -> Router:
@@ -185,17 +206,17 @@ def _turns(path: Path) -> Turns | None:
         return None
 
 
-async def _open_author(models: Router, rules: Rules) -> Author | NoDraft:
+async def _open_author(models: Router, rules: Rules, secrets: Sequence[str]) -> Reviser | NoDraft:
     model = models.provider(Needs(code=True, tools=True))
     if model is None:
         return NoDraft(why=NO_AUTHOR)
 
-    def make() -> Author:
+    def make() -> Reviser:
         from agent.author.author import (
             ModelAuthor,  # pulls in the syntax tree library, which only drafting needs
         )
 
-        return ModelAuthor(model, rules.author)
+        return ModelAuthor(model, rules.author, secrets)
 
     return await in_thread(make)
 

@@ -11,10 +11,9 @@ from agent.guardrails.redaction import HIDDEN
 from agent.incoming.wish import PLAIN, Wish
 from bot.asking import Question
 from bot.control.commands import Unclear, needs, parse, split
-from bot.surface import Control, Show, Theseus, unseen
+from bot.surface import Show, Theseus, unseen
 from policies.credentials import without_credentials
 from policies.rights import Person
-from selfedit import render
 
 LONGEST = 1900
 """Size of one message in UTF-16 units, of which there are never fewer than what Discord counts; it takes 2000, and a
@@ -22,6 +21,7 @@ sentence may have to follow."""
 MOST_MESSAGES = 5
 """In so many messages an answer is sent; a longer one would push away what others say, and comes as a file."""
 NOTHING = "There is nothing to say to that."
+NOT_CARRIED_OUT = "That was not carried out; what you may do was changed just now, so say it again."
 _OF_BOTH = frozenset({"history", "forget"})
 """Commands that are about what was said in a place, and about what one person alone was shown there."""
 _LONGEST_LINE = LONGEST - 60
@@ -75,11 +75,13 @@ class Layout:
 
 
 class Messages:
-    """Answers messages of people who sit elsewhere: live code for whoever may chat, control for whoever may use it."""
+    """Answers messages of people who sit elsewhere, on live code, for whoever may chat.
+
+    What is about proposals is answered by the service's own review; whoever may not use that is told so here.
+    """
 
     def __init__(self, theseus: Theseus) -> None:
         self._theseus = theseus
-        self._controls: dict[str, Control] = {}
 
     async def reply(
         self, text: str, person: Person, conversation: str, wish: Wish = PLAIN, show: Show = unseen
@@ -102,9 +104,7 @@ class Messages:
             return asked.why
         if asked.name == "quit":
             return "Theseus is ended where it was started, not from here."
-        control = self._controls.setdefault(person.id, Control(self._theseus))
-        said = render.plain(*await control.carry_out(asked), width=100)
-        return f"```\n{self._theseus.discreet(said).replace('```', chr(0x2BC) * 3)}\n```"
+        return NOT_CARRIED_OUT  # a service shows proposals in its own way, and does so before it comes here
 
     async def ask(self, question: Question, person: Person, conversation: str, show: Show = unseen) -> str:
         """The answer to a question whose wishes are known: nothing in its words is a command."""

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +15,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _ADDRESSES = ("openai_base_url", "anthropic_base_url", "local_model_url", "theseus_discord_api")
 _SHORTEST_SECRET = 6
 """Characters; to take out fewer would take them out of ordinary words."""
+
+_REPOSITORY = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
+_LISTEN = re.compile(r"(?:(?P<host>[\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):)?(?P<port>\d{1,5})")
+_LAST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where HTTP is answered."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 class SettingProblem(Exception):
@@ -46,6 +63,12 @@ class Settings(BaseSettings):
     """Base address of Discord's REST API, where it is not Discord's own."""
     theseus_discord_test_server: int | None = None
     """The id of the server that is shown new commands at once, before they are kept."""
+    theseus_http: str | None = None
+    """Where HTTP is answered: `127.0.0.1:8080`, or a port alone, which only this machine reaches; not set: nowhere."""
+    github_webhook_secret: SecretStr | None = None
+    """What GitHub signs its webhooks with."""
+    github_repository: str | None = None
+    """The repository on GitHub, as `owner/name`; the steward reads it as well."""
 
     @field_validator(*_ADDRESSES)
     @classmethod
@@ -53,6 +76,25 @@ class Settings(BaseSettings):
         if address is not None and not _whole(address):
             raise ValueError("give it a whole address, as http://localhost:8080/v1")
         return address
+
+    @field_validator("theseus_http")
+    @classmethod
+    def _is_place(cls, place: str | None) -> str | None:
+        if place is not None and _listen(place) is None:
+            raise ValueError("give it a port, as 8080, or an address with one, as 127.0.0.1:8080")
+        return place
+
+    @field_validator("github_repository")
+    @classmethod
+    def _is_repository(cls, repository: str | None) -> str | None:
+        if repository is not None and not _REPOSITORY.fullmatch(repository):
+            raise ValueError("give it as OWNER/NAME")
+        return repository
+
+    @property
+    def listen(self) -> Listen | None:
+        """Where HTTP is answered; None: nowhere."""
+        return _listen(self.theseus_http or "")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -95,6 +137,14 @@ def read_secrets(descriptor: int) -> dict[str, str]:
         return dict(json.loads(data))
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"the settings that the launcher handed over cannot be read: {error}") from error
+
+
+def _listen(place: str) -> Listen | None:
+    """Where to listen; a port alone is one of this machine."""
+    found = _LISTEN.fullmatch(place.strip())
+    if found is None or not 0 < int(found["port"]) <= _LAST_PORT:
+        return None
+    return Listen((found["host"] or "127.0.0.1").strip("[]"), int(found["port"]))
 
 
 def _whole(address: str) -> bool:

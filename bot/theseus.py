@@ -29,13 +29,13 @@ from policies.decision import Decision
 from policies.load import Rules
 from policies.rights import Capability, Grant, Person, holders, may
 from selfedit import protocol as say
-from selfedit.ports import Author
-from selfedit.types import Draft, LoadPlan, NoDraft, Stage
+from selfedit.ports import Reviser
+from selfedit.types import Draft, LoadPlan, NoDraft, Plan, Stage
 
 REQUEST_SECONDS = 300.0
 """How long one answer may take before it counts as failed."""
 
-OpenAuthor = Callable[[], Awaitable[Author | NoDraft]]
+OpenAuthor = Callable[[], Awaitable[Reviser | NoDraft]]
 """Makes the author that drafts with a model, or says why there is none."""
 
 log = logging.getLogger("theseus.bot")
@@ -84,7 +84,7 @@ class Bot:
         self._brain = brain
         self._open_author = open_author
         self._secrets = tuple(secrets)
-        self._author: Author | None = None
+        self._author: Reviser | None = None
         self._loading = asyncio.Lock()
         self._provisional = 0
         """The proposal that has still to prove itself in what serves; 0: what serves is kept."""
@@ -144,6 +144,18 @@ class Bot:
         except ConnectionError as error:
             return say.Refused(why=f"the steward cannot be asked: {error}")
         return answer
+
+    async def hint(self) -> None:
+        """Tell the steward that something may have changed on the forge.
+
+        Raises:
+            ConnectionError: It is not there.
+        """
+        peer = self.peer
+        if peer is not None:
+            await peer.notify(say.Hint())
+        if peer is None or peer.closed.is_set():
+            raise ConnectionError("there is no steward to tell")
 
     def discreet(self, text: str) -> str:
         """A text without this process's own keys, and without what looks like a credential."""
@@ -303,16 +315,16 @@ class Bot:
             self.ready.set()
             return say.Loaded(commit=plan.commit, blobs=dict(generation.blobs), pause_ms=pause * 1000)
 
-    async def _draft(self, ask: say.AskDraft) -> Draft | NoDraft:
+    async def _draft(self, ask: say.AskDraft) -> Draft | NoDraft | Plan:
         if self._author is None:
             author = await self._open_author()
             if isinstance(author, NoDraft):
                 return author
             self._author = author  # one for all rounds: it goes on with the same conversation and budget
-        bench = Bench(self.ask, ask)
-        return await self._author.draft(
-            ask.request, bench, ask.complaints, lambda text: log.info("drafting: %s", text)
-        )
+        bench, tell = Bench(self.ask, ask), lambda text: log.info("drafting: %s", text)
+        if ask.reviewed is not None:
+            return await self._author.revise(ask.request, bench, ask.reviewed, ask.complaints, tell)
+        return await self._author.draft(ask.request, bench, ask.complaints, tell)
 
     # Signs of life
 

@@ -72,6 +72,7 @@ PAIR_RULES: tuple[Callable[[Pair, Rules], Iterator[Finding]], ...] = (weakening.
 
 TREE_RULES: tuple[Callable[[Sequence[Change], Collection[str], Rules], Iterator[Finding]], ...] = (
     file_rules.number_of_files,
+    file_rules.large_change,
     file_rules.case_twins,
 )
 """Rules about a change as a whole, beside all paths there are. They do not bind people."""

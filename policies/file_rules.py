@@ -6,9 +6,9 @@ import tokenize
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
-from policies.change import Change, Source, tokens
+from policies.change import Change, Source, lines_changed, tokens
 from policies.credentials import CREDENTIALS
-from policies.decision import Finding
+from policies.decision import Finding, Severity
 from policies.load import Rules
 from policies.zones import Zone, path_problem, zone_of
 
@@ -136,6 +136,24 @@ def number_of_files(changes: Sequence[Change], _existing: Collection[str], rules
     if len(changes) > most:
         message = f"it changes {len(changes)} files, and {most} is the limit; make several proposals of it"
         yield Finding(rule="size", message=message)
+
+
+def large_change(changes: Sequence[Change], _existing: Collection[str], rules: Rules) -> Iterator[Finding]:
+    """What is too much to be read with care hides what matters, whoever meant it to."""
+    limits = rules.change
+    if len(changes) > limits.max_files:
+        return
+    lines = sum(lines_changed(change) for change in changes)
+    size = f"it changes about {lines:,} lines in {len(changes)} {'file' if len(changes) == 1 else 'files'}"
+    if lines > limits.max_lines:
+        message = f"{size}, and {limits.max_lines:,} lines is the limit; make several proposals of it"
+        yield Finding(rule="large_change", message=message)
+    elif lines > limits.review_lines or len(changes) > limits.review_files:
+        message = (
+            f"{size}; more than {limits.review_lines:,} lines or {limits.review_files} files is hard to review, so it "
+            "takes two approvals; several smaller proposals take one each"
+        )
+        yield Finding(rule="large_change", severity=Severity.REVIEW, message=message)
 
 
 def case_twins(changes: Sequence[Change], existing: Collection[str], _rules: Rules) -> Iterator[Finding]:

@@ -35,8 +35,11 @@ class ZoneRules(_Section):
 
 
 class ChangeRules(_Section):
-    """How large a proposal may be and what it may write."""
+    """How large a proposal may be, from where on it takes a second look, and what it may write."""
 
+    review_lines: Positive
+    review_files: Positive
+    max_lines: Positive
     max_files: int
     max_file_bytes: int
     max_line_chars: int

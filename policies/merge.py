@@ -26,6 +26,8 @@ class Candidate:
     """How often this very change was merged and taken back before."""
     approvals: tuple[str, ...] = ()
     """Who has approved this head already."""
+    pushed_by: tuple[str, ...] = ()
+    """Who put commits of their own on its branch elsewhere."""
 
 
 def may_approve(
@@ -57,12 +59,37 @@ def may_approve(
         )
     decision = may_decide(by, candidate.requested_by, rules, grants)
     alone = by.at_console and rules.approval.console_self_approval
-    if decision.allowed and by.id in candidate.approvals and not alone:
+    if decision.allowed and not alone and any(same(by.id, who, rules) for who in candidate.pushed_by):
+        return Decision.no(
+            "own_commits",
+            f"whoever put commits on the branch of proposal {number} may not approve it; another maintainer has to",
+        )
+    if decision.allowed and not alone and any(same(by.id, who, rules) for who in candidate.approvals):
         return Decision.no(
             "approved_before",
             f"{by.id} has approved proposal {number} already; the second approval is another maintainer's",
         )
     return decision
+
+
+def same(one: str, other: str, rules: Rules) -> bool:
+    """Whether two names, each as `surface:id`, are one person's as far as the rules know."""
+    return one == other or any({one, other} <= set(names) for names in rules.github.same_people)
+
+
+def side_lacking(approvals: Collection[str], elsewhere: str, rules: Rules) -> str:
+    """On which side somebody has still to approve where the rules ask for one here and one there; empty where all is well.
+
+    Args:
+        approvals: Who approved the head, as `surface:id`.
+        elsewhere: The surface of the forge on which `main` lives (`github`); empty where it lives here.
+        rules: Their `[github] approvals` says whether either side is enough.
+    """
+    if not elsewhere or rules.github.approvals != "both":
+        return ""
+    there = {by.startswith(f"{elsewhere}:") for by in approvals}
+    lacking = [side for side, has in (("there", True in there), ("here", False in there)) if not has]
+    return " and ".join(lacking)
 
 
 def approvals_needed(findings: Iterable[Finding]) -> int:
@@ -86,7 +113,7 @@ def may_decide(by: Person, requested_by: str, rules: Rules, grants: Collection[G
     """
     decision = may("approve", by, grants, rules)
     alone = by.at_console and rules.approval.console_self_approval
-    if decision.allowed and by.id == requested_by and not alone:
+    if decision.allowed and requested_by and same(by.id, requested_by, rules) and not alone:
         return Decision.no("self_approval", OWN_CHANGE)
     return decision
 

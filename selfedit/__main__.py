@@ -241,7 +241,7 @@ def _verify(argv: Words) -> int:
         print(f"does not hold: {fault}")
     if not faults:
         record = Record(ledger)
-        for line in attestations(repo, record) if given.all else ():
+        for line in attestations(repo, record, signer) if given.all else ():
             print(line)
         for line in grants(record):
             print(line)

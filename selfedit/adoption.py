@@ -1,5 +1,7 @@
 """Commits that people put on `main`: judged as a whole, and vouched for with a signed commit of the same tree."""
 
+from typing import Any
+
 from selfedit.gate.gate import Gate
 from selfedit.ledger import Move
 from selfedit.record import Record
@@ -11,11 +13,15 @@ from selfedit.words import adopt_message
 class Adoption:
     """Makes people's commits our own, or says why `main` is not what runs."""
 
-    def __init__(self, repo: Repo, record: Record, gate: Gate, signer: Signer) -> None:
+    def __init__(
+        self, repo: Repo, record: Record, gate: Gate, signer: Signer, *, beside: bool = False
+    ) -> None:
+        """Adopt with a commit on top of theirs; `beside` it where `main` lives elsewhere and is only followed here."""
         self._repo = repo
         self._record = record
         self._gate = gate
         self._signer = signer
+        self._beside = beside
 
     def hindrance(self) -> str | None:
         """Why nothing can be built on `main` before a person acts; None where judging can help, or nothing is new."""
@@ -60,18 +66,23 @@ class Adoption:
         tree = self._repo.tree_of(main)
         count = len(self._repo.between(known, main))
         message = adopt_message(report, tree, count, self._record.ledger.last_hash)
-        commit = self._repo.commit(tree, [main], message, self._signer.settings)
         judged = report.tree or tree
-        move = self._record.write("adopting", commit=commit, old=main, tree=judged, policy=report.policy)
-        return self.finish(move)
+        facts: dict[str, Any] = {"old": main, "tree": judged, "policy": report.policy}
+        if self._beside:
+            voucher = self._signer.vouch(self._repo, main, message)
+            return self.finish(self._record.write("adopting", commit=main, vouched=voucher, **facts))
+        commit = self._repo.commit(tree, [main], message, self._signer.settings)
+        return self.finish(self._record.write("adopting", commit=commit, **facts))
 
     def finish(self, move: Move) -> str | None:
         """Carry out an adoption that was announced; may be called again after a crash."""
         commit, old = move.data["commit"], move.data["old"]
-        if self._repo.main() == old:
+        vouched = {"vouched": move.data["vouched"]} if "vouched" in move.data else {}
+        if not vouched and self._repo.main() == old:
             self._repo.set_ref(self._repo.ref, commit, old)  # the same tree: no file changes
         if self._repo.main() == commit or self._repo.is_ancestor(commit, self._repo.main()):
-            self._record.write("adopted", commit=commit, tree=move.data["tree"], policy=move.data["policy"])
+            facts: dict[str, Any] = {"tree": move.data["tree"], "policy": move.data["policy"]}
+            self._record.write("adopted", commit=commit, **facts, **vouched)
             return None
         self._record.write("abandoned", why="main moved while it was adopted")
         return f"{self._repo.branch} moved in the meantime; it is looked at again"

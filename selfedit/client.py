@@ -49,6 +49,14 @@ async def ask_running(place: Place, question: BaseModel, heard: Heard = lambda _
         await asyncio.gather(reading, return_exceptions=True)
 
 
+async def _in_step(desk: Desk) -> None:
+    """Where `main` lives elsewhere: one look at what happened there, and at what is still to be done there."""
+    if desk.reconciler is not None:
+        await desk.reconciler.round()
+        if desk.repo.main() != desk.record.newest and not await desk.mainline.adopt():
+            await desk.reconciler.round()
+
+
 async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseModel:
     lock = RepoLock(Repo(place.root, place.rules.repo.branch).common_dir)
     lock.acquire()
@@ -58,8 +66,12 @@ async def _by_myself(place: Place, question: BaseModel, heard: Heard) -> BaseMod
             with contextlib.suppress(GitFailed, RepoProblem):  # whoever only asks gets an answer all the same
                 await desk.mainline.settle()
             if isinstance(question, say.Improve | say.Approve):
+                await _in_step(desk)
                 desk.adoption = await desk.mainline.adopt() or ""
-            return await desk.answer(question) or say.Done()
+            answer = await desk.answer(question) or say.Done()
+            if isinstance(question, say.Reject | say.Rollback):
+                await _in_step(desk)
+            return answer
         finally:
             await desk.close()
     finally:

@@ -4,6 +4,7 @@ This is the steward's composition root. It names the concrete adapters and hands
 """
 
 import asyncio
+import functools
 import os
 import uuid
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
+from selfedit.forge.github.forge import open_forge
+from selfedit.forge.github.settings import take_credentials
 from selfedit.forge.local import LocalForge
 from selfedit.gate.gate import Gate
 from selfedit.home import home_for, make_home, socket_path
@@ -29,14 +32,18 @@ from selfedit.mainline import Mainline
 from selfedit.maintain import Maintenance
 from selfedit.person import Person
 from selfedit.pipeline import Pipeline, no_such
-from selfedit.ports import Author, Tell, Workbench
+from selfedit.ports import Author, Tell, Upstream, Workbench
+from selfedit.reconcile import Reconciler
 from selfedit.record import Record
 from selfedit.repo import Repo, RepoProblem
+from selfedit.revise import Revision
 from selfedit.rights import forbidden, standing, wanted
+from selfedit.row import NOT_SPLIT, Rows
 from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.trace import trace
-from selfedit.types import Draft, NoDraft, Proposal, Request, Stage
+from selfedit.types import Draft, NoDraft, Plan, Proposal, Request, Reviewed, Stage
+from selfedit.upstream import UpstreamMainline
 from selfedit.watch import Watch
 
 Spread = Callable[[BaseModel], None]
@@ -65,8 +72,30 @@ class ModelByBot:
 
     async def draft(
         self, request: Request, bench: Workbench, complaints: Sequence[Finding], tell: Tell
-    ) -> Draft | NoDraft:
+    ) -> Draft | NoDraft | Plan:
         """Ask the bot for a draft; its wishes for a trial gate come back as `Trial` and use the same bench."""
+        return await self._ask(request, bench, complaints, None, tell)
+
+    async def revise(
+        self,
+        request: Request,
+        bench: Workbench,
+        reviewed: Reviewed,
+        complaints: Sequence[Finding],
+        tell: Tell,
+    ) -> Draft | NoDraft:
+        """Ask the bot to draft again what is under review."""
+        answer = await self._ask(request, bench, complaints, reviewed, tell)
+        return NoDraft(why=NOT_SPLIT) if isinstance(answer, Plan) else answer
+
+    async def _ask(
+        self,
+        request: Request,
+        bench: Workbench,
+        complaints: Sequence[Finding],
+        reviewed: Reviewed | None,
+        tell: Tell,
+    ) -> Draft | NoDraft | Plan:
         del tell
         if self._bot is None:
             return NoDraft(
@@ -76,7 +105,11 @@ class ModelByBot:
         self.benches[call] = bench
         try:
             ask = say.AskDraft(
-                id=call, request=request, files=dict(bench.files), complaints=tuple(complaints)
+                id=call,
+                request=request,
+                files=dict(bench.files),
+                complaints=tuple(complaints),
+                reviewed=reviewed,
             )
             answer = await self._bot.draft(ask)
         finally:
@@ -86,11 +119,16 @@ class ModelByBot:
 
 @dataclass(slots=True)
 class Place:
-    """Which repository, where its state is, and under which rules."""
+    """Which repository, where its state is, under which rules, and where `main` lives.
+
+    Attributes:
+        upstream: Opens the forge on which `main` lives; None where it lives here.
+    """
 
     root: Path
     home: Path
     rules: Rules
+    upstream: Callable[[Repo], Upstream] | None = None
 
     @property
     def owner(self) -> str:
@@ -101,13 +139,18 @@ class Place:
     def here(cls, root: Path | None = None) -> "Place":
         """The repository around a folder, by default the working directory.
 
+        What the forge is reached with is taken out of the environment: no process that is started later has it.
+
         Raises:
+            SettingsProblem: What is set for GitHub cannot be used.
             RulesProblem: The rules cannot be read.
             RepoProblem: There is no usable repository.
         """
+        settings = take_credentials(os.environ)
         rules = load_rules()
         found = Repo(root or Path.cwd(), rules.repo.branch).root
-        return cls(root=found, home=make_home(home_for(found)), rules=rules)
+        upstream = functools.partial(open_forge, settings) if settings is not None else None
+        return cls(root=found, home=make_home(home_for(found)), rules=rules, upstream=upstream)
 
 
 class Desk:
@@ -147,7 +190,8 @@ class Desk:
         self._gate = gate = Gate(
             self.repo, self.sandbox, place.rules, caches, self._unfit, failed_before=known
         )
-        forge = LocalForge(self.repo)
+        self._upstream = place.upstream(self.repo) if place.upstream is not None else None
+        forge = self._upstream or LocalForge(self.repo)
         self.pipeline = Pipeline(
             repo=self.repo,
             record=self.record,
@@ -158,6 +202,22 @@ class Desk:
             authors=authors,
             tell=self._tell,
         )
+        self.revision = Revision(
+            repo=self.repo,
+            record=self.record,
+            rules=place.rules,
+            pipeline=self.pipeline,
+            author=self._model,
+            hindrance=self._cannot_draft,
+            tell=self._tell,
+        )
+        self.rows = Rows(
+            record=self.record,
+            pipeline=self.pipeline,
+            rules=place.rules,
+            hindrance=self._cannot_draft,
+            tell=self._tell,
+        )
         self.serving = Serving(
             repo=self.repo,
             record=self.record,
@@ -166,17 +226,43 @@ class Desk:
             tell=self._tell,
             went_live=self._watch_from_now,
         )
-        self.mainline = Mainline(
-            repo=self.repo,
-            record=self.record,
-            gate=gate,
-            forge=forge,
-            signer=self.signer,
-            rules=place.rules,
-            pipeline=self.pipeline,
-            serving=self.serving,
-            tell=self._tell,
-        )
+        self.reconciler: Reconciler | None = None
+        """Keeps the forge on which `main` lives and the ledger in step; None where `main` lives here."""
+        if self._upstream is None:
+            self.mainline = Mainline(
+                repo=self.repo,
+                record=self.record,
+                gate=gate,
+                forge=forge,
+                signer=self.signer,
+                rules=place.rules,
+                pipeline=self.pipeline,
+                serving=self.serving,
+                tell=self._tell,
+            )
+        else:
+            self.mainline = there = UpstreamMainline(
+                repo=self.repo,
+                record=self.record,
+                gate=gate,
+                forge=self._upstream,
+                signer=self.signer,
+                rules=place.rules,
+                pipeline=self.pipeline,
+                serving=self.serving,
+                tell=self._tell,
+            )
+            self.reconciler = Reconciler(
+                repo=self.repo,
+                record=self.record,
+                forge=self._upstream,
+                mainline=there,
+                pipeline=self.pipeline,
+                revise=self.revision.revise,
+                cannot_edit=self.cannot_edit,
+                rules=place.rules,
+                tell=self._tell,
+            )
         self._genesis()
 
     async def sandbox(self) -> Sandbox:
@@ -212,7 +298,9 @@ class Desk:
             return why
         if self.record.owed:
             numbers = ", ".join(map(str, self.record.owed))
-            return f"proposal {numbers} is being taken back; ask again in a moment"
+            there = [self.record.proposals[number].why for number in self.record.owed if self._upstream]
+            waits = next(filter(None, there), "ask again in a moment")
+            return f"proposal {numbers} is being taken back; {waits}"
         if not self.record.pending and (hindrance := self.mainline.hindrance()):
             return hindrance
         if self.repo.main() != self.record.newest and not self.record.pending:
@@ -221,13 +309,18 @@ class Desk:
             )
         return ""
 
+    def _cannot_draft(self) -> str:
+        """Why nothing can be asked of the model now, as a sentence; empty when it can."""
+        why = self.cannot_edit()
+        return why or ("the bot is not there yet" if self._bot is not None and not self._bot.running else "")
+
     async def answer(self, body: BaseModel) -> BaseModel | None:  # noqa: C901, PLR0912 - one branch a message
         """Answer one message of the protocol. An expected "no" is a `Refused`."""
         if why := forbidden(body, self.record.grants, self.place.rules):
             return say.Refused(why=why)
         match body:
             case say.Improve(request=request):
-                return await self._improve(request)
+                return await self._improve(request, body.roles)
             case say.Proposals(limit=limit):
                 numbers = sorted(self.record.proposals, reverse=True)[:limit]
                 return say.ProposalsAre(proposals=tuple(self.record.proposals[n] for n in numbers))
@@ -238,7 +331,8 @@ class Desk:
             case say.Approve(number=number, head=head):
                 return await self._approve(number, body.who, head)
             case say.Reject(number=number, by=by, why=why):
-                return _shown(await self.pipeline.reject(number, by, why))
+                row = number in self.record.proposals and self.record.proposals[number].parts
+                return _shown(await (self.rows if row else self.pipeline).reject(number, by, why))
             case say.Rollback(number=number, why=why):
                 newest = self.record.newest_merged()
                 self._began(number or (newest.number if newest else 0))
@@ -280,6 +374,10 @@ class Desk:
     async def close(self) -> None:
         """Let go of everything."""
         await self._gate.release()
+        if self.reconciler is not None:
+            await self.reconciler.stop()
+        if self._upstream is not None:
+            await self._upstream.end()
         if self._sandbox is not None:
             await self._sandbox.close()
         self.record.ledger.close()
@@ -318,11 +416,14 @@ class Desk:
             )
         self.record.write("genesis", commit=commit, tree=self.repo.tree_of(commit), root=str(self.place.root))
 
-    async def _improve(self, request: Request) -> BaseModel:
+    async def _improve(self, request: Request, roles: Sequence[str]) -> BaseModel:
         if why := self.cannot_edit():
             return say.Refused(why=why)
+        if request.part is not None:
+            return say.Refused(why="the parts of a row are asked for by the steward alone")
         self._began(self.record.next_number)
-        return _shown(await self.pipeline.improve(request))
+        made = await self.pipeline.improve(request, roles)
+        return _shown(await self.rows.go_on(made.number) or made)
 
     async def _approve(self, number: int, who: Somebody, head: str | None) -> BaseModel:
         if number in self.record.proposals and (why := self.cannot_edit()):
@@ -369,6 +470,7 @@ class Desk:
             provisional_seconds=self.watch.seconds_left,
             halted=self.record.halted,
             problem=problem,
+            forge=self.reconciler.status() if self.reconciler is not None else "",
             sandbox=place,
             protections=info.protections if info else (),
             open=self.record.open_count(),
@@ -394,7 +496,7 @@ class Desk:
 
     def _tell(self, number: int, stage: Stage, text: str) -> None:
         now = asyncio.get_running_loop().time()
-        seconds = now - self._started.get(number, now)
+        seconds = now - self._started.setdefault(number, now)
         self._spread(say.Progress(number=number, stage=stage, text=text, seconds=seconds))
 
 

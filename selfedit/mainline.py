@@ -9,7 +9,7 @@ import asyncio
 
 from policies.decision import Decision, Finding
 from policies.load import Rules
-from policies.merge import Candidate, may_approve, may_decide
+from policies.merge import Candidate, may_approve, may_decide, side_lacking
 from policies.rights import Person, basis, through
 from selfedit.adoption import Adoption
 from selfedit.attestation import of_revert
@@ -23,17 +23,20 @@ from selfedit.refit import Refit
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.serving import Serving
 from selfedit.signing import Signer
-from selfedit.takeback import without
+from selfedit.takeback import confirm, without
 from selfedit.types import Proposal, Stage
 from selfedit.words import merge_message, revert_message
 
 AUTOMATIC = "theseus:watch"
-_STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
-_EFFECT_FAILED = (GitFailed, RepoProblem, OSError)
+STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+EFFECT_FAILED = (GitFailed, RepoProblem, OSError)
 
 
 class Mainline:
     """Moves `main`, one move at a time."""
+
+    surface = ""
+    """Before the colon in the names of people on the forge where `main` lives; empty where it lives here."""
 
     def __init__(
         self,
@@ -84,9 +87,12 @@ class Mainline:
             }
             if grant := through("approve", who, self._record.grants, self._rules):
                 facts["through"] = grant
-            if proposal.approvals_missing > 1:
+            lacking = side_lacking((*proposal.approvals, by), self.surface, self._rules)
+            if proposal.approvals_missing > 1 or lacking:
                 self._record.write("endorsed", number, **facts)
-                self._tell(number, Stage.OPENED, f"approved by {by}; it takes one more approval")
+                self._tell(
+                    number, Stage.OPENED, f"approved by {by}; it takes one more approval {lacking}".rstrip()
+                )
                 return self._record.proposals[number]
             self._record.write("approved", number, **facts)
             self._tell(number, Stage.APPROVED, f"approved by {by}")
@@ -104,7 +110,7 @@ class Mainline:
                 if number is None
                 else no_such(number)
             )
-        if proposal.stage not in _STANDING:
+        if proposal.stage not in STANDING:
             return Decision.no(
                 "not_merged",
                 f"proposal {proposal.number} is {proposal.stage}; only a merged one can be taken back",
@@ -128,13 +134,13 @@ class Mainline:
             )
         async with self._moving:
             proposal = self._record.proposals[number]
-            if proposal.stage not in _STANDING:
+            if proposal.stage not in STANDING:
                 self._record.owed.pop(number, None)
                 await self._serving.load()
                 return proposal
             try:
                 refusal = await self._revert(proposal, by, why)
-            except _EFFECT_FAILED as error:
+            except EFFECT_FAILED as error:
                 refusal = self._call_off(number, error)
         if refusal is not None:
             return refusal
@@ -163,7 +169,7 @@ class Mainline:
     async def _pay(self, number: int, why: str) -> Proposal | Decision:
         try:
             return await self.take_back(number, AUTOMATIC, why)
-        except (LedgerProblem, *_EFFECT_FAILED) as error:
+        except (LedgerProblem, *EFFECT_FAILED) as error:
             return Decision.no("not_taken_back", str(error))
 
     async def settle(self) -> None:
@@ -181,7 +187,7 @@ class Mainline:
             for move in list(self._record.pending.values()):
                 try:
                     await self._finish(move)
-                except _EFFECT_FAILED as error:
+                except EFFECT_FAILED as error:
                     if move.kind == "merging":
                         self._call_off(move.number or 0, error)
                     # Else it stays announced and is tried again: what is being taken back must not stay.
@@ -216,7 +222,7 @@ class Mainline:
         """Merge an approved proposal. Where that fails, its approval is void: it is not merged unasked later."""
         try:
             return await self._merge_now(number)
-        except _EFFECT_FAILED as error:
+        except EFFECT_FAILED as error:
             return self._call_off(number, error)
         except LedgerProblem as error:
             self._void[number] = f"it was not merged: {error}; approve it again"
@@ -311,14 +317,8 @@ class Mainline:
         return None
 
     def _confirm_revert(self, move: Move) -> None:
-        number, revert, by = move.number or 0, move.data["new"], move.data["by"]
-        for other in move.data.get("also", ()):
-            if self._record.proposals[other].stage in _STANDING:
-                why = f"it was built on proposal {number}, which was taken back"
-                self._record.write("reverted", other, revert=revert, why=why, by=by)
-                self._tell(other, Stage.REVERTED, why)
-        dropped = move.data.get("dropped", ())
-        self._record.write("reverted", number, revert=revert, why=move.data["why"], by=by, dropped=dropped)
+        revert, dropped = move.data["new"], move.data.get("dropped", ())
+        confirm(self._record, self._tell, move.number or 0, revert, move.data)
         live = self._rules.zones.live
         changes = self._repo.changes(move.data["old"], revert) if dropped else []
         self.kernel_moved |= any(not change.path.startswith(live) for change in changes)
@@ -370,4 +370,5 @@ class Mainline:
             judged_policy=report.policy if report else "",
             reverts=self._record.reverts_of(proposal.edits),
             approvals=proposal.approvals,
+            pushed_by=proposal.pushed_by,
         )

@@ -6,10 +6,11 @@ What `main` becomes of it stands in `selfedit.mainline`. Every move is in the le
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
 from policies.decision import Decision, Finding, Severity
 from policies.edits import review_edits
@@ -19,11 +20,11 @@ from selfedit.codemod import Rejection, apply_edits
 from selfedit.gate.gate import Gate
 from selfedit.ledger import LedgerProblem
 from selfedit.loader import Loader
-from selfedit.ports import Author, Forge
+from selfedit.ports import Author, Forge, ForgeDown, Shown
 from selfedit.record import Record
 from selfedit.repo import GitFailed, Repo
-from selfedit.types import Draft, GateReport, NoDraft, Proposal, Request, Stage
-from selfedit.words import head_message, slug
+from selfedit.types import Draft, GateReport, NoDraft, Plan, Proposal, Request, Stage
+from selfedit.words import head_message, one_line, slug
 
 Tell = Callable[[int, Stage, str], None]
 """Hears of a proposal's progress: number, stage, sentence."""
@@ -57,23 +58,47 @@ class Pipeline:
         self._tell = tell
         self._one_at_a_time = asyncio.Lock()
         self._drafting = 0
+        self._shown: dict[int, tuple[str, GateReport | None]] = {}
 
-    async def improve(self, request: Request) -> Proposal:
-        """Carry a request as far as it goes without a person: to an open review, or to its end."""
+    async def improve(self, request: Request, roles: Collection[str] = ()) -> Proposal:
+        """Carry a request as far as it goes without a person: to an open review, or to its end.
+
+        Args:
+            request: What is asked for.
+            roles: What counts for who asks, beside who they are.
+        """
         number = self._record.next_number
-        self._record.write("requested", number, request=request.model_dump(mode="json"))
+        self._record.write("requested", number, request=request.model_dump(mode="json"), roles=sorted(roles))
         self._tell(number, Stage.REQUESTED, "asked for")
+        async with self.drafting():
+            return await self._guarded(number, self._draft(number, request))
+
+    @contextlib.asynccontextmanager
+    async def drafting(self) -> AsyncIterator[None]:
+        """While somebody drafts, the gate keeps ready for it."""
         self._drafting += 1
         try:
-            return await self._guarded(number, self._draft(number, request))
+            yield
         finally:
             self._drafting -= 1
             if not self._drafting:
                 await self._gate.release()
 
+    def bench(self, base: str) -> "Bench":
+        """What an author may look at and try who drafts for `main` as it was at a commit."""
+        self._gate.prepare(base)
+        return Bench(self, base)
+
+    async def judged(self, number: int, base: str, head: str, stage: Stage) -> GateReport:
+        """What the gate says of a head, one head at a time; a proposal at this stage is told of the progress."""
+        async with self._one_at_a_time:
+            return await self._gate.judge(base, head, tell=lambda text: self._tell(number, stage, text))
+
     async def resume(self) -> None:
         """After a crash: take up what was under way, or end it and say so."""
-        shown = await self._forge.shown()
+        shown: Collection[str] = ()
+        with contextlib.suppress(ForgeDown):
+            shown = await self._forge.shown()
         for proposal in list(self._record.proposals.values()):
             try:
                 await self._take_up(proposal, shown)
@@ -83,14 +108,16 @@ class Pipeline:
     async def _take_up(self, proposal: Proposal, shown: Collection[str]) -> None:
         number = proposal.number
         if proposal.stage is Stage.REQUESTED or (proposal.stage is Stage.DRAFTED and not proposal.head):
-            self._end(number, "failed", "Theseus was restarted while drafting this; ask again")
+            again = "ask again" if proposal.part is None else "it is asked for again"
+            self._end(number, "failed", f"Theseus was restarted while drafting this; {again}")
         elif proposal.stage is Stage.DRAFTED:
             self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
             await self._guarded(number, self._judge_and_open(number))
         elif proposal.stage is Stage.GATED:
             await self._guarded(number, self._after_gate(number))
         elif proposal.stage is Stage.OPENED:
-            await self._forge.open(proposal)
+            self._repo.set_ref(f"refs/proposals/{number}/head", proposal.head)
+            await self.show(number)
         elif proposal.stage is not Stage.APPROVED and proposal.branch in shown:
             await self._forge.close(proposal, proposal.why)
 
@@ -105,8 +132,24 @@ class Pipeline:
             )
         self._record.write("rejected", number, by=by, why=why or f"no reason given by {by}")
         self._tell(number, Stage.REJECTED, f"turned down by {by}")
-        await self._forge.close(self._record.proposals[number], why)
+        with contextlib.suppress(ForgeDown):  # whoever keeps the forge in step with the ledger does it later
+            await self._forge.close(self._record.proposals[number], why)
         return self._record.proposals[number]
+
+    async def show(self, number: int) -> None:
+        """Show a proposal that passed to reviewers, as it is now.
+
+        Raises:
+            ForgeDown: It is not known whether they see it; to be done again.
+        """
+        shown = self._record.proposals[number]
+        self._note_shown(number, await self._forge.open(shown))
+        self._shown[number] = (shown.head, shown.report)
+
+    def is_shown(self, number: int) -> bool:
+        """Whether reviewers have been shown a proposal as it is now, all of it, since this process began."""
+        now = self._record.proposals[number]
+        return self._shown.get(number) == (now.head, now.report)
 
     async def write_head(self, number: int, draft: Draft, base: str) -> Finding | None:
         """Turn a draft's edits into a commit on `base`, and make it the proposal's head.
@@ -114,13 +157,15 @@ class Pipeline:
         Returns:
             None when it stands, else why the edits are not accepted.
         """
-        made = await asyncio.to_thread(self._tree_with, draft, base)
+        made = await asyncio.to_thread(self.tree_with, draft, base)
         if isinstance(made, Finding):
             return made
         proposal = self._record.proposals[number]
         message = head_message(number, proposal)
-        head = await asyncio.to_thread(self._repo.commit, made, [base], message)
         shown = any(step.stage is Stage.OPENED for step in proposal.history)
+        # What people elsewhere have seen of a branch stays in its history.
+        parents = [base, proposal.head] if shown and proposal.pull else [base]
+        head = await asyncio.to_thread(self._repo.commit, made, parents, message)
         branch = proposal.branch if shown else f"improve/{number}-{slug(draft.title)}"
         self._record.write("headed", number, base=base, head=head, branch=branch)
         await asyncio.to_thread(self._repo.set_ref, f"refs/proposals/{number}/head", head)
@@ -134,8 +179,7 @@ class Pipeline:
         complaints: tuple[Finding, ...] = ()
         for attempt in range(1, rounds + 1):
             base = self._repo.main()
-            bench = Bench(self, base)
-            self._gate.prepare(base)
+            bench = self.bench(base)
             step = "drafting" if attempt == 1 else f"drafting again, round {attempt} of {rounds}"
             stage = self._record.proposals[number].stage
             self._tell(number, stage, step)
@@ -143,6 +187,8 @@ class Pipeline:
             draft = await author.draft(request, bench, complaints, tell)
             if isinstance(draft, NoDraft):
                 return self._end(number, "refused", draft.why)
+            if isinstance(draft, Plan):
+                return self._split(number, request, draft)
             self._record.write("drafted", number, draft=draft.model_dump(mode="json"))
             self._tell(number, Stage.DRAFTED, draft.title)
             fault = await self.write_head(number, draft, base)
@@ -152,19 +198,17 @@ class Pipeline:
             proposal = await self._judge_and_open(number, last=attempt == rounds)
             if proposal.stage is not Stage.GATED:
                 return proposal
-            complaints = _refusing(proposal.report)
-            if self._mains_own(proposal.report):
+            complaints = refusing(proposal.report)
+            if self.mains_own(proposal.report):
                 return self._fail(number, proposal.report)
         if (report := self._record.proposals[number].report) is not None:
             return self._fail(number, report)
-        return self._end(number, "refused", "\n".join(_place(finding) for finding in complaints))
+        return self._end(number, "refused", "\n".join(placed(finding) for finding in complaints))
 
     async def _judge_and_open(self, number: int, *, last: bool = True) -> Proposal:
         proposal = self._record.proposals[number]
-        async with self._one_at_a_time:
-            report = await self._gate.judge(
-                proposal.base, proposal.head, tell=lambda text: self._tell(number, Stage.DRAFTED, text)
-            )
+        await self._announce(proposal)
+        report = await self.judged(number, proposal.base, proposal.head, Stage.DRAFTED)
         self._record.write("gated", number, report=report.model_dump(mode="json"))
         self._tell(number, Stage.GATED, f"gate: {report.verdict}")
         if report.verdict in ("refused", "failed") and not last:
@@ -176,8 +220,36 @@ class Pipeline:
         if report is None or report.verdict != "passed":
             return self._fail(number, report)
         self._record.write("opened", number)
-        await self._forge.open(self._record.proposals[number])
+        try:
+            await self.show(number)
+        except ForgeDown as down:
+            self._record.write("waiting", number, why=f"it is not shown to reviewers elsewhere yet: {down}")
         self._tell(number, Stage.OPENED, "open for review")
+        return self._record.proposals[number]
+
+    async def _announce(self, proposal: Proposal) -> None:
+        """Show a head as unfinished work where the forge does that; never one that the policy refuses."""
+        if not self._forge.announces or not await asyncio.to_thread(
+            self._gate.lets_pass, proposal.base, proposal.head
+        ):
+            return
+        with contextlib.suppress(ForgeDown):  # it is shown when it has passed
+            self._note_shown(proposal.number, await self._forge.announce(proposal))
+
+    def _note_shown(self, number: int, shown: Shown | None) -> None:
+        before = self._record.proposals[number]
+        if shown is not None and shown.pull and (shown.pull, shown.url) != (before.pull, before.url):
+            self._record.write("shown", number, pull=shown.pull, url=shown.url, branch=before.branch)
+
+    def _split(self, number: int, request: Request, plan: Plan) -> Proposal:
+        if request.part is not None:
+            return self._end(
+                number, "refused", "a part of a larger goal is not split again; ask for something smaller"
+            )
+        rows = "\n".join(f"{at}. {one_line(goal, 300)}" for at, goal in enumerate(plan.goals, 1))
+        why = f"split into {len(plan.goals)} smaller ones, each asked for when the one before is kept (/reject {number} stops that):\n{rows}"
+        self._record.write("split", number, plan=plan.model_dump(mode="json"), why=why)
+        self._tell(number, Stage.SPLIT, f"split into {len(plan.goals)} smaller ones")
         return self._record.proposals[number]
 
     # Helpers
@@ -194,7 +266,8 @@ class Pipeline:
             self._end(number, "failed", f"a fault of Theseus itself: {type(error).__name__}: {error}")
             raise
 
-    def _tree_with(self, draft: Draft, base: str) -> str | Finding:
+    def tree_with(self, draft: Draft, base: str) -> str | Finding:
+        """The tree that a draft's edits make of a commit, or why they are not accepted."""
         files = self._loader.texts(base)
         decision = review_edits([edit.model_dump(mode="json") for edit in draft.edits], self._rules)
         if not decision.allowed:
@@ -206,19 +279,28 @@ class Pipeline:
             return Finding(rule=applied.rule, path=applied.path, message=message)
         return self._repo.write_tree(base, {path: text.encode() for path, text in applied.files.items()})
 
+    def is_of_its_edits(self, proposal: Proposal) -> bool:
+        """Whether a head brings what the proposal's edits make of its base, and nothing that people put there since.
+
+        That they merged `main` into it is nothing of their own.
+        """
+        draft = Draft(title=proposal.title, reason=proposal.reason, edits=proposal.edits, author="model")
+        made = self.tree_with(draft, proposal.base)
+        return made == self._repo.merge_tree(proposal.base, proposal.head)
+
     def _fail(self, number: int, report: GateReport | None) -> Proposal:
         if report is None:
             return self._end(number, "failed", "it was never judged")
         kind = "refused" if report.verdict == "refused" else "failed"
-        said = "\n".join(_place(finding) for finding in _refusing(report)[:20])
+        said = "\n".join(placed(finding) for finding in refusing(report)[:20])
         start = "could not be judged: " if report.verdict == "unknown" else ""
-        if self._mains_own(report):
+        if self.mains_own(report):
             start = (
                 f"{self._repo.branch} itself does not pass, which no proposal can mend; a person has to:\n"
             )
         return self._end(number, kind, start + (said or f"the gate said: {report.verdict}"))
 
-    def _mains_own(self, report: GateReport | None) -> bool:
+    def mains_own(self, report: GateReport | None) -> bool:
         """Whether all complaints are about kernel files, which never import what a proposal changes."""
         failing = [check for check in report.checks if not check.passed] if report else []
         if not failing or any(check.name not in _READING for check in failing):
@@ -248,7 +330,7 @@ class Bench:
     async def trial(self, draft: Draft) -> GateReport | Finding:
         """Judge a draft, by the quick checks, without writing it down: its commit is an object that nothing names."""
         pipeline = self._pipeline
-        tree = await asyncio.to_thread(pipeline._tree_with, draft, self._base)  # noqa: SLF001
+        tree = await asyncio.to_thread(pipeline.tree_with, draft, self._base)
         if isinstance(tree, Finding):
             return tree
         repo, gate = pipeline._repo, pipeline._gate  # noqa: SLF001
@@ -269,10 +351,12 @@ def _author_of(request: Request) -> str:
     return "model" if request.goal else "maintenance"
 
 
-def _refusing(report: GateReport | None) -> tuple[Finding, ...]:
+def refusing(report: GateReport | None) -> tuple[Finding, ...]:
+    """What a report refuses for."""
     found = () if report is None else report.findings
     return tuple(finding for finding in found if finding.severity is Severity.REFUSE)
 
 
-def _place(finding: Finding) -> str:
+def placed(finding: Finding) -> str:
+    """A complaint in a line, for people."""
     return f"{finding.place}{finding.message} [{finding.rule}]"

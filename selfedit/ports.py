@@ -6,7 +6,7 @@ from typing import Protocol
 
 from policies.decision import Decision, Finding
 from selfedit.pulls import PullState
-from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Proposal, Request
+from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Plan, Proposal, Request, Reviewed
 
 Tell = Callable[[str], None]
 """Told one short sentence at a time while a stage goes on."""
@@ -28,8 +28,8 @@ class Author(Protocol):
 
     async def draft(
         self, request: Request, bench: Workbench, complaints: Sequence[Finding], tell: Tell
-    ) -> Draft | NoDraft:
-        """Draft edits for a request.
+    ) -> Draft | NoDraft | Plan:
+        """Draft edits for a request, or split it where it is no part of another.
 
         Args:
             request: What was asked for.
@@ -39,11 +39,40 @@ class Author(Protocol):
         """
 
 
+class Reviser(Author, Protocol):
+    """An author that can also draft again what is under review."""
+
+    async def revise(
+        self,
+        request: Request,
+        bench: Workbench,
+        reviewed: Reviewed,
+        complaints: Sequence[Finding],
+        tell: Tell,
+    ) -> Draft | NoDraft:
+        """Draft edits anew for a request whose draft somebody elsewhere complained about.
+
+        Args:
+            request: What was asked for.
+            bench: The code to look at as it is now, without the draft, and a gate to try drafts on.
+            reviewed: The draft under review, with what was said against it. That is text of strangers.
+            complaints: What was wrong with the last attempt at this; empty at first.
+            tell: Hears about progress.
+        """
+
+
 class ForgeDown(Exception):
     """A forge could not be asked, or did not do what it should be able to. Its text is a sentence for people.
 
     Whether what was asked for has happened is not known; all of it may be asked for again.
+
+    Attributes:
+        again: Seconds until it makes sense to ask again.
     """
+
+    def __init__(self, text: str, again: float = 60.0) -> None:
+        super().__init__(text)
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +89,9 @@ class Forge(Protocol):
 
     Each of these raises `ForgeDown` where the forge cannot be asked.
     """
+
+    announces: bool
+    """Whether it shows heads that nobody has judged yet."""
 
     async def announce(self, proposal: Proposal) -> Shown | None:
         """Show a head that nobody has judged yet as unfinished work; None where that is not shown."""
@@ -79,6 +111,12 @@ class Upstream(Forge, Protocol):
 
     name: str
     """What people call it."""
+
+    def status(self) -> str:
+        """Which one it is, in a line for people."""
+
+    async def end(self) -> None:
+        """Let go of its connections."""
 
     async def main(self) -> str:
         """Bring here what is on `main` there; the commit that it names."""

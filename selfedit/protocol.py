@@ -22,8 +22,10 @@ from selfedit.types import (
     Heartbeat,
     LoadPlan,
     NoDraft,
+    Plan,
     Proposal,
     Request,
+    Reviewed,
     Stage,
     Traced,
 )
@@ -219,6 +221,8 @@ class AskDraft(_Message):
     request: Request
     files: dict[str, str]
     complaints: tuple[Finding, ...] = ()
+    reviewed: Reviewed | None = None
+    """What is to be drafted again, where it is under review already."""
 
 
 class Progress(_Message):
@@ -322,7 +326,7 @@ class Drafted(_Message):
     """What the model author came to."""
 
     kind: Literal["drafted"] = "drafted"
-    result: Draft | NoDraft
+    result: Draft | NoDraft | Plan
 
 
 class Loaded(_Message):

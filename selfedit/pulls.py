@@ -80,6 +80,7 @@ class PullState(Value):
         closed_by: Who closed it without merging it; None where nobody did, or the forge does not say.
         reviews: The newest of each reviewer that says something of the change.
         pushed_by: Who put commits on its branch, Theseus left out; they are no judges of it.
+        base: The branch that it asks to be merged into, where the forge says.
         runs: Checks that ran on `head`, our own left out.
         queued: Whether it stands in the repository's merge queue.
         checks_required: Whether the forge wants checks of others before it merges anything.
@@ -97,4 +98,5 @@ class PullState(Value):
     pushed_by: tuple[Account, ...] = ()
     runs: tuple[Run, ...] = ()
     queued: bool = False
+    base: str = ""
     checks_required: bool = False

@@ -12,7 +12,18 @@ from typing import Any
 from policies.rights import CONSOLE, Grant, Person, with_change
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
-from selfedit.types import LEGAL, Check, Draft, GateReport, Granted, Proposal, Request, Stage, StageTime
+from selfedit.types import (
+    LEGAL,
+    Check,
+    Draft,
+    GateReport,
+    Granted,
+    Plan,
+    Proposal,
+    Request,
+    Stage,
+    StageTime,
+)
 
 
 class IllegalMove(Exception):
@@ -46,6 +57,14 @@ class Record:
         """Whether approvals name by what they were given: each does since the first that did."""
         self.pending: dict[int, Move] = {}
         """Per proposal, a move of `main` that was announced (`merging`, `reverting`) and not yet confirmed."""
+        self.asked: dict[int, Move] = {}
+        """Per proposal, a merge that was asked for where `main` lives and is not confirmed: it may come at any time."""
+        self.takebacks: dict[int, Move] = {}
+        """Per proposal that is taken back where `main` lives, which commit is to do so."""
+        self.unvouched: dict[str, str] = {}
+        """Commits that proposals became elsewhere and that nobody vouches for, and why."""
+        self.asked_as: dict[int, tuple[str, ...]] = {}
+        """Per request, what counted for who asked beside who they are, at that moment."""
         self.adopting: Move | None = None
         self.declined: dict[str, str] = {}
         """Commits by people that did not pass, and why."""
@@ -124,9 +143,15 @@ class Record:
         _EFFECTS.get(move.kind, _nothing)(self, move)
 
     def note_ours(self, commit: str, move: Move) -> None:
-        """A commit of the live branch came to be by this move."""
+        """A commit of the live branch came to be by this move; where that says `within`, below a newer one of ours."""
         self.commits[commit] = move
-        self.newest = commit
+        within = move.data.get("within", False)
+        if not within:
+            self.newest = commit
+        if why := move.data.get("unvouched"):
+            self.unvouched[commit] = why
+        elif not within:
+            self.unvouched.clear()  # whoever vouches for a tree vouches for what led to it
 
     def change(self, move: Move, stage: Stage | None = None, **changes: Any) -> None:
         """Bring a proposal to a stage, or change what is known of it."""
@@ -160,12 +185,17 @@ def _genesis(record: Record, move: Move) -> None:
 def _requested(record: Record, move: Move) -> None:
     request = Request.model_validate(move.data["request"])
     number = move.number or 0
+    record.asked_as[number] = tuple(move.data.get("roles", ()))
+    if (part := request.part) is not None and (whole := record.proposals.get(part.of)) is not None:
+        begun = (*whole.begun[: part.number - 1], number)
+        record.proposals[part.of] = whole.model_copy(update={"begun": begun})
     record.proposals[number] = Proposal(
         number=number,
         stage=Stage.REQUESTED,
         goal=request.goal,
         requested_by=request.requested_by,
         edits=request.edits or (),
+        part=request.part,
         history=(StageTime(stage=Stage.REQUESTED, at=move.at),),
     )
 
@@ -215,7 +245,74 @@ def _opened(record: Record, move: Move) -> None:
     proposal = record.proposals[move.number or 0]
     approvals = tuple(move.data.get("approvals", ()))
     head = proposal.approved_head if approvals else ""
+    record.asked.pop(move.number or 0, None)
     record.change(move, Stage.OPENED, why=move.data.get("why", ""), approved_head=head, approvals=approvals)
+
+
+def _revised(record: Record, move: Move) -> None:
+    """Another head takes the place of what was under review, and nobody has approved that one.
+
+    It comes of another draft, which passed; or, without a draft, `main` was merged into it, or people pushed it.
+    """
+    number = move.number or 0
+    report = GateReport.model_validate(move.data["report"])
+    changes: dict[str, Any] = {}
+    if "draft" in move.data:
+        draft = Draft.model_validate(move.data["draft"])
+        changes = draft.model_dump(include={"title", "reason", "author", "model", "notes"})
+        changes |= {"edits": draft.edits, **_with_try(record, move, draft.tokens, draft.cost)}
+    else:
+        pushed = (*record.proposals[number].pushed_by, *move.data.get("pushed_by", ()))
+        changes["pushed_by"] = tuple(dict.fromkeys(pushed))
+    record.asked.pop(number, None)
+    record.change(
+        move,
+        Stage.OPENED,
+        base=move.data["base"],
+        head=move.data["head"],
+        approved_head="",
+        approvals=(),
+        report=report,
+        why=move.data.get("why", ""),
+        **changes,
+    )
+    record.note_verdict(report)
+
+
+def _split(record: Record, move: Move) -> None:
+    plan = Plan.model_validate(move.data["plan"])
+    record.change(
+        move,
+        Stage.SPLIT,
+        reason=plan.why,
+        author="model",
+        model=plan.model,
+        tokens=plan.tokens,
+        cost=plan.cost,
+        parts=plan.goals,
+        row_open=True,
+        head="",
+        report=None,
+        why=move.data["why"],
+    )
+
+
+def _row_ended(record: Record, move: Move) -> None:
+    record.change(move, row_open=False, why=move.data["why"])
+
+
+def _unrevised(record: Record, move: Move) -> None:
+    record.change(move, **_with_try(record, move, move.data["tokens"], move.data["cost"]))
+
+
+def _with_try(record: Record, move: Move, tokens: int, cost: float) -> dict[str, Any]:
+    before = record.proposals[move.number or 0]
+    return {
+        "heard": (*before.heard, *move.data["heard"]),
+        "revisions": before.revisions + 1,
+        "tokens": before.tokens + tokens,
+        "cost": before.cost + cost,
+    }
 
 
 def _endorsed(record: Record, move: Move) -> None:
@@ -239,18 +336,54 @@ def _with_approval(record: Record, move: Move) -> dict[str, Any]:
     return {"approved_head": move.data["head"], "approvals": (*before, by)}
 
 
+def _unendorsed(record: Record, move: Move) -> None:
+    """Somebody took their approval back; without it nothing is merged."""
+    proposal = record.proposals[move.number or 0]
+    approvals = tuple(by for by in proposal.approvals if by != move.data["by"])
+    record.asked.pop(move.number or 0, None)
+    head = proposal.approved_head if approvals else ""
+    record.change(move, Stage.OPENED, why=move.data["why"], approvals=approvals, approved_head=head)
+
+
+def _shown(record: Record, move: Move) -> None:
+    record.change(move, pull=move.data["pull"], url=move.data["url"])
+
+
+def _revert_shown(record: Record, move: Move) -> None:
+    record.change(move, revert_url=move.data["url"])
+
+
+def _waiting(record: Record, move: Move) -> None:
+    record.change(move, why=move.data["why"])
+
+
+def _heard(record: Record, move: Move) -> None:
+    before = record.proposals[move.number or 0].heard
+    record.change(move, heard=tuple(dict.fromkeys((*before, *move.data["keys"]))))
+
+
+def _named(record: Record, move: Move) -> None:
+    before = dict(record.proposals[move.number or 0].names)
+    record.change(move, names=tuple(sorted((before | move.data["names"]).items())))
+
+
 def _merging(record: Record, move: Move) -> None:
-    record.pending[move.number or 0] = move
+    """A move of `main` here names what it becomes; elsewhere nobody knows that before it is done."""
+    (record.pending if "new" in move.data else record.asked)[move.number or 0] = move
 
 
 def _merged(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
+    record.asked.pop(move.number or 0, None)
     record.note_ours(move.data["merge"], move)
-    record.change(move, Stage.MERGED, merge=move.data["merge"], why="")
+    if why := move.data.get("condemned"):
+        record.owed[move.number or 0] = why
+    record.change(move, Stage.MERGED, merge=move.data["merge"], before=move.data["base"], why="")
 
 
 def _abandoned(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
+    record.asked.pop(move.number or 0, None)
     if move.number is None:
         record.adopting = None
 
@@ -269,14 +402,24 @@ def _condemned(record: Record, move: Move) -> None:
     record.owed[move.number or 0] = move.data["why"]
 
 
+def _spared(record: Record, move: Move) -> None:
+    """What was to be taken back stays: what would be left without it is not sound, and nobody insists."""
+    record.owed.pop(move.number or 0, None)
+
+
 def _reverting(record: Record, move: Move) -> None:
-    _merging(record, move)
+    if move.data.get("there"):
+        record.takebacks[move.number or 0] = move
+        record.change(move, revert_url="")
+    else:
+        _merging(record, move)
     if judged := move.data.get("judged"):
         record.passed.add((judged["tree"], judged["policy"]))
 
 
 def _reverted(record: Record, move: Move) -> None:
     record.pending.pop(move.number or 0, None)
+    record.takebacks.pop(move.number or 0, None)
     record.note_ours(move.data["revert"], move)
     edits = change_id(record.proposals[move.number or 0].edits)
     record.reverts[edits] = record.reverts.get(edits, 0) + 1
@@ -286,7 +429,8 @@ def _reverted(record: Record, move: Move) -> None:
 
 def _ended(stage: Stage) -> Callable[[Record, Move], None]:
     def apply(record: Record, move: Move) -> None:
-        record.change(move, stage, why=move.data["why"])
+        record.asked.pop(move.number or 0, None)
+        record.change(move, stage, why=move.data["why"], row_open=False)
 
     return apply
 
@@ -332,13 +476,24 @@ _EFFECTS: dict[str, Callable[[Record, Move], None]] = {
     "gated": _gated,
     "rejudged": _rejudged,
     "opened": _opened,
+    "revised": _revised,
+    "unrevised": _unrevised,
+    "split": _split,
+    "row_ended": _row_ended,
+    "shown": _shown,
+    "revert_shown": _revert_shown,
+    "waiting": _waiting,
+    "heard": _heard,
+    "named": _named,
     "endorsed": _endorsed,
+    "unendorsed": _unendorsed,
     "approved": _approved,
     "merging": _merging,
     "merged": _merged,
     "live": _live,
     "kept": _kept,
     "condemned": _condemned,
+    "spared": _spared,
     "reverting": _reverting,
     "reverted": _reverted,
     "abandoned": _abandoned,
@@ -368,5 +523,6 @@ _STAGES = {
         "refused",
         "failed",
         "rejected",
+        "split",
     )
-}
+} | {"revised": Stage.OPENED, "unendorsed": Stage.OPENED}

@@ -1,5 +1,7 @@
 """A proposal that was approved for another `main`: judged on the present one, or, where texts conflict, applied anew."""
 
+import asyncio
+
 from policies.decision import Decision
 from selfedit.gate.gate import Gate
 from selfedit.pipeline import Pipeline, Tell
@@ -39,6 +41,10 @@ class Refit:
     async def _replay(self, proposal: Proposal, base: str) -> Proposal | Decision:
         """The texts conflict, but edits are no text: apply them to the new base, which makes a new head."""
         number = proposal.number
+        if not await asyncio.to_thread(self._pipeline.is_of_its_edits, proposal):
+            return await self._does_not_fit(
+                number, "it conflicts, and people have changed it, so its edits are not all there is to apply"
+            )
         facts = proposal.model_dump(include={"title", "reason", "edits", "author", "model"})
         draft = Draft.model_validate(facts)
         fault = await self._pipeline.write_head(number, draft, base)

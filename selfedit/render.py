@@ -32,10 +32,12 @@ _STYLES = {
     "failed": "red",
     "unknown": "yellow",
     Stage.OPENED: "cyan",
+    Stage.APPROVED: "cyan",
     Stage.LIVE: "green",
     Stage.KEPT: "green",
     Stage.REJECTED: "yellow",
     Stage.REVERTED: "yellow",
+    Stage.SPLIT: "cyan",
     Severity.REFUSE: "red",
     Severity.REVIEW: "yellow",
 }
@@ -117,6 +119,8 @@ def proposal(one: Proposal) -> RenderableType:
     if one.edits:
         edits = Text("\n".join(f"- {shown(describe(edit))}" for edit in one.edits))
         parts += [Text("Edits", "bold"), _indented(edits)]
+    if one.parts:
+        parts += [Text("Parts", "bold"), _indented(Text(shown("\n".join(telling.parts(one)))))]
     if one.notes:
         notes = Text("\n".join(f"- {shown(note)}" for note in one.notes))
         parts += [Text("On the way", "bold"), _indented(notes)]
@@ -128,6 +132,8 @@ def proposal(one: Proposal) -> RenderableType:
         rest = telling.ending(one)
         said = f": {shown(rest)}" if rest else "."
         parts.append(Text(f"{one.stage.value.capitalize()}{said}", _STYLES.get(one.stage, "red")))
+    if leaving := telling.taking_back(one):
+        parts.append(Text(shown(leaving), "yellow"))
     return Group(*parts)
 
 
@@ -139,6 +145,10 @@ def brief(one: Proposal) -> Text:
     ended = one.stage in (Stage.REJECTED, Stage.REVERTED)
     if why := telling.ending(one) if ended else one.why:
         line.append(f"\n{'Reason: ' if ended else ''}{shown(why)}")
+    if one.url:
+        line.append(f"\n{telling.pull(one).capitalize() or 'Elsewhere'}: {shown(one.url)}")
+    if leaving := telling.taking_back(one):
+        line.append(f"\n{shown(leaving)}", "yellow")
     waits = awaited(one) if one.approvals else None
     return line.append("\n").append_text(waits) if waits else line
 
@@ -190,11 +200,14 @@ def proposals(several: Sequence[Proposal]) -> RenderableType:
     """One line a proposal, newest first."""
     if not several:
         return Text("There are no proposals yet; /improve asks for one.")
-    table = _table("", "stage", "head", "by", "title")
+    elsewhere = any(one.pull for one in several)
+    table = _table("", "stage", "head", "by", *(["pull request"] if elsewhere else []), "title")
     for one in several:
         stage = Text(one.stage.value, _STYLES.get(one.stage, ""))
-        title = Text(shown(one.title or one.goal or one.why.split("\n")[0]))
-        table.add_row(str(one.number), stage, one.head[:SHORT], Text(shown(one.requested_by)), title)
+        part = f" ({telling.part(one)})" if one.part else ""
+        title = Text(shown(one.title or one.goal or one.why.split("\n")[0]) + part)
+        pull = [f"#{one.pull}" if one.pull else ""] if elsewhere else []
+        table.add_row(str(one.number), stage, one.head[:SHORT], Text(shown(one.requested_by)), *pull, title)
     return table
 
 
@@ -215,9 +228,8 @@ def why(traced: say.WhyIs) -> RenderableType:
         return Text(f"Running {running}: no proposal has changed it.")
     table = _table("definition", "proposal", "commit", "title")
     for one in traced.traced:
-        table.add_row(
-            Text(_traced_name(one)), str(one.proposal or ""), one.commit[:SHORT], Text(shown(one.title))
-        )
+        number = f"{one.proposal or ''}{f' (#{one.pull})' if one.pull else ''}"
+        table.add_row(Text(_traced_name(one)), number, one.commit[:SHORT], Text(shown(one.title)))
     return Group(Text(f"Running {running}; changed by proposals:"), Padding(table, (0, 0, 0, 2)))
 
 
@@ -247,7 +259,8 @@ def next_step(one: Proposal, command: str = "/") -> str:
         does = "to make it live" if one.approvals_missing <= 1 else "is the first of two approvals"
         if one.approvals:
             does = "by another maintainer (at the console: once more) to make it live"
-        return f"Next: {command}approve {one.number} {does}, or {command}reject {one.number} [why]."
+        there = f" On GitHub a review does the same: {shown(one.url)}" if one.url else ""
+        return f"Next: {command}approve {one.number} {does}, or {command}reject {one.number} [why].{there}"
     if one.stage in (Stage.LIVE, Stage.MERGED):
         return f"It is watched now; {command}rollback takes it back, {command}why shows what it changed."
     return ""
@@ -257,13 +270,17 @@ def _facts(one: Proposal) -> Text:
     style = _STYLES.get(one.stage, "")
     facts = [
         Text.assemble("stage ", (one.stage.value, style)),
-        Text(f"asked for by {shown(one.requested_by)}"),
+        Text(f"asked for by {shown(telling.known_as(one, one.requested_by))}"),
     ]
+    if part := telling.part(one):
+        facts.append(Text(part))
     if by := telling.drafted_by(one):
         facts.append(Text(f"drafted by {shown(by)}"))
     if names := telling.approved_by(one):
         facts.append(Text(f"approved by {shown(names)}"))
     facts += [Text(f"{name} {commit[:SHORT]}") for name, commit in telling.commits(one)]
+    if one.url:
+        facts.append(Text(f"{telling.pull(one) or 'elsewhere'} {shown(one.url)}"))
     return Text("; ").join(facts)
 
 

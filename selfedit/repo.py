@@ -184,6 +184,10 @@ class Repo:
         out = self._run("rev-list", "--first-parent", "--reverse", f"{old}..{new}")
         return out.decode().split()
 
+    def trees(self, commit: str) -> set[str]:
+        """The trees that a branch has had, from this commit back along first parents."""
+        return set(self._run("log", "--first-parent", "--format=%T", commit).decode().split())
+
     def entries(self, rev: str) -> dict[str, Entry]:
         """Every file of a commit or tree, by path, as its tree object says; undecodable names keep escapes."""
         found = {}
@@ -305,9 +309,9 @@ class Repo:
         tree, *paths = [part.decode(errors="replace") for part in out.split(b"\0") if part]
         return tree if code == 0 else Conflict(tuple(dict.fromkeys(paths)))
 
-    def revert_tree(self, commit: str, onto: str) -> str | Conflict:
-        """The tree of `onto` with what `commit` brought (against its first parent) taken back."""
-        parent = self.parents(commit)[0]
+    def revert_tree(self, commit: str, onto: str, before: str = "") -> str | Conflict:
+        """The tree of `onto` with what came with `commit` since `before` (its first parent) taken back."""
+        parent = before or self.parents(commit)[0]
         undo = self.commit(self.tree_of(parent), [commit], "undo", when=0)
         return self.merge_tree(onto, undo)
 

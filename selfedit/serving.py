@@ -41,7 +41,8 @@ class Serving:
         there before the change, and before any that was taken back since.
         """
         if self._record.owed:
-            return self._repo.parents(self._first_bad_merge())[0]
+            before = self._before(self._first_bad_merge())
+            return before if self._loader.vouched(before) else self._record.kept
         main = self._repo.main()
         return main if self._loader.vouched(main) else self._record.kept
 
@@ -110,6 +111,10 @@ class Serving:
         if not kept and self._record.kept != commit:
             self._record.write("kept", commit=commit)
         return kept
+
+    def _before(self, merge: str) -> str:
+        told = [p.before for p in self._record.proposals.values() if p.merge == merge]
+        return next(filter(None, told), None) or self._repo.parents(merge)[0]
 
     def _first_bad_merge(self) -> str:
         """The oldest merge that has to be undone so that nothing owed, and nothing taken back since, is served."""

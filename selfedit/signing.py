@@ -6,6 +6,9 @@ from pathlib import Path
 
 from selfedit.repo import IDENTITY, Repo
 
+BESIDE = "refs/theseus/vouched/"
+"""Below this stands, by the name of a commit that others made, the one with which the steward vouches for it."""
+
 
 class SigningProblem(Exception):
     """Commits cannot be signed. Its text says what to install."""
@@ -69,8 +72,29 @@ class Signer:
         fresh.replace(self._key)
 
     def signed(self, repo: Repo, commit: str) -> bool:
-        """Whether this key made the commit's signature."""
-        return repo.verify_commit(commit, self._allowed)
+        """Whether this key vouches for a commit: by its signature, or by one beside it."""
+        return repo.verify_commit(commit, self._allowed) or not self.doubts(repo, commit)
+
+    def beside(self, repo: Repo, commit: str) -> str | None:
+        """The commit that stands beside another to vouch for it; None where there is none."""
+        return repo.resolve(f"{BESIDE}{commit}")
+
+    def doubts(self, repo: Repo, commit: str) -> str:
+        """Why what stands beside a commit does not vouch for it, as half a sentence; empty when it does."""
+        voucher = self.beside(repo, commit)
+        if voucher is None:
+            return "nothing beside it vouches for it"
+        if repo.parents(voucher) != (commit,):
+            return "what stands beside it has another parent"
+        if repo.tree_of(voucher) != repo.tree_of(commit):
+            return "what stands beside it has another tree"
+        return "" if repo.verify_commit(voucher, self._allowed) else "what stands beside it is not signed"
+
+    def vouch(self, repo: Repo, commit: str, message: str) -> str:
+        """Vouch for a commit that others made, beside it; the commit that does so. May be done again."""
+        voucher = repo.commit(repo.tree_of(commit), [commit], message, self.settings)
+        repo.set_ref(f"{BESIDE}{commit}", voucher)
+        return voucher
 
 
 def _keygen(*arguments: str) -> str:

@@ -21,6 +21,7 @@ from sandbox.types import SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import USELESS, BotProcess
 from selfedit.desk import Desk, Place, wished_sandbox
+from selfedit.forge.github.settings import SettingsProblem
 from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
 from selfedit.repo import GitFailed, Repo, RepoProblem
@@ -107,7 +108,8 @@ class Steward:
         return self._exit_code
 
     def _jobs(self) -> tuple[Coroutine[None, None, None], ...]:
-        return self._supervise(), self._look(), self.desk.pipeline.resume()
+        jobs = self._supervise(), self._look(), self.desk.pipeline.resume(), self._carry_rows_on()
+        return (*jobs, self.desk.reconciler.run()) if self.desk.reconciler is not None else jobs
 
     @property
     def wants_restart(self) -> bool:
@@ -124,6 +126,10 @@ class Steward:
         """What the bot says: heartbeats, and what people ask through it."""
         if isinstance(body, say.Beat):
             await self._beat(body.heartbeat)
+            return None
+        if isinstance(body, say.Hint):
+            if self.desk.reconciler is not None:
+                self.desk.reconciler.wake()
             return None
         return await self._answer(body)
 
@@ -308,6 +314,17 @@ class Steward:
                     self._restart()
                 await self._look_at_main()
 
+    async def _carry_rows_on(self) -> None:
+        """Ask for the next part of a larger goal when the one before is kept; drafting it takes its time."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.desk.rows.look()
+            except (GitFailed, RepoProblem, LedgerProblem) as error:
+                log.warning("the parts of a larger goal could not be carried on: %s", error)
+            except Exception:  # tried again: a row must not end because of what one look met
+                log.exception("the parts of a larger goal could not be carried on")
+
     async def _pay(self) -> None:
         """Take back what is owed to be; where it cannot be yet, ask less and less often."""
         owed, now = dict(self.desk.record.owed), time.monotonic()
@@ -334,6 +351,8 @@ class Steward:
             self._news(why)
         self.desk.adoption = why or ""
         if why is None:
+            if self.desk.reconciler is not None:  # what came after them waited for this
+                self.desk.reconciler.wake()
             self._news("the commits by people passed and are live")
             live = self._rules.zones.live
             if any(not change.path.startswith(live) for change in self.desk.repo.changes(before, main)):
@@ -349,6 +368,7 @@ class Steward:
 def main(argv: Sequence[str]) -> int:
     """Run the steward for the repository around the working directory; `argv` goes on to the bot."""
     lock: RepoLock | None = None
+    environ = dict(os.environ)  # a steward that starts anew needs what this one takes out of its own
     try:
         wished_sandbox()  # a wrong wish is said now, not with the first proposal
         place = Place.here()
@@ -361,6 +381,7 @@ def main(argv: Sequence[str]) -> int:
         HomeProblem,
         RepoProblem,
         RulesProblem,
+        SettingsProblem,
         SigningProblem,
         LedgerProblem,
         PermissionError,
@@ -373,5 +394,5 @@ def main(argv: Sequence[str]) -> int:
             lock.release()
     if steward.wants_restart:
         command = python(steward.place.root, "selfedit", "steward", *argv)
-        os.execv(command[0], command)  # noqa: S606 - our own program
+        os.execve(command[0], command, environ)  # noqa: S606 - our own program
     return code

@@ -3,7 +3,9 @@
 The tree before it is a blunt tool: whatever came later is gone as well. So it is said, by name.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from policies.decision import Decision
 from policies.load import Rules
@@ -12,6 +14,8 @@ from selfedit.record import Record
 from selfedit.repo import Conflict, Repo
 from selfedit.types import Proposal, Stage
 from selfedit.words import one_line
+
+Tell = Callable[[int, Stage, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ async def without(
         rules: The rules.
         automatic: Nobody is there to ask: what does not pass gives way to what ran before.
     """
-    tree = repo.revert_tree(proposal.merge, main)
+    tree = repo.revert_tree(proposal.merge, main, proposal.before)
     found = _before(proposal, main, repo, record) if isinstance(tree, Conflict) else Without(tree)
     if record.has_passed(found.tree, rules.policy):
         return found
@@ -75,4 +79,26 @@ def _before(proposal: Proposal, main: str, repo: Repo, record: Record) -> Withou
     theirs = [commit for commit in repo.between(proposal.merge, main) if commit not in record.commits]
     subjects = [one_line(repo.message(commit).partition("\n")[0], 72) for commit in theirs]
     named = tuple(f"{commit[:12]} {subject}" for commit, subject in zip(theirs, subjects, strict=True))
-    return Without(repo.tree_of(repo.parents(proposal.merge)[0]), tuple(sorted(later)), named)
+    before = proposal.before or repo.parents(proposal.merge)[0]
+    return Without(repo.tree_of(before), tuple(sorted(later)), named)
+
+
+def confirm(record: Record, tell: Tell, number: int, revert: str, facts: Mapping[str, Any]) -> None:
+    """Write down that `main` is a commit which takes a proposal back, with what went with it.
+
+    Args:
+        record: Where it is written.
+        tell: Hears what else is gone.
+        number: The proposal.
+        revert: What `main` became.
+        facts: Of the move that announced it: `why`, `by`, `also`, `dropped`; and `vouched`, where it was done elsewhere.
+    """
+    why, by = facts["why"], facts["by"]
+    standing = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+    for other in facts.get("also", ()):
+        if record.proposals[other].stage in standing:
+            said = f"it was built on proposal {number}, which was taken back"
+            record.write("reverted", other, revert=revert, why=said, by=by)
+            tell(other, Stage.REVERTED, said)
+    more = {key: facts[key] for key in ("vouched", "within") if key in facts}
+    record.write("reverted", number, revert=revert, why=why, by=by, dropped=facts.get("dropped", ()), **more)

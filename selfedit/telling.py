@@ -16,6 +16,9 @@ from selfedit.words import own_word
 SHORT = 12
 """Digits of a commit's hash that people are shown."""
 
+_SERVICES = {"github": "GitHub"}
+"""What services are called of which people are known by name."""
+_STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
 _SILENT = frozenset({"add_test", "set_docstring"})
 """Edits after which the same code runs."""
 
@@ -53,9 +56,46 @@ def drafted_by(one: Proposal) -> str:
     return f"{author}{f' ({one.model}{spent}{cost})' if one.model else ''}"
 
 
+def known_as(one: Proposal, by: str) -> str:
+    """Somebody of another service by what they are called there, which they chose themselves; others by their id."""
+    login = dict(one.names).get(by)
+    surface = by.partition(":")[0]
+    return f"{login} on {_SERVICES.get(surface, surface)}" if login else by
+
+
 def approved_by(one: Proposal, called: Callable[[str], str] = str) -> str:
     """Who approved the head, as `called` names people; empty while nobody did."""
-    return " and ".join(f"{called(by)}{own_word(one, by)}" for by in one.approvals)
+    return " and ".join(f"{called(known_as(one, by))}{own_word(one, by)}" for by in one.approvals)
+
+
+def pull(one: Proposal) -> str:
+    """The pull request by its number; empty where it has none."""
+    return f"pull request #{one.pull}" if one.pull else ""
+
+
+def taking_back(one: Proposal) -> str:
+    """That a proposal is out of service already, and for what `main` waits; empty where that is not so."""
+    if not one.revert_url or one.stage not in _STANDING:
+        return ""
+    return (
+        f"What ran before it serves already; main follows when this pull request is merged: {one.revert_url}"
+    )
+
+
+def waiting(one: Proposal) -> str:
+    """For what an approved proposal waits; empty where it does not, or nobody knows."""
+    return one.why if one.stage is Stage.APPROVED else ""
+
+
+def part(one: Proposal) -> str:
+    """Which part of a larger goal it is; empty where it is none."""
+    return f"part {one.part.number} of {one.part.count} of proposal {one.part.of}" if one.part else ""
+
+
+def parts(one: Proposal) -> tuple[str, ...]:
+    """The smaller goals that it was split into, a line each, with their proposals as far as there are some."""
+    numbers = [f" (proposal {number})" for number in one.begun] + [""] * len(one.parts)
+    return tuple(f"{at}. {goal}{numbers[at - 1]}" for at, goal in enumerate(one.parts, 1))
 
 
 def commits(one: Proposal) -> tuple[tuple[str, str], ...]:
@@ -68,7 +108,7 @@ def awaited(one: Proposal, called: Callable[[str], str] = str) -> str:
     """That an open proposal takes two approvals, and which it has; empty where one is enough."""
     if one.stage is not Stage.OPENED or not to_look_at(one.report.findings if one.report else ()):
         return ""
-    names = ", ".join(map(called, one.approvals))
+    names = ", ".join(called(known_as(one, by)) for by in one.approvals)
     there = f"it has one, by {names}" if names else "it has none yet"
     return f"This takes two approvals, because a person has to look at what the gate names here; {there}."
 
@@ -129,6 +169,7 @@ def status_rows(now: say.StatusIs) -> tuple[Row, ...]:
         Row("running", f"{running}, {watched}" if now.running else running),
         Row("self-editing", editing, mind=bool(now.halted or now.problem)),
         Row("open proposals", str(now.open)),
+        *([Row("pull requests", now.forge)] if now.forge else []),
         Row("sandbox", now.sandbox),
     ]
     for protection in now.protections:

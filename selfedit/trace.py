@@ -28,6 +28,7 @@ def trace(repo: Repo, record: Record) -> tuple[Traced, ...]:
                     commit=proposal.merge,
                     proposal=proposal.number,
                     title=proposal.title,
+                    pull=proposal.pull,
                 )
                 found.setdefault((change.path, name), traced)
     return tuple(found.values())

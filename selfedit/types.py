@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,7 @@ class Stage(StrEnum):
     MERGED = "merged"
     LIVE = "live"
     KEPT = "kept"
+    SPLIT = "split"
     REFUSED = "refused"
     FAILED = "failed"
     REJECTED = "rejected"
@@ -37,11 +38,12 @@ class Stage(StrEnum):
 
 
 LEGAL: dict[Stage, frozenset[Stage]] = {
-    Stage.REQUESTED: frozenset({Stage.DRAFTED, Stage.REFUSED, Stage.FAILED}),
-    Stage.DRAFTED: frozenset({Stage.DRAFTED, Stage.GATED, Stage.REFUSED, Stage.FAILED}),
-    Stage.GATED: frozenset({Stage.DRAFTED, Stage.OPENED, Stage.REFUSED, Stage.FAILED}),
+    Stage.REQUESTED: frozenset({Stage.DRAFTED, Stage.SPLIT, Stage.REFUSED, Stage.FAILED}),
+    Stage.DRAFTED: frozenset({Stage.DRAFTED, Stage.GATED, Stage.SPLIT, Stage.REFUSED, Stage.FAILED}),
+    Stage.GATED: frozenset({Stage.DRAFTED, Stage.OPENED, Stage.SPLIT, Stage.REFUSED, Stage.FAILED}),
+    Stage.SPLIT: frozenset({Stage.REJECTED}),
     Stage.OPENED: frozenset({Stage.GATED, Stage.OPENED, Stage.APPROVED, Stage.REJECTED, Stage.FAILED}),
-    Stage.APPROVED: frozenset({Stage.OPENED, Stage.MERGED, Stage.FAILED}),
+    Stage.APPROVED: frozenset({Stage.OPENED, Stage.MERGED, Stage.REJECTED, Stage.FAILED}),
     Stage.MERGED: frozenset({Stage.LIVE, Stage.REVERTED}),
     Stage.LIVE: frozenset({Stage.LIVE, Stage.KEPT, Stage.REVERTED}),
     Stage.KEPT: frozenset({Stage.REVERTED}),
@@ -51,6 +53,21 @@ LEGAL: dict[Stage, frozenset[Stage]] = {
 Verdict = Literal["passed", "refused", "failed", "unknown"]
 
 
+MAX_PARTS = 6
+"""A goal that takes more proposals than this is a project, which people should plan."""
+
+
+class Part(Value):
+    """Which part of a larger goal a request is."""
+
+    of: int
+    """The number of the request that was split."""
+    number: int = Field(ge=1, le=MAX_PARTS)
+    count: int = Field(ge=2, le=MAX_PARTS)
+    whole: str = Field(max_length=4000)
+    """The larger goal, in the words of who asked."""
+
+
 class Request(Value):
     """What somebody asked for: a goal in words, edits by hand, or neither (maintenance looks for itself)."""
 
@@ -58,6 +75,21 @@ class Request(Value):
     """Who, as `surface:name` (`console:operator`)."""
     goal: str | None = Field(default=None, max_length=4000)
     edits: tuple[Edit, ...] | None = None
+    part: Part | None = None
+    """Set by the steward alone, which makes the requests of a row."""
+
+
+class Plan(Value):
+    """An author's answer to a goal that is too large for one change: smaller goals in order, each worth having by itself."""
+
+    goals: tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...] = Field(
+        min_length=2, max_length=MAX_PARTS
+    )
+    why: str = Field(max_length=8000)
+    model: str | None = None
+    tokens: int = 0
+    cost: float = 0.0
+    """US dollars, as in `Draft`."""
 
 
 class Draft(Value):
@@ -80,6 +112,21 @@ class NoDraft(Value):
     """An author's expected "no": nothing to improve, no key, gave up; one or more sentences for people."""
 
     why: str
+    tokens: int = 0
+    cost: float = 0.0
+    """What it took to find that out, in US dollars."""
+
+
+class Reviewed(Value):
+    """A draft under review, and what people and checks elsewhere say against it: material for the next one, never an order."""
+
+    number: int
+    head: str
+    """The commit that they looked at."""
+    title: str
+    reason: str
+    edits: tuple[Edit, ...]
+    complaints: tuple[Finding, ...]
 
 
 class Check(Value):
@@ -164,8 +211,24 @@ class Proposal(Value):
     """Where people elsewhere see it; empty where they do not."""
     revert_url: str = ""
     """Where people elsewhere see that it is to be taken back; empty where they do not."""
+    before: str = ""
+    """What `main` was before it was merged."""
+    pushed_by: tuple[str, ...] = ()
+    """Who put commits of their own on its branch elsewhere; they do not approve it."""
     names: tuple[tuple[str, str], ...] = ()
     """What people of other services are called there, by who they are: `("github:1", "octocat")`."""
+    part: Part | None = None
+    """Which part of a larger goal it is, where it is one."""
+    parts: tuple[str, ...] = ()
+    """The smaller goals that it was split into, in order."""
+    begun: tuple[int, ...] = ()
+    """The proposals of those that were asked for so far, the newest try of each."""
+    row_open: bool = False
+    """Whether parts of it are under way or still to come."""
+    heard: tuple[str, ...] = ()
+    """Complaints from elsewhere that were answered, with another draft or with a reason why there is none, by their keys."""
+    revisions: int = 0
+    """How often it was tried to draft it again because of such complaints."""
     history: tuple[StageTime, ...] = ()
 
     @property
@@ -205,6 +268,8 @@ class Traced(Value):
     commit: str
     proposal: int | None
     title: str
+    pull: int = 0
+    """The proposal's pull request; 0: none."""
 
 
 class SourceFile(Value):

@@ -4,10 +4,11 @@ import re
 
 from selfedit.attestation import attested
 from selfedit.home import home_for
-from selfedit.ledger import Ledger, LedgerProblem
+from selfedit.ledger import Ledger, LedgerProblem, Move
 from selfedit.loader import Loader
 from selfedit.record import IllegalMove, Record
 from selfedit.repo import GitFailed, Repo
+from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.types import Proposal, Stage
 
@@ -44,7 +45,11 @@ def verify(
 
 
 def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
-    """Every first-parent commit since the genesis is ours, signed, told of in the ledger, and of the tree that passed."""
+    """Every first-parent commit since the genesis is told of in the ledger, vouched for, and of the tree that passed.
+
+    Vouched for is a commit by our signature, or by a signed one beside it where `main` lives elsewhere; what people put
+    there, and a proposal that became what did not pass, by the next commit that is.
+    """
     faults = []
     main = repo.main()
     if not repo.is_ancestor(record.genesis, main):
@@ -57,42 +62,55 @@ def _history(repo: Repo, record: Record, signer: Signer) -> list[str]:
         if move is None:
             by_people.append(commit)
             continue
+        if "unvouched" in move.data or "within" in move.data:
+            by_people.append(commit)
+            continue
         if not signer.signed(repo, commit):
-            faults.append(f"commit {commit[:12]} ({move.kind}) has no good signature of the steward")
-        if move.kind == "adopted":
+            beside = f": {signer.doubts(repo, commit)}" if "vouched" in move.data else ""
+            faults.append(f"commit {commit[:12]} ({move.kind}) has no good signature of the steward{beside}")
+        if move.kind == "adopted" or "vouched" in move.data:
             by_people.clear()
-        faults += _facts(repo, record, commit, move.kind, move.number)
+        faults += _facts(repo, record, commit, move, signer)
     faults += [
         f"commit {commit[:12]} on {repo.branch} was made by people and is not adopted: "
-        + record.declined.get(commit, "it waits to be judged")
+        + (record.declined.get(commit) or record.unvouched.get(commit) or "it waits to be judged")
         for commit in by_people
     ]
     return faults
 
 
-def _facts(repo: Repo, record: Record, commit: str, kind: str, number: int | None) -> list[str]:
-    tree = repo.tree_of(commit)
-    message = repo.message(commit)
+def _facts(repo: Repo, record: Record, commit: str, move: Move, signer: Signer) -> list[str]:
+    kind, tree = move.kind, repo.tree_of(commit)
+    voucher = commit
+    if told := move.data.get("vouched"):
+        voucher = signer.beside(repo, commit) or ""
+        if voucher != told:
+            return [f"beside commit {commit[:12]} stands another commit than the ledger says"]
+    message = repo.message(voucher)
     anchor = re.search(r"^Ledger: ([0-9a-f]{64})$", message, re.MULTILINE)
     known = {move.hash for move in record.ledger.moves()}
     faults = []
     if anchor and anchor[1] not in known:
         faults.append(f"commit {commit[:12]} names a ledger row that is not there")
-    proposal = record.proposals.get(number or 0)
-    faults += _attested(commit, message, repo, proposal if kind == "merged" else None)
+    proposal = record.proposals.get(move.number or 0)
+    faults += _attested(
+        commit, message, repo, proposal if kind == "merged" else None, beside=voucher != commit
+    )
     if kind == "merged":
         report = proposal.report if proposal else None
         if report is None or report.verdict != "passed" or report.tree != tree:
             faults.append(f"commit {commit[:12]} merged a tree for which no gate report says passed")
-        elif proposal and proposal.approved_head != report.head:
+        elif proposal and report.head not in (proposal.approved_head, commit):
             faults.append(f"commit {commit[:12]} merged a head that was not the approved one")
-        elif proposal and proposal.approvals_missing:
+        elif proposal and proposal.approvals_missing and move.data.get("by") not in proposal.approvals:
             faults.append(f"commit {commit[:12]} merged without an approval that its findings ask for")
     return faults
 
 
-def _attested(commit: str, message: str, repo: Repo, merged: Proposal | None) -> list[str]:
-    """Whether a commit says of itself what its tree, its parents and the ledger say."""
+def _attested(
+    commit: str, message: str, repo: Repo, merged: Proposal | None, *, beside: bool = False
+) -> list[str]:
+    """Whether a commit, or what vouches `beside` it, says what its tree, its parents and the ledger say."""
     said = attested(message)
     if said is None:
         return [f"commit {commit[:12]} has no attestation that can be read"]
@@ -100,22 +118,28 @@ def _attested(commit: str, message: str, repo: Repo, merged: Proposal | None) ->
     wrong = {"tree": said.tree != repo.tree_of(commit)}
     if merged is not None and merged.report is not None:
         report = merged.report
+        if beside:  # whoever merged there chose how: with the head as a parent, or squashed, or rebased
+            other = said.head not in (commit, *parents[1:]) and len(parents) > 1
+            other = other or not repo.is_ancestor(said.base, commit)
+        else:
+            other = [said.base, said.head] != list(parents)
+        heads = (merged.approved_head, commit) if beside else (merged.approved_head,)
         wrong |= {
-            "parents": [said.base, said.head] != list(parents),
+            "parents": other,
             "requester": said.requested_by != merged.requested_by,
-            "approvals": said.approvals != merged.approvals or said.head != merged.approved_head,
+            "approvals": said.approvals != merged.approvals or said.head not in heads,
             "policy": said.policy != report.policy,
             "image": said.image != (report.sandbox.image if report.sandbox else ""),
         }
     return [f"the attestation of {commit[:12]} names another {name}" for name, bad in wrong.items() if bad]
 
 
-def attestations(repo: Repo, record: Record) -> list[str]:
+def attestations(repo: Repo, record: Record, signer: Signer) -> list[str]:
     """What the history says of itself since the genesis, a line a commit of the steward, oldest first."""
     found = []
     for commit in repo.between(record.genesis, repo.main()):
         if commit in record.commits:
-            said = attested(repo.message(commit))
+            said = attested(repo.message(signer.beside(repo, commit) or commit))
             found.append(f"{commit[:12]}  {said.words() if said else 'no attestation that can be read'}")
     return found
 
@@ -138,7 +162,15 @@ def _files(
         for path in repo.importable_strangers(main)
     ]
     if running is not None:
-        target = main if Loader(repo, record, signer, live).vouched(main) else record.kept
+        loader = Loader(repo, record, signer, live)
+        target = Serving(
+            repo=repo,
+            record=record,
+            loader=loader,
+            host=None,
+            tell=lambda *_: None,
+            went_live=lambda _: None,
+        ).target()
         wanted = {p: e.sha for p, e in repo.entries(target).items() if p in running or _is_code(p, live)}
         if running != wanted:
             odd = sorted(p for p in {*wanted, *running} if wanted.get(p) != running.get(p))

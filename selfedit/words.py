@@ -60,6 +60,14 @@ def one_line(text: str, limit: int = 100) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
+def unlinked(text: str) -> str:
+    """Text in which a forge finds nobody to tell and no issue to close: names and numbers stand apart from their signs."""
+    apart = re.sub(r"@(?=\w)", "@ ", text)
+    apart = re.sub(r"#(?=\d)", "# ", apart)
+    apart = re.sub(r"(GH)-(?=\d)", r"\1- ", apart, flags=re.IGNORECASE)
+    return apart.replace("://", ": //")
+
+
 def slug(text: str) -> str:
     """A title as part of a branch name: lower-case words joined by `-`."""
     words = re.findall(r"[a-z0-9]+", text.lower().encode("ascii", "ignore").decode())
@@ -74,11 +82,25 @@ def head_message(number: int, proposal: Proposal) -> str:
         ("Author", proposal.author),
         ("Model", proposal.model or "none"),
     )
-    return f"{one_line(proposal.title, 72)}\n\n{_quoted(proposal.reason)}\n\n{_listed(proposal)}\n\n{facts}\n"
+    said = f"{one_line(proposal.title, 72)}\n\n{_quoted(proposal.reason)}\n\n{_listed(proposal)}"
+    return f"{unlinked(said)}\n\n{facts}\n"
 
 
 def merge_message(proposal: Proposal, report: GateReport, ledger: str) -> str:
     """The message of the commit that merges a proposal, with everything that vouches for it."""
+    title, message = merge_words(proposal, report, ledger)
+    return f"{title}\n\n{message}\n{of_merge(proposal, report).line()}\n"
+
+
+def vouch_message(proposal: Proposal, report: GateReport, ledger: str) -> str:
+    """The message of the commit that vouches for what a proposal became where others merged it."""
+    said = merge_message(proposal, report, ledger).partition("\n")[2]
+    title = one_line(proposal.title, 60)
+    return f"Vouch for proposal {proposal.number}: {title}\n{said}"
+
+
+def merge_words(proposal: Proposal, report: GateReport, ledger: str) -> tuple[str, str]:
+    """The first line and the rest of what a merge says of itself, without what only a signature makes worth anything."""
     facts = _trailers(
         ("Proposal", str(proposal.number)),
         ("Requested-by", proposal.requested_by),
@@ -87,8 +109,10 @@ def merge_message(proposal: Proposal, report: GateReport, ledger: str) -> str:
         ("Model", proposal.model or "none"),
         ("Ledger", ledger),
     )
-    facts += f"\n{of_merge(proposal, report).line()}"
-    return f"Merge proposal {proposal.number}: {one_line(proposal.title, 60)}\n\n{_listed(proposal)}\n\n{facts}\n"
+    return (
+        f"Merge proposal {proposal.number}: {one_line(proposal.title, 60)}",
+        f"{_listed(proposal)}\n\n{facts}",
+    )
 
 
 def own_word(proposal: Proposal, by: str) -> str:
@@ -105,7 +129,7 @@ def revert_message(proposal: Proposal, by: str, why: str, ledger: str, attestati
         ("Ledger", ledger),
     )
     facts += f"\n{attestation.line()}"
-    title = one_line(proposal.title, 60)
+    title = unlinked(one_line(proposal.title, 60))
     return f'Revert "{title}"\n\nThis reverts commit {proposal.merge}.\n\n{facts}\n'
 
 
@@ -124,7 +148,7 @@ def gate_line(report: GateReport) -> str:
 
 
 def _trailers(*facts: tuple[str, str]) -> str:
-    return "\n".join(f"{key}: {one_line(value, 200)}" for key, value in facts)
+    return "\n".join(f"{key}: {unlinked(one_line(value, 200))}" for key, value in facts)
 
 
 def _quoted(text: str) -> str:

@@ -1,11 +1,10 @@
 """One request's conversation with a model, over all rounds, and what it has cost."""
 
-import functools
 from dataclasses import dataclass, field
 
 from agent.author.tools import SPECS
 from agent.ports import ProviderFailed
-from agent.types import CHARS_A_TOKEN, Completion, Message, Prices
+from agent.types import CHARS_A_TOKEN, Completion, Message, Prices, ToolSpec
 from policies.load import AuthorRules
 from selfedit.edits import Edit
 from selfedit.words import one_line
@@ -37,13 +36,14 @@ class Talk:
     failed: dict[str, str] = field(default_factory=dict)
     """Edits that a trial has turned down, with what it said."""
     passed: tuple[Edit, ...] = ()
+    tools: tuple[ToolSpec, ...] = SPECS
 
     def size(self) -> int:
         """Tokens that the next request is going to have, rather too many."""
         fresh = sum(
             len(m.text) + sum(len(c.arguments) for c in m.calls) for m in self.messages[self.counted :]
         )
-        tools = 0 if self.counted else _specs_size()
+        tools = 0 if self.counted else _specs_size(self.tools)
         return self.context + (fresh + tools) // CHARS_A_TOKEN
 
     def room(self, rules: AuthorRules, prices: Prices) -> int:
@@ -90,6 +90,5 @@ class Talk:
         return f"{answers}, {self.tokens:,} tokens, ${self.dollars:.2f}"
 
 
-@functools.cache
-def _specs_size() -> int:
-    return sum(len(spec.model_dump_json()) for spec in SPECS)
+def _specs_size(specs: tuple[ToolSpec, ...]) -> int:
+    return sum(len(spec.model_dump_json()) for spec in specs)

@@ -5,12 +5,14 @@ where nested `oneOf` with discriminators trips some of them. What comes back is 
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from agent.types import ToolCall, ToolSpec
 from selfedit.edits import MAX_EDITS, Edit, MalformedEdits, edits_from, first_fault
+from selfedit.types import MAX_PARTS
 
 
 class BadCall(ValueError):
@@ -94,6 +96,19 @@ class Propose(_Arguments):
     edits: _Edits = None
 
 
+class Split(_Arguments):
+    """End the work with a row of smaller goals, where the goal takes more than one change that people can review well.
+
+    Each is asked for by itself, in this order, when the one before is live and kept; it has to make sense without the
+    ones after it, and to be understood without this conversation.
+    """
+
+    goals: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=2, max_length=MAX_PARTS)
+    ]
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class GiveUp(_Arguments):
     """End the work without a proposal."""
 
@@ -107,6 +122,7 @@ _TOOLS: dict[str, type[_Arguments]] = {
     "search": Search,
     "try_edits": TryEdits,
     "propose": Propose,
+    "split": Split,
     "give_up": GiveUp,
 }
 
@@ -127,15 +143,20 @@ SPECS: tuple[ToolSpec, ...] = tuple(
 )
 
 
-def read_call(call: ToolCall) -> _Arguments:
+WHOLE = tuple(spec for spec in SPECS if spec.name != "split")
+"""The tools for what has to stay one change: a part of a row, and what is under review."""
+
+
+def read_call(call: ToolCall, offered: Sequence[ToolSpec] = SPECS) -> _Arguments:
     """A call's arguments, validated.
 
     Raises:
-        BadCall: No such tool, no JSON, or the wrong shape.
+        BadCall: No such tool is offered, no JSON, or the wrong shape.
     """
+    names = [spec.name for spec in offered]
     model = _TOOLS.get(call.name)
-    if model is None:
-        raise BadCall(f"There is no tool {call.name!r}; there are {', '.join(_TOOLS)}.")
+    if model is None or call.name not in names:
+        raise BadCall(f"There is no tool {call.name!r}; there are {', '.join(names)}.")
     try:
         return model.model_validate(_json(call.arguments or "{}"))
     except ValidationError as error:

@@ -5,14 +5,13 @@ import fcntl
 import logging
 import sqlite3
 import sys
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
-_WAIT_SECONDS, _OPENING_SECONDS = 0.5, 5.0
-"""Nobody else writes there; whoever holds it up must not hold up everybody, but may hold up the beginning."""
+from bot.keeping import open_file
+
 _LOOK_SECONDS = 0.1
 """Between two looks whether another process has let go of a home."""
 _SOON_SECONDS = 5.0
@@ -68,44 +67,17 @@ def _held(file: IO[str]) -> bool:
 def open_shelf(home: Path) -> sqlite3.Connection:
     """Open `discord.sqlite3` of a home, for this user alone; each part makes the tables that are its own.
 
-    What was written outlives the process, however that ends; after a power cut the last of it may be missing. A file that is
-    damaged is set aside, and a new one begun.
+    It is kept as `bot.keeping` says.
 
     Raises:
         ShelfProblem: It cannot be made.
     """
     path = home / "discord.sqlite3"
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(0o600)
-        try:
-            return _opened(path)
-        except sqlite3.OperationalError:
-            raise  # somebody else holds it, or there is no room: it is not damaged
-        except sqlite3.DatabaseError as error:
-            aside = path.with_suffix(f".damaged-{time.time():.0f}")
-            log.error("%s is damaged (%s); it is set aside as %s", path.name, error, aside.name)  # noqa: TRY400 - the sentence says it all
-            for end in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    Path(f"{path}{end}").replace(f"{aside}{end}")
-            path.touch(0o600)
-            return _opened(path)
+        return open_file(path)
     except (OSError, sqlite3.Error) as error:
         raise _problem(path, error) from error
 
 
 def _problem(path: Path, error: Exception) -> ShelfProblem:
     return ShelfProblem(f"{path} cannot be used ({error}); make room, or set THESEUS_HOME to another folder")
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    shelf = sqlite3.connect(path, timeout=_OPENING_SECONDS, isolation_level=None)
-    try:
-        shelf.execute("PRAGMA journal_mode = WAL")
-        shelf.execute("PRAGMA synchronous = NORMAL")
-        shelf.execute("SELECT COUNT(*) FROM sqlite_master")
-        shelf.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000:.0f}")
-    except BaseException:
-        shelf.close()
-        raise
-    return shelf

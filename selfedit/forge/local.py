@@ -11,6 +11,8 @@ from selfedit.types import Proposal
 class LocalForge:
     """Shows a proposal as the branch `improve/N-slug`, for as long as it can be reviewed."""
 
+    announces = False
+
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
 

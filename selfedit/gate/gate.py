@@ -129,6 +129,13 @@ class Gate:
             )
         return case.report(verdict, self._rules.policy)
 
+    def lets_pass(self, base: str, head: str) -> bool:
+        """Whether the policy alone has nothing against a head; a cheap look, and no verdict."""
+        merged = self._repo.merge_tree(base, head)
+        if isinstance(merged, Conflict):
+            return False
+        return self._policy(_Judgement(base, head, by_person=False, quick=True), merged).passed
+
     def prepare(self, base: str) -> None:
         """Start getting ready for a head on this base; returns at once. It is only about speed."""
         if self._getting_ready is None or self._getting_ready.done():
@@ -227,9 +234,11 @@ class Gate:
         steps = [(self._repo.tree_of(case.base), tree)]
         if not case.by_person:
             for commit in self._repo.between(case.base, case.head):
-                parent = self._repo.parents(commit)[:1]
-                if parent and (parent[0], commit) != (case.base, case.head):
-                    steps.append((parent[0], commit))
+                parents = self._repo.parents(commit)
+                if len(parents) == 2 and self._repo.is_ancestor(parents[1], case.base):  # noqa: PLR2004 - a merge
+                    parents = parents[1:]  # of main into it: what it adds to main is what enters the history
+                if parents and (parents[0], commit) != (case.base, case.head):
+                    steps.append((parents[0], commit))
         return steps
 
     def _passed_before(self, case: _Judgement) -> tuple[Check, ...] | None:

@@ -14,7 +14,7 @@ from policies.decision import Finding
 from policies.load import AuthorRules
 from selfedit.edits import Edit, edits_from
 from selfedit.ports import Author
-from selfedit.types import Check, Draft, GateReport, NoDraft, Request
+from selfedit.types import Check, Draft, GateReport, NoDraft, Part, Plan, Request
 from tests.fakes.models import EVERY, opened
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 
@@ -62,7 +62,7 @@ class Bench:
 
 async def drafted(
     model: ModelProvider, bench: Bench, rules: AuthorRules = RULES, complaints: Sequence[Finding] = ()
-) -> Draft | NoDraft:
+) -> Draft | NoDraft | Plan:
     """What an author with this model comes to."""
     return await ModelAuthor(model, rules).draft(REQUEST, bench, complaints, lambda _: None)
 
@@ -142,7 +142,7 @@ async def test_edits_that_a_trial_turned_down_are_not_proposed() -> None:
         use("give_up", reason="It cannot be done."),
     )
     ended = await drafted(model, Bench())
-    assert ended == NoDraft(why="The model gave up: It cannot be done.")
+    assert ended == NoDraft(why="The model gave up: It cannot be done.", tokens=3 * 120)
 
 
 async def test_a_passed_trial_is_proposed_without_being_repeated() -> None:
@@ -267,7 +267,7 @@ async def test_an_answer_that_was_cut_off_is_not_acted_on() -> None:
         calls=(Use(name="propose", arguments={"title": "T", "reason": "R", "edits": [GOOD]}),), stop="length"
     )
     ended = await drafted(ScriptedModel(cut, use("give_up", reason="Too long.")), Bench())
-    assert ended == NoDraft(why="The model gave up: Too long.")
+    assert ended == NoDraft(why="The model gave up: Too long.", tokens=2 * 120)
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -320,3 +320,36 @@ def test_schemas_are_plain_objects() -> None:
         assert not {"oneOf", "anyOf", "$ref", "$defs", "discriminator"} & set(
             json.dumps(spec.parameters).split('"')
         )
+
+
+GOALS = ["Greet with a comma.", "Greet with a name."]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+async def test_a_goal_that_is_too_large_is_split(kind: str) -> None:
+    """The model may answer with a row of smaller goals; the plan carries reason and bill."""
+    script = [
+        use("list_files"),
+        use("split", goals=["Greet with a comma."], reason="Two things."),
+        use("split", goals=GOALS, reason="Two things."),
+    ]
+    async with opened(kind, *script) as played:
+        plan = await ModelAuthor(played.provider, RULES).draft(REQUEST, Bench(), (), lambda _: None)
+    assert isinstance(plan, Plan), plan
+    assert plan.goals == tuple(GOALS)
+    assert (plan.why, plan.tokens) == ("Two things.", 3 * 120)
+    assert plan.model
+
+
+async def test_a_part_of_a_row_is_not_split_again() -> None:
+    """The tool is not offered, and calling it all the same is answered like any unknown one."""
+    part = Part(of=1, number=2, count=2, whole="Greet much better.")
+    request = Request(requested_by="console:operator", goal="Greet with a comma.", part=part)
+    model = ScriptedModel(use("split", goals=GOALS, reason="More."), use("give_up", reason="No."))
+    ended = await ModelAuthor(model, RULES).draft(request, Bench(), (), lambda _: None)
+    assert isinstance(ended, NoDraft)
+    first, second = model.script.requests
+    assert "'name': 'split'" not in str(first["tools"])
+    assert "part 2 of 2" in str(first["messages"])
+    assert "Greet much better." in str(first["messages"])
+    assert "no tool 'split'" in str(second["messages"])

@@ -170,3 +170,54 @@ def test_the_next_step_fits_the_stage() -> None:
     assert "/approve 7" in render.next_step(proposal(7))
     assert "/rollback" in render.next_step(proposal(7, Stage.LIVE))
     assert render.next_step(proposal(7, Stage.REJECTED)) == ""
+
+
+PULL = "https://github.example/owner/name/pull/12"
+
+
+def test_a_proposal_says_where_it_is_on_github() -> None:
+    """Number and address of its pull request stand with what is known of it, in the list, and in what to do next."""
+    one = proposal(7, pull=12, url=PULL)
+    assert f"; pull request #12 {PULL}" in render.plain(render.proposal(one))
+    assert f"\nPull request #12: {PULL}" in render.plain(render.brief(one))
+    assert "#12" in render.plain(render.proposals([one, proposal(6)]))
+    assert "pull request" not in render.plain(render.proposals([proposal(6)]))
+    assert PULL in render.next_step(one)
+    why = say.WhyIs(
+        running="a" * 40, traced=(Traced(path="a", name="f", commit="c", proposal=7, title="x", pull=12),)
+    )
+    assert "7 (#12)" in render.plain(render.answer(why))
+
+
+def test_who_approved_elsewhere_is_called_as_there() -> None:
+    """By the login beside the service, without a sign that could steer a terminal; others as they are."""
+    names = (("github:1", "octo\x1b[31mcat"),)
+    said = render.plain(render.proposal(proposal(approvals=("github:1", "console:ann"), names=names)))
+    assert "approved by octo\\x1b[31mcat on GitHub and console:ann (self-approved)" in said
+
+
+def test_what_an_approved_proposal_waits_for_is_said() -> None:
+    """The stage lasts where a forge asks for more."""
+    one = proposal(7, Stage.APPROVED, why="it waits for the check `check` on GitHub")
+    assert "Approved: it waits for the check" in render.plain(render.proposal(one))
+    assert "it waits for the check" in render.plain(render.brief(one))
+
+
+def test_what_serves_no_more_is_said_to_while_its_pull_request_waits() -> None:
+    """Whoever rolled back reads that it is done here, and where main follows; afterwards nothing is said of it."""
+    one = proposal(7, Stage.LIVE, merge="d" * 40, revert_url=PULL)
+    for said in (render.plain(render.brief(one)), render.plain(render.proposal(one))):
+        assert (
+            f"What ran before it serves already; main follows when this pull request is merged: {PULL}"
+            in said
+        )
+    assert "serves already" not in render.plain(
+        render.brief(one.model_copy(update={"stage": Stage.REVERTED}))
+    )
+
+
+def test_status_has_a_line_on_the_forge_where_there_is_one() -> None:
+    """Whether GitHub answers is seen beside the rest."""
+    said = render.plain(render.answer(STATUS.model_copy(update={"forge": "GitHub owner/name, answering"})))
+    assert "GitHub owner/name, answering" in said
+    assert "pull requests" not in render.plain(render.answer(STATUS))

@@ -20,6 +20,13 @@ ADDRESS = "http://somebody:pass%20word@gw.example:8080/v1?api_key=abcdef123"
         ("ANTHROPIC_BASE_URL", "http://gw.example:99999", ""),
         ("THESEUS_DISCORD_API", "ftp://gw.example", ""),
         ("ENABLE_TOOL_CALLING", "maybe", ""),
+        ("THESEUS_HTTP", "yes", ""),
+        ("THESEUS_HTTP", "127.0.0.1", ""),
+        ("THESEUS_HTTP", "127.0.0.1:0", ""),
+        ("THESEUS_HTTP", "70000", ""),
+        ("THESEUS_HTTP", "http://127.0.0.1:8080", ""),
+        ("GITHUB_REPOSITORY", "theseus", ""),
+        ("GITHUB_REPOSITORY", "https://github.com/owner/name", ""),
     ],
 )
 def test_a_wrong_setting_is_named_and_trying_again_is_useless(
@@ -41,6 +48,19 @@ def test_addresses_that_are_whole_are_taken() -> None:
     """With or without a port, a user or a path."""
     for address in ("http://localhost:11434/v1", "https://api.openai.com/v1", "http://[::1]:8080", ADDRESS):
         assert Settings(local_model_url=address).local_model_url == address
+
+
+def test_http_is_answered_where_the_setting_says_and_nowhere_without() -> None:
+    """A port alone is one of this machine; another address has to be named."""
+    assert Settings().listen is None
+    for said, address in (
+        ("8080", "127.0.0.1:8080"),
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("localhost:80", "localhost:80"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("0.0.0.0:8080", "0.0.0.0:8080"),
+    ):
+        assert str(Settings(theseus_http=said).listen) == address
 
 
 def test_everything_secret_is_known_as_such() -> None:

@@ -14,8 +14,8 @@ from policies.decision import Finding
 from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.edits import parse_edits
-from selfedit.ports import Author, Tell, Workbench
-from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Request
+from selfedit.ports import Reviser, Tell, Workbench
+from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Request, Reviewed
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.plans import echo, plan
 from tests.fakes.scripted import ScriptedModel, Use
@@ -41,9 +41,23 @@ class TryingAuthor:
         heard = said.verdict if isinstance(said, GateReport) else said.message
         return DRAFT.model_copy(update={"notes": (heard, *bench.files)})
 
+    async def revise(
+        self,
+        request: Request,
+        bench: Workbench,
+        reviewed: Reviewed,
+        complaints: Sequence[Finding],
+        tell: Tell,
+    ) -> Draft | NoDraft:
+        """Say what is to be drafted again, and what was said against it."""
+        del bench, complaints
+        tell(f"{request.goal}")
+        notes = (reviewed.head, *(complaint.message for complaint in reviewed.complaints))
+        return DRAFT.model_copy(update={"notes": notes})
 
-def bot_with(author: Author | NoDraft | None = None, brain: Mind | None = None) -> Bot:
-    async def open_author() -> Author | NoDraft:
+
+def bot_with(author: Reviser | NoDraft | None = None, brain: Mind | None = None) -> Bot:
+    async def open_author() -> Reviser | NoDraft:
         return author or NoDraft(why="set OPENAI_API_KEY")
 
     return Bot(RULES, brain or ScriptedBrain("none"), open_author)
@@ -149,6 +163,19 @@ async def test_a_draft_is_asked_of_the_author_and_tried_on_the_stewards_gate() -
     assert steward.asked == [say.Trial(draft_call="7", draft=DRAFT)]
 
 
+async def test_what_is_under_review_is_drafted_again_with_what_was_said_of_it() -> None:
+    """A call that carries a draft under review asks the author for another one, not for a first."""
+    said = Finding(rule="review", message="shorter, please")
+    reviewed = Reviewed(number=3, head="h", title="Less", reason="", edits=EDITS, complaints=(said,))
+    request = Request(requested_by="console:ann", goal="less")
+    answer = await bot_with(TryingAuthor()).hear(
+        say.AskDraft(id="7", request=request, files={}, reviewed=reviewed)
+    )
+    assert isinstance(answer, say.Drafted)
+    assert isinstance(answer.result, Draft)
+    assert answer.result.notes == ("h", "shorter, please")
+
+
 async def test_a_trial_whose_edits_do_not_apply_is_a_finding() -> None:
     """The author hears why, not a report."""
     bot = bot_with(TryingAuthor())
@@ -171,7 +198,7 @@ async def test_without_a_model_a_draft_says_what_is_missing() -> None:
 async def test_a_fault_of_the_bot_is_said_to_whoever_waits() -> None:
     """A draft that cannot even be begun does not leave the steward waiting for ever."""
 
-    async def no_author() -> Author | NoDraft:
+    async def no_author() -> Reviser | NoDraft:
         raise OSError("disk")
 
     ask = say.AskDraft(id="7", request=Request(requested_by="console:ann", goal="less"), files={})

@@ -1,7 +1,11 @@
 """What tests of reviewing share: a steward under whom proposals live, and how a card is read."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 from policies.load import load_rules
-from tests.discord.crew import Crew
+from tests.discord.crew import Crew, aboard
 from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Json, Message, User
@@ -49,3 +53,14 @@ async def shown(crew: Crew, server: DiscordServer, user: User, room: Channel, nu
     await crew.client.review.settled()
     assert used.original is not None
     return used.original
+
+
+@asynccontextmanager
+async def reviewed(
+    server: DiscordServer, user: User, room: Channel, **how: Any
+) -> AsyncIterator[tuple[Crew, LivingSteward, Message]]:
+    """A session in which an open proposal has its card; its maintainer is `user`, and `how` is what `aboard` takes."""
+    steward = steward_of(user)
+    steward.open(1)
+    async with aboard(server, user.id, steward=steward, **how) as crew:
+        yield crew, steward, await shown(crew, server, user, room)

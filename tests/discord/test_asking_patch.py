@@ -4,7 +4,7 @@ from pathlib import Path
 
 from selfedit.types import Stage
 from tests.discord.crew import aboard
-from tests.discord.reviewing import pressed, shown, steward_of
+from tests.discord.reviewing import pressed, reviewed, shown, steward_of
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
@@ -76,10 +76,7 @@ async def test_without_a_model_what_is_known_is_shown(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """Where no model can answer, the button says so and shows what `/proposal` shows; no thread is opened."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, _steward, card):
         told = await pressed(server, ann, card, "Ask")
     assert told.content.startswith(
         "Nobody can answer questions about it: none\nThis is what /proposal 1 shows:"

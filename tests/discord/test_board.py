@@ -8,7 +8,7 @@ import pytest
 from bot.discord import patience
 from selfedit.types import Stage
 from tests.discord.crew import aboard
-from tests.discord.reviewing import button, field, shown, steward_of
+from tests.discord.reviewing import button, field, reviewed, shown, steward_of
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
@@ -122,10 +122,8 @@ async def test_a_card_goes_on_after_a_restart(
     server: DiscordServer, room: Channel, ann: User, tmp_path: Path
 ) -> None:
     """What moved while nobody listened is made up for by the next process, which then goes on editing."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward, home=tmp_path) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room, home=tmp_path) as (_crew, steward, card):
+        pass  # its card is there
     steward.move(1, Stage.REJECTED, why="not now")
     async with aboard(server, ann.id, steward=steward, home=tmp_path):
         await server.until(lambda: "turned down" in stage(card))
@@ -176,10 +174,7 @@ async def test_a_card_that_did_not_move_is_left_alone(
 
 async def test_a_card_that_was_deleted_is_let_go(server: DiscordServer, room: Channel, ann: User) -> None:
     """A card that somebody deleted is not looked for again, and `/proposal` makes a new one."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         heard = asyncio.create_task(crew.client.wait_for("raw_message_delete", timeout=10))
         server.delete(card)
         await heard
@@ -188,10 +183,10 @@ async def test_a_card_that_was_deleted_is_let_go(server: DiscordServer, room: Ch
         await crew.client.review.settled()
         assert len(server.rest.made(*EDIT)) == edits
         assert crew.client.review.board.place(1) is None
-        card = await shown(crew, server, ann, room)
-        assert not card.ephemeral
+        other = await shown(crew, server, ann, room)
+        assert not other.ephemeral
         await steward.go(1, Stage.KEPT)
-        await server.until(lambda: "**kept**" in stage(card))
+        await server.until(lambda: "**kept**" in stage(other))
 
 
 async def test_a_card_where_the_bot_is_no_more_is_let_go(
@@ -252,10 +247,7 @@ async def test_a_request_that_could_not_be_shown_waits_for_no_number(
 
 async def test_a_second_look_leads_to_the_card(server: DiscordServer, room: Channel, ann: User) -> None:
     """Who asks for a proposal that has a card sees a copy alone, with the way to the card."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         copy = await shown(crew, server, ann, room)
     assert copy.ephemeral
     assert button(copy, "Its card")["url"].endswith(f"/{room.id}/{card.id}")
@@ -264,10 +256,7 @@ async def test_a_second_look_leads_to_the_card(server: DiscordServer, room: Chan
 
 async def test_many_notices_are_few_edits(server: DiscordServer, room: Channel, ann: User) -> None:
     """While one edit is on its way any number of notices becomes one more, which shows the last state."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         for _ in range(50):
             crew.client.review.board.changed(1)
         steward.move(1, Stage.REJECTED)
@@ -280,10 +269,7 @@ async def test_what_was_done_at_an_earlier_stage_is_not_said(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """A notice that is followed late says nothing about the stage at which the proposal is by then."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         crew.client.review.board.doing(1, Stage.GATED, "gate: passed")
         steward.move(1, Stage.OPENED, title="Another title")
         await steward.tell(1)
@@ -313,10 +299,7 @@ async def test_news_are_told_where_the_owner_wants_them(
 
 async def test_lists_and_states_are_cards(server: DiscordServer, room: Channel, ann: User) -> None:
     """What there is, with links to the cards, and how it stands is shown to who asked, good to read."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, _steward, card):
         listed, state = server.slash(ann, room, "proposals"), server.slash(ann, room, "status")
         await server.until(lambda: listed.done and state.done)
     assert [one.data["embeds"][0]["title"] for one in room.ephemeral] == ["Proposals", "How things stand"]
@@ -339,10 +322,7 @@ async def test_an_outage_is_waited_out(
 ) -> None:
     """A card that cannot be edited at first is edited when it can."""
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.0)
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, steward, card):
         server.faults.fail("PATCH /channels/*/messages/*", 503)
         await steward.go(1, Stage.REJECTED)
         await server.until(lambda: "turned down" in stage(card))

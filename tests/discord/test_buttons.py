@@ -9,7 +9,7 @@ from policies.rights import Grant
 from selfedit import protocol as say
 from selfedit.types import Stage
 from tests.discord.crew import aboard
-from tests.discord.reviewing import button, field, press, pressed, shown, steward_of
+from tests.discord.reviewing import button, field, press, pressed, reviewed, shown, steward_of
 from tests.fakes.discord.interactions import FORM
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, User
@@ -32,10 +32,7 @@ async def test_approving_takes_a_second_click_and_names_the_head(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """Who approves is asked whether they are sure, alone; what they approve is the head that was shown."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, steward, card):
         question = await pressed(server, ann, card, "Approve")
         assert question.ephemeral
         assert head_of(1)[:12] in question.content
@@ -51,10 +48,7 @@ async def test_approving_takes_a_second_click_and_names_the_head(
 
 async def test_a_wrong_person_is_refused(server: DiscordServer, room: Channel, ann: User, bob: User) -> None:
     """Who may not approve, reject or look is told so, alone, and the steward hears of nothing."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, steward, card):
         before = len(steward.asked)
         for label in ("Approve", "Reject", "Diff", "Ask"):
             refused = await pressed(server, bob, card, label)
@@ -68,10 +62,7 @@ async def test_rights_are_those_of_the_click(
 ) -> None:
     """Somebody who may manage the server may look; when that role is gone, a card shown before lets them no more."""
     role = server.role(guild, "manager", 1 << 5)
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, _steward, card):
         guild.members[bob.id].roles.append(role.id)
         assert "diff" in (await pressed(server, bob, card, "Diff")).content
         guild.members[bob.id].roles.remove(role.id)
@@ -92,10 +83,7 @@ async def test_nobody_approves_what_they_asked_for(server: DiscordServer, room: 
 
 async def test_a_head_that_moved_is_not_approved(server: DiscordServer, room: Channel, ann: User) -> None:
     """A button holds for the head beside which it stood: later it refuses, and the card is brought up to date."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, steward, card):
         question = await pressed(server, ann, card, "Approve")
         head = head_of(1, 5)
         steward.move(1, Stage.OPENED, head=head, report=judged(head, steward.rules.policy))
@@ -147,10 +135,7 @@ async def test_of_two_who_click_at_once_one_acts(
 
 async def test_a_double_click_acts_once(server: DiscordServer, room: Channel, ann: User) -> None:
     """Two clicks on the same question are one approval."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         question = await pressed(server, ann, card, "Approve")
         twice = [press(server, ann, question, "Approve") for _ in range(2)]
         await server.until(lambda: all(one.answered for one in twice))
@@ -183,10 +168,7 @@ async def test_two_approvals_are_two_people(
 
 async def test_a_rejection_asks_for_its_reason(server: DiscordServer, room: Channel, ann: User) -> None:
     """The reason that is written into the form stands on the card, with who gave it."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         opened = press(server, ann, card, "Reject")
         await server.until(lambda: opened.answered == FORM)
         sent = server.modal(ann, opened, why="too loud, @everyone")
@@ -199,10 +181,7 @@ async def test_a_rejection_asks_for_its_reason(server: DiscordServer, room: Chan
 
 async def test_a_rejection_of_what_moved_is_refused(server: DiscordServer, room: Channel, ann: User) -> None:
     """A form that was open while the head moved turns nothing down."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (_crew, steward, card):
         opened = press(server, ann, card, "Reject")
         await server.until(lambda: opened.answered == FORM)
         steward.move(1, Stage.OPENED, head=head_of(1, 5))
@@ -242,10 +221,7 @@ async def test_buttons_work_after_a_restart(
     server: DiscordServer, room: Channel, ann: User, tmp_path: Path
 ) -> None:
     """A card and a question that an earlier process sent are served by this one."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward, home=tmp_path) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room, home=tmp_path) as (_crew, steward, card):
         question = await pressed(server, ann, card, "Approve")
     async with aboard(server, ann.id, steward=steward, home=tmp_path):
         assert "diff" in (await pressed(server, ann, card, "Diff")).content
@@ -303,10 +279,7 @@ async def test_the_newest_is_taken_back_without_a_number(
 
 async def test_a_typed_rejection_is_on_the_card(server: DiscordServer, room: Channel, ann: User) -> None:
     """Turning down by a command does what the button does."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         server.say(ann, room, "/reject 1 not like this")
         await server.until(lambda: "not like this" in field(card, "Turned down"))
         await crew.client.review.settled()
@@ -317,10 +290,7 @@ async def test_a_press_that_fails_leaves_nobody_waiting(
     server: DiscordServer, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where carrying out a press fails, who pressed is told, and the log says where."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         crew.client.shelf.execute("DROP TABLE cards")
         told = await pressed(server, ann, card, "Approve")
         press(server, ann, told, "Approve")
@@ -332,10 +302,7 @@ async def test_a_form_that_was_open_over_a_restart_is_answered(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """Whoever sends a form that another process opened is told to open it again; nothing is done, and it is settled."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         used = press(server, ann, card, "Reject")
         await server.until(lambda: used.answered)
     async with aboard(server, ann.id, steward=steward) as crew:
@@ -353,10 +320,7 @@ async def test_approve_goes_with_the_roles_of_the_moment(
     """The steward is told the roles of who presses, so that it can judge for itself; leaving something takes no right."""
     role = server.role(guild, "mates")
     bob = server.user("bob", guild, roles=[role])
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         crew.bot.grants = frozenset({Grant(f"discord:role/{role.id}", "approve")})
         question = await pressed(server, bob, card, "Approve")
         crew.bot.grants = frozenset()

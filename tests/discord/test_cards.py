@@ -4,19 +4,22 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import discord
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.discord.review import sheets
-from bot.discord.review.cards import MOST, Around, Press, asked_for, buttons, card, length
-from bot.discord.review.points import BUTTONS, LISTS, Act, Point, point_of
+from bot.discord.review.cards import MOST, Around, Press, asked_for, buttons, card, length, links, short
+from bot.discord.review.fits import unfit
+from bot.discord.review.parts import card_view
+from bot.discord.review.points import IDS, Act, Point, point_of
 from bot.discord.review.text import at_words, fenced, one_line, quoted, size
 from policies.decision import Finding, Severity
 from sandbox.types import Protection
 from selfedit import protocol as say
 from selfedit.telling import Changed
-from selfedit.types import Check, GateReport, Proposal, Stage, StageTime, Traced
+from selfedit.types import Check, GateReport, Part, Proposal, Stage, StageTime, Traced
 from tests.fakes.life import BEGAN, EDITS, TO_LOOK_AT, head_of, judged
 from tests.fakes.steward import STATUS
 
@@ -76,6 +79,13 @@ proposals = st.builds(
     merge=st.sampled_from(["", "d" * 40]),
     report=st.none() | reports,
     why=texts,
+    part=st.none() | st.just(Part(of=999_999_999, number=2, count=6, whole="")),
+    parts=st.sampled_from([(), ("Say Hi.", "*" * 1000) * 3]),
+    begun=st.sampled_from([(), (999_999_998, 999_999_999)]),
+    pull=st.integers(0, 10**9),
+    url=texts | st.just("https://github.com/" + "o" * 100 + "/" + "n" * 100 + "/pull/1000000000"),
+    revert_url=texts | st.just("https://github.com/o/n/pull/8"),
+    names=st.lists(st.tuples(st.just("github:1"), texts), max_size=3).map(tuple),
     history=st.lists(st.builds(StageTime, stage=st.sampled_from(Stage), at=st.just(BEGAN)), max_size=40).map(
         tuple
     ),
@@ -86,6 +96,7 @@ changes = st.lists(st.builds(Changed, path=texts, added=st.integers(0), removed=
 def opened(**fields: Any) -> Proposal:
     """A proposal that waits for an approval."""
     made: dict[str, Any] = {
+        "stage": Stage.OPENED,
         "title": "Show each die",
         "requested_by": "discord:11",
         "head": head_of(7),
@@ -93,7 +104,7 @@ def opened(**fields: Any) -> Proposal:
         "report": judged(head_of(7), "p"),
         "history": (StageTime(stage=Stage.REQUESTED, at=BEGAN), StageTime(stage=Stage.OPENED, at=BEGAN)),
     }
-    return Proposal(number=7, stage=Stage.OPENED, **{**made, **fields})
+    return Proposal(number=7, **{**made, **fields})
 
 
 def part(one: Proposal, name: str, around: Around | None = None) -> str:
@@ -229,11 +240,70 @@ def test_who_turned_it_down_is_said() -> None:
     st.integers(0, 2**64 - 1),
 )
 def test_an_id_says_again_what_was_put_into_it(act: Act, number: int, head: str, who: int) -> None:
-    """What a component carries comes back whole, fits, and is of one kind only."""
+    """What a component carries comes back whole, and fits."""
     point = Point(act, number, head, who, 12, 3, "b")
     assert len(point.id) <= 100
-    found = [match for match in (BUTTONS.fullmatch(point.id), LISTS.fullmatch(point.id)) if match]
-    assert [point_of(match) for match in found] == [point]
+    found = IDS.fullmatch(point.id)
+    assert found is not None
+    assert point_of(found) == point
+
+
+PULL = "https://github.example/owner/name/pull/12"
+
+
+def test_a_card_leads_to_its_pull_request() -> None:
+    """Its number stands there as a link, and below it is a plain button to the same place."""
+    one = opened(pull=12, url=PULL)
+    assert f"[pull request #12]({PULL})" in part(one, "Commits")
+    buttons_there = [each for each in card_view(one).children if isinstance(each, discord.ui.Button)]
+    [there] = [each for each in buttons_there if each.url]
+    assert (there.label, there.url, there.custom_id) == ("On GitHub", PULL, None)
+    assert not [each for each in card_view(opened()).children if getattr(each, "url", None)]
+    assert f"[pull request #12]({PULL})" in (sheets.proposals([one], lambda _number: "").description or "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://evil.example/) [x](y",
+        "https://a@b/c",
+        "discord://x",
+        "https://a/?q=<@1>",
+    ],
+)
+def test_what_is_no_plain_address_is_no_button_and_no_link(url: str) -> None:
+    """An address from elsewhere that could form something leads nowhere."""
+    one = opened(pull=12, url=url)
+    assert links(one) == ()
+    assert part(one, "Commits").endswith("\npull request #12")
+
+
+def test_who_approved_on_github_is_called_as_there_and_pinged_by_nothing() -> None:
+    """By their login, which forms nothing; people of Discord by a mention."""
+    names = (("github:1", "octo-cat"), ("github:2", "<@33> @everyone **x**"))
+    said = part(opened(approvals=("github:1", "github:2", "discord:22"), names=names), "Approved by")
+    assert said.startswith("octo-cat on GitHub and \\<@\u200b33\\> @\u200beveryone \\*\\*x")
+    assert said.endswith("and <@22>")
+
+
+def test_an_approval_that_has_to_wait_says_for_what() -> None:
+    """The stage lasts where GitHub asks for more; without a reason it is passed in a moment."""
+    waits = opened(stage=Stage.APPROVED, why="it waits for the check `check` on GitHub")
+    assert "approved, and waiting" in part(waits, "Stage")
+    assert "waits for the check" in part(waits, "Approved, and waiting")
+    assert "approved, and being merged" in part(opened(stage=Stage.APPROVED), "Stage")
+
+
+def test_what_serves_no_more_is_said_to_while_its_pull_request_waits() -> None:
+    """The card tells that the code from before serves, leads to the pull request, and lets somebody ask for it once more."""
+    one = opened(stage=Stage.KEPT, merge="d" * 40, pull=12, url=PULL, revert_url=f"{PULL}3")
+    assert part(one, "Being taken back") == "What ran before it serves already; main follows."
+    assert links(one) == (("On GitHub", PULL), ("Its way back", f"{PULL}3"))
+    assert unfit(one, Act.ROLLBACK) == ""
+    assert "Being taken back" not in str(
+        card(one.model_copy(update={"stage": Stage.REVERTED}), Around()).to_dict()
+    )
 
 
 @settings(max_examples=30)
@@ -294,3 +364,15 @@ def test_a_request_is_shown_before_it_has_a_number() -> None:
     """Who asked sees at once what was understood."""
     assert asked_for("", "discord:11", 2).description == "Edits by hand (2)"
     assert asked_for("greet people", "discord:11").description == "> greet people"
+
+
+def test_a_goal_that_was_split_names_its_parts() -> None:
+    """The card lists the smaller goals with their proposals, and that of a part says of what it is one."""
+    whole = opened(stage=Stage.SPLIT, edits=(), report=None, parts=("Say Hi.", "Say Hey."), begun=(8,))
+    first, second = part(whole, "Parts").split("\n")
+    assert "Say Hi." in first
+    assert "proposal 8" in first
+    assert second == "2. Say Hey."
+    one = opened(part=Part(of=7, number=2, count=2, whole="Greet."))
+    assert part(one, "Part") == "part 2 of 2 of proposal 7"
+    assert "part 2 of 2 of proposal 7" in short(one)

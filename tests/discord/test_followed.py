@@ -38,6 +38,19 @@ async def forgotten(talk: Talk, room: Channel, said: Message | Interaction) -> N
     assert talk.brain.turns.of(place(room), said.id) is None
 
 
+async def deleted_meanwhile(talk: Talk, server: DiscordServer, room: Channel, ann: User, at: str) -> Message:
+    """A question that is deleted while the bot has begun a request of this kind for it, when all that follows is done."""
+    go_on = server.faults.hold(at)
+    said = server.say(ann, room, f"<@{server.bot.id}> where to sail?")
+    await server.until(lambda: server.rest.made(*at.split()))
+    heard = hearing(talk, "raw_message_delete")
+    server.delete(said)
+    await heard
+    go_on.set()
+    await talk.client.idle()
+    return said
+
+
 @pytest.mark.parametrize("which", ["question", "answer", "both"])
 async def test_what_is_deleted_is_forgotten(
     server: DiscordServer, room: Channel, ann: User, tmp_path: Path, which: str
@@ -61,14 +74,7 @@ async def test_a_question_that_is_deleted_while_it_is_answered_is_stopped(
 ) -> None:
     """No model is asked any more, nothing is said, and nothing is remembered."""
     async with talking(server, tmp_path, "north") as talk:
-        go_on = server.faults.hold(TYPING)
-        said = server.say(ann, room, f"<@{server.bot.id}> where to sail?")
-        await server.until(lambda: server.rest.made(*TYPING.split()))
-        heard = hearing(talk, "raw_message_delete")
-        server.delete(said)
-        await heard
-        go_on.set()
-        await talk.client.idle()
+        said = await deleted_meanwhile(talk, server, room, ann, TYPING)
         assert room.messages == []
         assert talk.model.script.requests == []
         row = talk.client.inbox.row(int(said.id))
@@ -81,14 +87,7 @@ async def test_an_answer_on_its_way_is_taken_back_with_its_question(
 ) -> None:
     """A question that is deleted while its answer is being sent leaves neither answer nor memory."""
     async with talking(server, tmp_path, "north") as talk:
-        go_on = server.faults.hold(SEND)
-        said = server.say(ann, room, f"<@{server.bot.id}> where to sail?")
-        await server.until(lambda: server.rest.made(*SEND.split()))
-        heard = hearing(talk, "raw_message_delete")
-        server.delete(said)
-        await heard
-        go_on.set()
-        await talk.client.idle()
+        said = await deleted_meanwhile(talk, server, room, ann, SEND)
         assert room.messages == []
         assert not talk.brain.knows(place(room), said.id)
 

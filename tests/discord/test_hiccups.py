@@ -7,7 +7,7 @@ from selfedit import protocol as say
 from selfedit.types import Stage
 from tests.discord.crew import aboard
 from tests.discord.office import Office
-from tests.discord.reviewing import field, press, pressed, shown, steward_of
+from tests.discord.reviewing import field, press, pressed, reviewed, shown, steward_of
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.interactions import FORM
 from tests.fakes.discord.server import DiscordServer
@@ -30,10 +30,7 @@ async def test_what_somebody_is_sure_of_is_carried_out(
     server: DiscordServer, room: Channel, ann: User, at: str, *, done: bool
 ) -> None:
     """However the connection is cut, an approval happens once, and its question ends with what came of it."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         question = await pressed(server, ann, card, "Approve")
         server.faults.cut(at, done=done)
         press(server, ann, question, "Approve")
@@ -47,10 +44,7 @@ async def test_an_approval_is_carried_out_where_no_answer_is_taken(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """Where Discord takes no answer at all to the second click, the card shows what came of it."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         question = await pressed(server, ann, card, "Approve")
         server.faults.fail(CALLBACK, 404, code=10062)
         used = press(server, ann, question, "Approve")
@@ -79,10 +73,7 @@ async def test_a_press_is_answered_after_a_cut(
 
 async def test_a_press_that_fails_is_no_answered_one(server: DiscordServer, room: Channel, ann: User) -> None:
     """What could not be carried out is kept as lost."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, _steward, card):
         server.faults.fail(CALLBACK, 404, code=10062, times=2)
         used = press(server, ann, card, "Diff")
         await pressed(server, ann, card, "Diff")
@@ -162,10 +153,7 @@ async def test_a_card_follows_when_the_steward_is_back(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """A card that could not be brought up to date is tried again, though nothing is told of its proposal any more."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         crew.client.review.board.again = 0.01
         shows = steward.answers.pop(say.Show)
         await steward.go(1, Stage.REJECTED)
@@ -179,10 +167,7 @@ async def test_a_card_that_discord_refuses_is_tried_again(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:
     """An edit that failed for now is made up for later."""
-    steward = steward_of(ann)
-    steward.open(1)
-    async with aboard(server, ann.id, steward=steward) as crew:
-        card = await shown(crew, server, ann, room)
+    async with reviewed(server, ann, room) as (crew, steward, card):
         crew.client.review.board.again = 0.01
         server.faults.fail("PATCH /channels/*/messages/*", 400, code=50035)
         await steward.go(1, Stage.REJECTED)

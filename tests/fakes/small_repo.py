@@ -146,20 +146,24 @@ def small_rules(folder: Path, **sections: dict[str, object]) -> Rules:
 
 
 class SmallRepo:
-    """The repository at `root`, with one commit on main."""
+    """The repository at `root`, with one commit on main; one that is there already is taken as it is."""
 
     def __init__(self, root: Path, files: dict[str, str] | None = None) -> None:
-        for path, content in (FILES if files is None else files).items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text(content))
         self.root = root
+        if not (root / ".git").exists():
+            self._make(FILES if files is None else files)
+        self.repo = Repo(root)
+        self.base = self.repo.main()
+
+    def _make(self, files: dict[str, str]) -> None:
+        for path, content in files.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text(content))
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("add", "--all")
         self._git(
             "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "--quiet", "--message=start"
         )
-        self.repo = Repo(root)
-        self.base = self.repo.main()
 
     def change(self, files: dict[str, str | None], on: str | None = None, message: str = "change") -> str:
         """A commit on `on` (main's first, if not given) with some files written or, for None, taken away."""

@@ -1,7 +1,10 @@
 """What the policies on a change refuse, and what they must let pass."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from policies.change import lines_changed
 from policies.decision import Severity
 from policies.edits import RULES, Change, review_changes, review_edits
 from tests.fakes.changes import BASE, FEATURE, HERE, TESTS, blob, refused
@@ -169,6 +172,72 @@ def test_too_many_files_are_refused() -> None:
     """A proposal stays small enough to be read."""
     changes = [Change(f"bot/live/x/f{n}.py", None, blob("x = 1\n")) for n in range(HERE.change.max_files + 1)]
     assert [finding.rule for finding in review_changes(changes, HERE).findings] == ["size"]
+
+
+def lines(count: int, word: str = "line") -> str:
+    """So many lines, no two of them alike."""
+    return "".join(f"{word} {number}\n" for number in range(count))
+
+
+def grown(count: int) -> Change:
+    """A prompt that gets so many lines."""
+    return Change("agent/live/prompts/chat.md", blob("Be kind.\n"), blob("Be kind.\n" + lines(count)))
+
+
+def test_a_change_beyond_the_budget_takes_a_second_look() -> None:
+    """Up to the budget nothing is said; one line or file more asks for two approvals, and says how to do with one."""
+    budget = HERE.change
+    assert review_changes([grown(budget.review_lines)], HERE).findings == ()
+    files = [Change(f"agent/live/prompts/{n}.md", None, blob("x\n")) for n in range(budget.review_files + 1)]
+    assert review_changes(files[1:], HERE).findings == ()
+    for changes in ([grown(budget.review_lines + 1)], files):
+        decision = review_changes(changes, HERE)
+        assert decision.allowed
+        assert [(found.rule, found.severity) for found in decision.findings] == [
+            ("large_change", Severity.REVIEW)
+        ]
+        assert "smaller proposals" in decision.findings[0].message
+
+
+def test_what_nobody_would_read_is_refused() -> None:
+    """Beyond the limit of lines a change is refused, unless a person commits it."""
+    changes = [grown(HERE.change.max_lines + 1)]
+    found = review_changes(changes, HERE).findings
+    assert [(finding.rule, finding.severity) for finding in found] == [("large_change", Severity.REFUSE)]
+    assert review_changes(changes, HERE, by_person=True).allowed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        ("a\nb\nc\n", "a\nb\nc\n", 0),
+        ("a\nb\nc\n", "a\nx\nc\n", 2),
+        ("a\nb\nc\n", "a\n\n\nb\nc\n", 0),
+        ("", "a\nb\n", 2),
+        ("a\nb\n", "", 2),
+        ("a\nb\nc\nd\n", "c\nd\na\nb\n", 4),
+        ("x\nx\nx\n", "x\nx\n", 1),
+    ],
+)
+def test_lines_are_counted_as_people_count_them(old: str, new: str, count: int) -> None:
+    """Written and taken away, blank ones left out; what moves counts, so that nothing hides by order."""
+    assert lines_changed(Change("x.md", blob(old), blob(new))) == count
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=30), st.lists(st.sampled_from("abcd"), max_size=30))
+def test_no_change_counts_as_less_than_it_is(old: list[str], new: list[str]) -> None:
+    """The count is never below the shortest diff there is, nor above what writing everything anew would be."""
+    longest = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for row, mine in enumerate(old):
+        for column, other in enumerate(new):
+            longest[row + 1][column + 1] = (
+                longest[row][column] + 1
+                if mine == other
+                else max(longest[row][column + 1], longest[row + 1][column])
+            )
+    count = lines_changed(Change("x.md", blob("\n".join(old)), blob("\n".join(new))))
+    assert len(old) + len(new) - 2 * longest[-1][-1] <= count <= len(old) + len(new)
+    assert (count == 0) == (old == new)
 
 
 def test_names_that_differ_only_in_case_are_refused() -> None:

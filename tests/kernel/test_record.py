@@ -42,6 +42,42 @@ def test_a_restart_sees_what_was_there_before(tmp_path: Path) -> None:
     assert (again.genesis, again.newest, again.kept) == ("b", "m1", "b")
 
 
+def test_a_revision_replaces_what_is_under_review_and_voids_its_approvals(tmp_path: Path) -> None:
+    """The draft, head and verdict are the new ones, nobody has approved them, and what it cost is added."""
+    record = Record(Ledger(tmp_path))
+    drafted(record)
+    passed = GateReport(verdict="passed", base="b", head="h", tree="t", policy="p")
+    record.write("gated", 1, report=passed.model_dump(mode="json"))
+    record.write("opened", 1)
+    record.write("unrevised", 1, heard=["review:1"], why="no", tokens=5, cost=0.5)
+    record.write("endorsed", 1, by="github:2", head="h")
+    draft = Draft(title="Fewer", reason="so", edits=EDITS, author="model", model="m", tokens=7, cost=0.25)
+    again = GateReport(verdict="passed", base="b2", head="h2", tree="t2", policy="p")
+    facts = {"draft": draft.model_dump(mode="json"), "report": again.model_dump(mode="json")}
+    record.write("revised", 1, base="b2", head="h2", heard=["review:2"], **facts)
+    now = record.proposals[1]
+    assert (now.stage, now.title, now.base, now.head, now.report) == (
+        Stage.OPENED,
+        "Fewer",
+        "b2",
+        "h2",
+        again,
+    )
+    assert (now.approvals, now.approved_head) == ((), "")
+    assert (now.heard, now.revisions, now.tokens, now.cost) == (("review:1", "review:2"), 2, 12, 0.75)
+    assert record.has_passed("t2", "p")
+    assert Record(Ledger(tmp_path)).proposals == record.proposals
+
+
+def test_what_is_not_open_is_not_revised(tmp_path: Path) -> None:
+    """A merged proposal has no move back under review."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    merged(record)
+    with pytest.raises(IllegalMove):
+        record.write("revised", 1, base="b", head="h2", heard=[], draft={}, report={})
+
+
 def test_an_illegal_move_is_refused_and_leaves_no_row(tmp_path: Path) -> None:
     """What the table of moves does not know never reaches the ledger."""
     record = Record(Ledger(tmp_path))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -77,7 +77,7 @@ class Means:
         inbox: Knows what was accepted before.
         who: Somebody, in the terms of rights.
         opens: By name, commands that are answered in a way of their own.
-        control: Answers control commands; None: as text.
+        control: Answers control commands.
     """
 
     theseus: Theseus
@@ -85,8 +85,8 @@ class Means:
     files: Files
     inbox: Inbox
     who: Who
-    opens: Mapping[str, Open] = field(default_factory=dict)
-    control: CarryOut | None = None
+    opens: Mapping[str, Open]
+    control: CarryOut
 
 
 class Slash(app_commands.CommandTree[discord.Client]):
@@ -201,7 +201,7 @@ class Slash(app_commands.CommandTree[discord.Client]):
         person = await means.who(interaction.user)
         asked = parse(line, person.id, files=False, roles=person.roles)
         allowed = means.theseus.may("chat" if asked is None else needs(line), person).allowed
-        if means.control is not None and allowed and isinstance(asked, Asked):
+        if allowed and isinstance(asked, Asked):
             await means.control(interaction, asked, person)
             return
         # What these tell is for who asks, not for the channel; nor is it anybody else's matter who may not do something.

@@ -10,7 +10,18 @@ from datetime import datetime
 import discord
 
 from bot.discord.review.points import Act
-from bot.discord.review.text import at_words, clean, fenced, listed, named, one_line, person, quoted, size
+from bot.discord.review.text import (
+    address,
+    at_words,
+    clean,
+    fenced,
+    listed,
+    named,
+    one_line,
+    person,
+    quoted,
+    size,
+)
 from policies.decision import Finding
 from policies.merge import to_look_at
 from selfedit import telling
@@ -32,6 +43,7 @@ COLOURS: dict[Stage, int] = {
     **dict.fromkeys((Stage.LIVE, Stage.KEPT), 0x2ECC71),
     **dict.fromkeys((Stage.REFUSED, Stage.FAILED), 0xED4245),
     **dict.fromkeys((Stage.REJECTED, Stage.REVERTED), 0xE67E22),
+    Stage.SPLIT: 0x9AA0A6,
 }
 MARKS: dict[Stage, str] = {
     **dict.fromkeys((Stage.REQUESTED, Stage.DRAFTED, Stage.GATED), "⏳"),
@@ -42,6 +54,7 @@ MARKS: dict[Stage, str] = {
     **dict.fromkeys((Stage.REFUSED, Stage.FAILED), "⛔"),
     Stage.REJECTED: "✖️",
     Stage.REVERTED: "↩️",
+    Stage.SPLIT: "🧩",
 }
 STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
 """What can be taken back."""
@@ -60,6 +73,7 @@ _MEANS = {
     Stage.FAILED: "failed",
     Stage.REJECTED: "turned down",
     Stage.REVERTED: "taken back",
+    Stage.SPLIT: "split into smaller ones",
 }
 
 
@@ -122,16 +136,21 @@ def card(one: Proposal, around: Around) -> discord.Embed:
     embed.description = "\n".join(said) or None
     parts = _Fields(embed)
     parts.add("Stage", _stage(one, around))
-    parts.add("Asked for by", person(one.requested_by), inline=True)
+    parts.add("Part", telling.part(one))
+    parts.add("Asked for by", person(telling.known_as(one, one.requested_by)), inline=True)
     parts.add("Approved by", _whole(telling.approved_by(one, person), 200), inline=True)
     parts.add("Commits", _commits(one), inline=True)
     by_hand = one.author == "person"
     parts.add("Drafted by", "written by hand" if by_hand else one_line(telling.drafted_by(one), 150))
-    parts.add(_MEANS[one.stage].capitalize(), _ending(one, around))
+    parts.add(_means(one).capitalize(), _ending(one, around))
+    parts.add("Being taken back", _leaving(one))
     if one.stage is Stage.OPENED:
         parts.add("Risk", telling.risk(one, around.changed))
-    edits = [f"- {one_line(describe(each), 160)}" for each in one.edits]
-    parts.add(f"Edits ({len(edits)})", listed(edits, 480))
+    if one.parts:
+        parts.add("Parts", listed([named(one_line(each, 160)) for each in telling.parts(one)], 480))
+    else:
+        edits = [f"- {one_line(describe(each), 160)}" for each in one.edits]
+        parts.add(f"Edits ({len(edits)})", listed(edits, 480))
     parts.add(*_files(around.changed))
     parts.add("On the way", listed([f"- {named(one_line(note, 120))}" for note in one.notes], 240))
     two = _two(one)
@@ -160,6 +179,14 @@ def buttons(one: Proposal) -> tuple[Button, ...]:
     )
 
 
+def links(one: Proposal) -> tuple[tuple[str, str], ...]:
+    """Where else it can be seen: the label of each, and its address."""
+    every = [("On GitHub", one.url)]
+    if telling.taking_back(one):
+        every.append(("Its way back", one.revert_url))
+    return tuple((label, there) for label, url in every if (there := address(url)))
+
+
 def asked_for(goal: str, by: str, edits: int = 0) -> discord.Embed:
     """The card of what has no number yet."""
     embed = discord.Embed(title="A change is asked for", colour=COLOURS[Stage.REQUESTED])
@@ -179,9 +206,10 @@ def short(one: Proposal, link: str = "") -> str:
     title = one_line(one.title or one.goal or one.why.split("\n")[0] or "(not drafted yet)", 80)
     named = f"[{one.number}]({link})" if link else f"{one.number}"
     when = f", {stamp(one.history[-1].at, 'R')}" if one.history else ""
-    return (
-        f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {person(one.requested_by)}"
-    )
+    by = person(telling.known_as(one, one.requested_by))
+    row = f"; {telling.part(one)}" if one.part else ""
+    elsewhere = f"; {pull}" if (pull := _pull(one)) else ""
+    return f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {by}{row}{elsewhere}"
 
 
 def news_line(one: Proposal, link: str = "") -> str:
@@ -190,7 +218,9 @@ def news_line(one: Proposal, link: str = "") -> str:
     named_ = f"[Proposal {one.number}]({link})" if link else f"Proposal {one.number}"
     missing = one.approvals_missing
     waits = f"; waits for {'an approval' if missing == 1 else f'{missing} approvals'}"
-    return f"{MARKS[one.stage]} {named_} is {_MEANS[one.stage]}: {title}{waits if one.stage is Stage.OPENED else ''}"
+    return (
+        f"{MARKS[one.stage]} {named_} is {_means(one)}: {title}{waits if one.stage is Stage.OPENED else ''}"
+    )
 
 
 def stamp(at: datetime, style: str) -> str:
@@ -205,7 +235,7 @@ def length(embed: discord.Embed) -> int:
 
 
 def _stage(one: Proposal, around: Around) -> str:
-    lines = [f"{MARKS[one.stage]} **{_MEANS[one.stage]}**"]
+    lines = [f"{MARKS[one.stage]} **{_means(one)}**"]
     if around.doing:
         lines[0] += f": {one_line(around.doing, 120)}"
     every = [
@@ -235,6 +265,8 @@ def _commits(one: Proposal) -> str:
     lines = [f"{name} `{commit[:SHORT]}`" for name, commit in telling.commits(one)]
     if one.branch and one.stage is Stage.OPENED:
         lines.append(f"-# {one_line(one.branch, 70)}")
+    if pull := _pull(one):
+        lines.append(pull)
     return "\n".join(lines)
 
 
@@ -282,6 +314,22 @@ def _two(one: Proposal) -> str:
         return ""
     found = to_look_at(one.report.findings if one.report else ())
     return f"{said[:260]}\n{findings(found, 300)}"
+
+
+def _means(one: Proposal) -> str:
+    """What its stage means; an approval may have to wait for what is asked for elsewhere."""
+    return "approved, and waiting" if telling.waiting(one) else _MEANS[one.stage]
+
+
+def _pull(one: Proposal) -> str:
+    """The pull request, as a link where that can be one; empty where there is none."""
+    there = address(one.url)
+    return f"[{telling.pull(one)}]({there})" if one.pull and there else telling.pull(one)
+
+
+def _leaving(one: Proposal) -> str:
+    """That it is out of service, and that `main` follows."""
+    return "What ran before it serves already; main follows." if telling.taking_back(one) else ""
 
 
 def _which(one: Proposal) -> str:

@@ -144,9 +144,15 @@ class Commands:
         title = one_line(one.title, 150)
         if act is Act.SURE_ROLLBACK:
             text = f"Take back proposal {one.number}, {title} (`{one.merge[:SHORT]}`)? Only this change is taken back; later ones stay."
+            if one.pull:
+                text += " What ran before it serves at once; main on GitHub follows by a pull request."
             return Shown(text, view=sure_view(point, "Roll back", DANGER))
         after = (
-            "It is merged and comes to life at once."
+            (
+                "It comes to life when GitHub has merged it."
+                if one.pull
+                else "It is merged and comes to life at once."
+            )
             if one.approvals_missing <= 1
             else "Somebody else has to approve it as well."
         )

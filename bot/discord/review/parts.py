@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import discord
 
-from bot.discord.review.cards import buttons
-from bot.discord.review.points import BUTTONS, LISTS, Act, Point, point_of
+from bot.discord.review.cards import buttons, links
+from bot.discord.review.points import IDS, Act, Point, point_of
 from selfedit.types import Proposal
 
 FORM_SECONDS = 900.0
@@ -37,10 +37,10 @@ class Reviewed(Protocol):
     review: Desk
 
 
-class PressButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=BUTTONS):
-    """Any button here."""
+class Pointed(discord.ui.DynamicItem[discord.ui.Button[Any] | discord.ui.Select[Any]], template=IDS):
+    """Any component here that carries its point: a button, or the list of a change's files."""
 
-    def __init__(self, item: discord.ui.Button[discord.ui.View], point: Point) -> None:
+    def __init__(self, item: discord.ui.Button[Any] | discord.ui.Select[Any], point: Point) -> None:
         super().__init__(item)
         self.point = point
 
@@ -48,37 +48,20 @@ class PressButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
     async def from_custom_id(
         cls, _interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """The button of a message, as it was used."""
-        if not isinstance(item, discord.ui.Button):
-            raise TypeError("an id of a button stands in something else")
-        return cls(item, point_of(match))
+        """The component of a message, as it was used."""
+        point = point_of(match)
+        if isinstance(item, discord.ui.Select if point.act is Act.FILE else discord.ui.Button):
+            return cls(item, point)
+        raise TypeError("an id of a button stands in a list, or of a list in a button")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand it on."""
-        if isinstance(interaction.client, Reviewed):
-            await interaction.client.review.pressed(interaction, self.point)
-
-
-class ChooseFile(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=LISTS):
-    """The list of a change's files."""
-
-    def __init__(self, item: discord.ui.Select[discord.ui.View], point: Point) -> None:
-        super().__init__(item)
-        self.point = point
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The list of a message, as it was used."""
-        if not isinstance(item, discord.ui.Select):
-            raise TypeError("an id of a list stands in something else")
-        return cls(item, point_of(match))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand on what was chosen."""
-        if isinstance(interaction.client, Reviewed):
+        """Hand on that it was pressed, or what was chosen."""
+        if not isinstance(interaction.client, Reviewed):
+            return
+        if isinstance(self.item, discord.ui.Select):
             await interaction.client.review.chosen(interaction, self.point, self.item.values[0])
+        else:
+            await interaction.client.review.pressed(interaction, self.point)
 
 
 class WhyForm(discord.ui.Modal):
@@ -112,8 +95,8 @@ def card_view(one: Proposal, link: str = "") -> discord.ui.View:
         view.add_item(
             button(Point(each.act, one.number, one.head), each.label, each.style, enabled=each.enabled)
         )
-    if link:
-        view.add_item(discord.ui.Button(label="Its card", url=link))
+    for label, url in (*links(one), *([("Its card", link)] if link else [])):
+        view.add_item(discord.ui.Button(label=label, url=url))
     return view
 
 
@@ -126,13 +109,13 @@ def sure_view(point: Point, label: str, style: discord.ButtonStyle) -> discord.u
     return view
 
 
-def button(point: Point, label: str, style: discord.ButtonStyle, *, enabled: bool = True) -> PressButton:
+def button(point: Point, label: str, style: discord.ButtonStyle, *, enabled: bool = True) -> Pointed:
     """One button."""
-    return PressButton(
+    return Pointed(
         discord.ui.Button(label=label, style=style, disabled=not enabled, custom_id=point.id), point
     )
 
 
-def file_list(point: Point, options: Sequence[discord.SelectOption]) -> ChooseFile:
+def file_list(point: Point, options: Sequence[discord.SelectOption]) -> Pointed:
     """The files of a change."""
-    return ChooseFile(discord.ui.Select(custom_id=point.id, options=list(options)), point)
+    return Pointed(discord.ui.Select(custom_id=point.id, options=list(options)), point)

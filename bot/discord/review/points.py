@@ -56,12 +56,8 @@ class Point:
         return bool(self.head) and head[:HEAD] == self.head[:HEAD]
 
 
-BUTTONS = re.compile(
-    r"p/(?P<act>diff|yes!?|no|ask|back!?|leave|page)/(?P<number>\d{1,9})/(?P<head>[0-9a-f]{0,40})"
-    r"/(?P<who>\d{1,20})/(?P<file>\d{1,4})\.(?P<page>\d{1,4})/(?P<slot>[a-z]?)"
-)
-LISTS = re.compile(
-    r"p/(?P<act>file)/(?P<number>\d{1,9})/(?P<head>[0-9a-f]{0,40})"
+IDS = re.compile(
+    r"p/(?P<act>diff|yes!?|no|ask|back!?|leave|page|file)/(?P<number>\d{1,9})/(?P<head>[0-9a-f]{0,40})"
     r"/(?P<who>\d{1,20})/(?P<file>\d{1,4})\.(?P<page>\d{1,4})/(?P<slot>[a-z]?)"
 )
 

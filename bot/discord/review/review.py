@@ -25,7 +25,7 @@ from bot.discord.review.board import PAUSE, Board
 from bot.discord.review.commands import Commands
 from bot.discord.review.fits import NEEDS, NOT_YOURS, discord_id, moved, said, unfit
 from bot.discord.review.following import Following
-from bot.discord.review.parts import ChooseFile, PressButton, WhyForm
+from bot.discord.review.parts import Pointed, WhyForm
 from bot.discord.review.points import Act, Point
 from bot.discord.review.sending import Asker, ByChannel, ByMessage, BySlash, Shown
 from bot.discord.review.threads import Threads
@@ -75,7 +75,7 @@ class Review:
         self._following = Following(client, theseus, self.board, self._commands, self.news)
         self._busy: dict[int, str] = {}
         self._uses: set[asyncio.Task[Any]] = set()
-        client.add_dynamic_items(PressButton, ChooseFile)
+        client.add_dynamic_items(Pointed)
 
     def listen(self) -> None:
         """From now on hear what the steward says; the session has to be logged in."""

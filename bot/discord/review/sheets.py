@@ -56,7 +56,7 @@ def why(traced: say.WhyIs, routes: str) -> discord.Embed:
     running = f"Running `{traced.running[:SHORT] or 'nothing'}`"
     lines = [
         f"- {one_line(f'{one.path} {one.name}', 150)}: "
-        + (f"proposal **{one.proposal}**, " if one.proposal else "")
+        + (f"proposal **{one.proposal}**{f' (#{one.pull})' if one.pull else ''}, " if one.proposal else "")
         + f"`{one.commit[:SHORT]}` {one_line(one.title, 90)}"
         for one in traced.traced
     ]

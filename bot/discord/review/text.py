@@ -12,6 +12,7 @@ _STEERS = frozenset("\\`*_~|<>[]()#")
 _FENCE, _NO_FENCE = "```", "\u02bc" * 3
 _SHORTEST = 12
 """Characters below which it is no use to begin one more line."""
+_ADDRESS = re.compile(r"https?://[\w.:-]{1,100}(?:/[\w.~%#/-]{0,300})?")
 _PERSON = re.compile(r"\bdiscord:(\d{1,20})\b(?!…)")
 
 
@@ -70,6 +71,11 @@ def person(by: str) -> str:
     """Somebody by their id: on Discord as a mention, which pings nobody where nobody may be pinged."""
     found = _PERSON.fullmatch(by)
     return f"<@{found[1]}>" if found else one_line(by, 60)
+
+
+def address(url: str) -> str:
+    """An address from outside that can stand below a button or in a link; empty where it holds what no such address has."""
+    return url if _ADDRESS.fullmatch(url) else ""
 
 
 def named(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The bot's HTTP surface: what other programs may ask of it, or tell it."""

@@ -1,0 +1,237 @@
+"""GitHub as the place where `main` lives and proposals are reviewed: fills the port `Upstream`.
+
+Everything can be called again at any time, and after a crash in the middle: a pull request is found by its number or by its
+branch, a comment by its mark, a check by its name, and nothing is written where it stands there already.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection
+
+from policies.decision import Decision
+from policies.merge import to_look_at
+from selfedit.forge.github import gateword, texts
+from selfedit.forge.github.client import Client
+from selfedit.forge.github.hub import Hub, Pull
+from selfedit.forge.github.looking import Looking
+from selfedit.forge.github.merging import merge
+from selfedit.forge.github.pushing import NotPushed, Remote
+from selfedit.forge.github.settings import GitHubSettings
+from selfedit.ports import ForgeDown, Shown
+from selfedit.pulls import PullState
+from selfedit.repo import Repo
+from selfedit.telling import Changed, counted
+from selfedit.types import GateReport, Proposal
+
+IMPROVE, REVERT = "improve/", "revert/"
+"""Below these are the branches of proposals, and of what takes them back."""
+
+
+def open_forge(settings: GitHubSettings, repo: Repo, *, backoff: float = 0.5) -> "GitHubForge":
+    """The forge on GitHub. Nothing is asked yet, and no loop is needed.
+
+    Args:
+        settings: Which repository, where, and as whom.
+        repo: The repository here.
+        backoff: Seconds before a question is repeated that was not answered; they double with each time.
+    """
+    return GitHubForge(settings, repo, Client(settings, backoff=backoff))
+
+
+class GitHubForge:
+    """One repository on github.com or on an Enterprise server."""
+
+    announces = True
+
+    def __init__(self, settings: GitHubSettings, repo: Repo, client: Client) -> None:
+        self.name = "GitHub"
+        self._settings = settings
+        self._repo = repo
+        self._client = client
+        self._hub = Hub(self._client, settings)
+        self._looking = Looking(self._hub, settings)
+        self._remote = Remote(settings, repo, self._client.token)
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    async def end(self) -> None:
+        """Let the connections go."""
+        await self._client.end()
+
+    def status(self) -> str:
+        """Where proposals are reviewed, and whether it answers, in a line."""
+        health, where = self._client.health, f"{self._settings.repository} on {self._settings.host}"
+        if health.trouble:
+            return f"{where}: {health.trouble}"
+        if not health.answered:
+            return f"{where}: not asked yet"
+        left = f"; {health.left:,} of {health.limit:,} requests left this hour" if health.limit > 0 else ""
+        return f"{where}: answered {max(0, time.time() - health.answered):.0f} s ago{left}"
+
+    # Showing
+
+    async def announce(self, proposal: Proposal) -> Shown | None:
+        """Show a head that nobody has judged yet as a draft."""
+        return await self._show(proposal, draft=True)
+
+    async def open(self, proposal: Proposal) -> Shown:
+        """Show a proposal that passed as ready for review. GitHub asks the owners of what it changes by itself then.
+
+        A pull request that was closed or merged in the meantime stays as it is: that is for `look` to tell.
+        """
+        return await self._show(proposal, draft=False)
+
+    async def shown(self) -> Collection[str]:
+        """The branches of proposals that have an open pull request."""
+        return await self._hub.branches(IMPROVE)
+
+    async def close(self, proposal: Proposal, why: str) -> None:
+        """Say why it ended, close its pull request if that is open, and take its branch away if all on it is ours."""
+        async with self._lock(proposal.number):
+            pull = await self._find(proposal)
+            if pull is not None and pull.open:
+                if proposal.head == pull.head:
+                    await gateword.say(self._hub, pull.head, texts.word(proposal), proposal.number)
+                await self._hub.say(pull, "closed", texts.closing(proposal, why))
+                await self._hub.edit(pull, state="closed")
+            await self._tidy(proposal.number, proposal.branch)
+
+    async def remark(self, proposal: Proposal, key: str, text: str) -> None:
+        """Say something below a pull request, once for each `key`."""
+        async with self._lock(proposal.number):
+            if (pull := await self._find(proposal)) is not None:
+                await self._hub.say(pull, key, texts.comment(text))
+
+    # Main
+
+    async def main(self) -> str:
+        """Bring here what is on `main` there; the commit that it names."""
+        there = await self._hub.tip(self._repo.branch)
+        if not there:
+            raise ForgeDown(
+                f"{self._settings.repository} on GitHub has no branch {self._repo.branch}; push it there first",
+                300.0,
+            )
+        known = await asyncio.to_thread(self._repo.resolve, f"refs/theseus/remote/{self._repo.branch}")
+        if known == there:
+            return there
+        return await self._remote.fetch(self._repo.ref, self._repo.branch)
+
+    async def look(self, proposal: Proposal) -> PullState | None:
+        """What a proposal's pull request is now, with its commits brought here; None where there is none."""
+        return await self._look(await self._find(proposal))
+
+    async def merge(self, proposal: Proposal, title: str, message: str) -> str | Decision:
+        """Merge a pull request whose head is still the proposal's."""
+        async with self._lock(proposal.number):
+            pull = await self._find(proposal)
+            return await self._merge(pull, proposal.approved_head, title, message)
+
+    # Taking back
+
+    async def propose_revert(self, proposal: Proposal, commit: str, message: str) -> Shown:
+        """Show a commit that takes a merged proposal back as a pull request on `revert/N-slug`.
+
+        Where a person closed an earlier one, another is opened.
+        """
+        async with self._lock(proposal.number):
+            branch = _revert_branch(proposal)
+            pull = await self._hub.find(0, branch)
+            if pull is not None and pull.merged and pull.head == commit:
+                return self._shown_as(pull)
+            await self._push(proposal.number, branch, commit)
+            title, body = texts.revert_title(proposal), texts.revert_body(proposal, message)
+            if pull is None or not pull.open:
+                pull = await self._hub.create(branch, self._repo.branch, title, body, draft=False)
+            await self._hub.edit(pull, title=title, body=body)
+            await self._hub.label(pull, texts.LABEL)
+            await gateword.say(self._hub, commit, texts.revert_word(proposal), proposal.number)
+            return self._shown_as(pull)
+
+    async def look_at_revert(self, proposal: Proposal) -> PullState | None:
+        """What that pull request is now; None where there is none."""
+        return await self._look(await self._hub.find(0, _revert_branch(proposal)))
+
+    async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
+        """Merge that pull request if it still is at `head`."""
+        async with self._lock(proposal.number):
+            pull = await self._hub.find(0, _revert_branch(proposal))
+            return await self._merge(
+                pull, head, texts.revert_title(proposal), f"This takes proposal {proposal.number} back."
+            )
+
+    # Private
+
+    async def _show(self, proposal: Proposal, *, draft: bool) -> Shown:
+        async with self._lock(proposal.number):
+            pull = await self._find(proposal)
+            if pull is not None and not pull.open:
+                return self._shown_as(pull)
+            no = await self._pushed(proposal.number, proposal.branch, proposal.head)
+            if no is not None:
+                if pull is None:
+                    raise ForgeDown(no.why, 300.0)
+                return self._shown_as(pull)  # somebody pushed to it meanwhile: `look` tells of that
+            changed = await asyncio.to_thread(self._changed, proposal)
+            title = texts.title(proposal)
+            body = texts.body(proposal, changed, self._settings.git)
+            if pull is None:
+                pull = await self._hub.create(proposal.branch, self._repo.branch, title, body, draft=draft)
+            await self._hub.edit(pull, title=title, body=body)
+            await gateword.say(self._hub, proposal.head, texts.word(proposal), proposal.number)
+            look = bool(proposal.report and to_look_at(proposal.report.findings))
+            await self._hub.label(pull, texts.LABEL, *([texts.LOOK_LABEL] if look else []))
+            await self._hub.mark(pull, draft=draft)
+            return self._shown_as(pull)
+
+    async def _find(self, proposal: Proposal) -> Pull | None:
+        return await self._hub.find(proposal.pull, proposal.branch)
+
+    async def _look(self, pull: Pull | None) -> PullState | None:
+        if pull is None:
+            return None
+        state = await self._looking.state(pull)
+        name = f"pull/{state.number}"
+        if await asyncio.to_thread(self._repo.resolve, f"refs/theseus/remote/{name}") != state.head:
+            brought = await self._remote.fetch(f"refs/pull/{state.number}/head", name)
+            if brought != state.head:
+                raise ForgeDown(f"pull request {state.number} moved while it was looked at", 2.0)
+        return state
+
+    async def _merge(self, pull: Pull | None, head: str, title: str, message: str) -> str | Decision:
+        if pull is None:
+            return Decision.no("closed", "its pull request is not on GitHub any more")
+        main = await self.main()
+        return await merge(
+            self._hub, self._looking, self._repo, pull, head=head, main=main, title=title, message=message
+        )
+
+    async def _push(self, number: int, branch: str, commit: str) -> None:
+        if (no := await self._pushed(number, branch, commit)) is not None:
+            raise ForgeDown(no.why, 300.0)
+
+    async def _pushed(self, number: int, branch: str, commit: str) -> NotPushed | None:
+        there = await self._hub.tip(branch)
+        return None if there == commit else await self._remote.push(number, branch, commit, there)
+
+    async def _tidy(self, number: int, branch: str) -> None:
+        """Take a branch away that names nothing but what was pushed from here; work of people stays."""
+        there = await self._hub.tip(branch) if branch else ""
+        ours = bool(there) and self._remote.pushed(number, there)
+        if ours:
+            await self._remote.push(number, branch, "", there)
+
+    def _changed(self, proposal: Proposal) -> tuple[Changed, ...]:
+        report: GateReport | None = proposal.report
+        if report is not None and report.head == proposal.head and report.tree:
+            return counted(self._repo.diff(report.base, report.tree))
+        return counted(self._repo.diff(self._repo.parents(proposal.head)[0], proposal.head))
+
+    def _shown_as(self, pull: Pull) -> Shown:
+        return Shown(f"pull request {pull.number} on {self._settings.host}", pull.number, pull.url)
+
+    def _lock(self, number: int) -> asyncio.Lock:
+        return self._locks.setdefault(number, asyncio.Lock())
+
+
+def _revert_branch(proposal: Proposal) -> str:
+    return REVERT + (proposal.branch.removeprefix(IMPROVE) or str(proposal.number))

@@ -1,0 +1,201 @@
+"""Pull requests of one repository as GitHub offers them: finding, making, changing; each can be done twice."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from selfedit.forge.github.client import Client, No
+from selfedit.forge.github.payload import Fields, rows
+from selfedit.forge.github.reading import account
+from selfedit.forge.github.settings import GitHubSettings
+from selfedit.forge.github.texts import LABELS
+from selfedit.ports import ForgeDown
+from selfedit.pulls import Account
+
+_READY = "mutation($id:ID!){markPullRequestReadyForReview(input:{pullRequestId:$id}){pullRequest{isDraft}}}"
+_DRAFT = "mutation($id:ID!){convertPullRequestToDraft(input:{pullRequestId:$id}){pullRequest{isDraft}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who Theseus is there.
+
+    Attributes:
+        account: The account that it writes as.
+        app: The number of its App; 0 where it acts with a token.
+    """
+
+    account: Account
+    app: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request, as far as changing it goes. `raw` is all that GitHub sent."""
+
+    number: int
+    node: str
+    url: str
+    branch: str
+    head: str
+    open: bool
+    draft: bool
+    merged: str
+    title: str
+    body: str
+    labels: tuple[str, ...]
+    state: str
+    """Whether it could be merged, in GitHub's words (`clean`, `behind`, `blocked`, `dirty`, `unknown`)."""
+    raw: Any
+
+
+class Hub:
+    """The repository's pull requests."""
+
+    def __init__(self, client: Client, settings: GitHubSettings) -> None:
+        self.client = client
+        self._settings = settings
+        self._me: Me | None = None
+        self.base = f"/repos/{settings.repository}"
+
+    async def me(self) -> Me:
+        """Who Theseus is there; asked once.
+
+        Raises:
+            ForgeDown: It could not be found out.
+        """
+        if self._me is None:
+            if self.client.credential.is_app:
+                app = Fields(await self.client.get("/app", jwt=self.client.credential.jwt()), "an App")
+                login = quote(f"{app.text('slug')}[bot]")
+                user = Fields(await self.client.get(f"/users/{login}"), "an account")
+                self._me = Me(account(user), app.number("id"))
+            else:
+                self._me = Me(account(Fields(await self.client.get("/user"), "an account")))
+        return self._me
+
+    async def find(self, number: int, branch: str) -> Pull | None:
+        """The pull request of a branch of this repository: by its number where that is known, open ones first.
+
+        Raises:
+            ForgeDown: It could not be found out.
+        """
+        if number:
+            got = await self.client.get(f"{self.base}/pulls/{number}", no=(404,))
+            if not isinstance(got, No) and self._ours(Fields(got, "a pull request"), branch):
+                return self._pull(got)
+        if not branch:
+            return None
+        owner = quote(self._settings.owner, safe="")
+        listed = await self.client.every(f"{self.base}/pulls?state=all&head={owner}:{quote(branch, safe='')}")
+        found = [one for one in rows(listed, "pull requests") if self._ours(one, branch)]
+        if not found:
+            return None
+        best = max(found, key=lambda one: (one.text("state") == "open", one.number("number")))
+        return await self.again(best.number("number"))
+
+    async def again(self, number: int) -> Pull:
+        """A pull request as it is now."""
+        return self._pull(await self.client.get(f"{self.base}/pulls/{number}"))
+
+    async def branches(self, prefix: str) -> set[str]:
+        """The branches of this repository below a prefix that have an open pull request."""
+        listed = rows(await self.client.every(f"{self.base}/pulls?state=open"), "pull requests")
+        names = {one.object("head").text("ref", default=""): one for one in listed}
+        return {name for name, one in names.items() if name.startswith(prefix) and self._ours(one, name)}
+
+    async def tip(self, branch: str) -> str:
+        """The commit that a branch names there; empty where there is none."""
+        got = await self.client.get(f"{self.base}/git/ref/heads/{quote(branch)}", no=(404,))
+        return "" if isinstance(got, No) else Fields(got, "a ref").object("object").commit("sha")
+
+    async def create(self, branch: str, base: str, title: str, body: str, *, draft: bool) -> Pull:
+        """Open a pull request; where somebody was faster, the one that is there."""
+        data = {"title": title, "head": branch, "base": base, "body": body, "draft": draft}
+        data["maintainer_can_modify"] = False
+        got = await self.client.send("POST", f"{self.base}/pulls", data, no=(422,))
+        if isinstance(got, No) and draft and "draft" in got.message.lower():  # not on every plan
+            return await self.create(branch, base, title, body, draft=False)
+        if not isinstance(got, No):
+            return self._pull(got)
+        found = await self.find(0, branch)
+        if found is None or not found.open:
+            raise ForgeDown(f"GitHub opens no pull request for {branch}: {got.message}", 300.0)
+        return found
+
+    async def edit(self, pull: Pull, **fields: str) -> None:
+        """Change what differs of a pull request's title, body or state."""
+        now = {"title": pull.title, "body": pull.body, "state": "open" if pull.open else "closed"}
+        new = {name: value for name, value in fields.items() if now[name] != value}
+        if new:
+            await self.client.send("PATCH", f"{self.base}/pulls/{pull.number}", new)
+
+    async def mark(self, pull: Pull, *, draft: bool) -> None:
+        """Make a pull request a draft, or ready for review. Where a plan knows no drafts it stays as it is."""
+        if pull.draft == draft:
+            return
+        got = await self.client.graphql(_DRAFT if draft else _READY, {"id": pull.node}, changes=True)
+        if isinstance(got, No) and not draft:
+            raise ForgeDown(
+                f"GitHub does not make pull request {pull.number} ready for review: {got.message}", 120.0
+            )
+
+    async def label(self, pull: Pull, *names: str) -> None:
+        """Put labels on a pull request; those that the repository does not have are made."""
+        missing = [name for name in names if name not in pull.labels]
+        for name in missing:
+            there = await self.client.get(f"{self.base}/labels/{quote(name, safe='')}", no=(404,))
+            if isinstance(there, No):
+                colour, description = LABELS[name]
+                label = {"name": name, "color": colour, "description": description}
+                await self.client.send("POST", f"{self.base}/labels", label, no=(422,))
+        if missing:
+            await self.client.send("POST", f"{self.base}/issues/{pull.number}/labels", {"labels": missing})
+
+    async def say(self, pull: Pull, key: str, text: str) -> None:
+        """Comment once for each key: found again by a mark in comments of our own account."""
+        mark = _mark(key)
+        me = (await self.me()).account.id
+        for one in rows(await self.client.every(f"{self.base}/issues/{pull.number}/comments"), "comments"):
+            if one.text("body", default="").endswith(mark) and account(one.maybe("user")).id == me:
+                return
+        body = {"body": f"{text.rstrip()}\n\n{mark}"}
+        await self.client.send("POST", f"{self.base}/issues/{pull.number}/comments", body)
+
+    def _ours(self, pull: Fields, branch: str) -> bool:
+        """Whether a pull request's head is that branch of this repository; forks have branches of all names."""
+        head = pull.object("head")
+        home = head.maybe("repo")
+        return (
+            home is not None
+            and home.text("full_name").lower() == self._settings.repository.lower()
+            and head.text("ref") == branch
+        )
+
+    def _pull(self, got: Mapping[str, Any]) -> Pull:
+        one = Fields(got, "a pull request")
+        head = one.object("head")
+        merged = one.flag("merged", default=False)
+        return Pull(
+            number=one.number("number"),
+            node=one.text("node_id"),
+            url=one.text("html_url", default=""),
+            branch=head.text("ref"),
+            head=head.commit("sha"),
+            open=one.text("state") == "open",
+            draft=one.flag("draft", default=False),
+            merged=one.commit("merge_commit_sha") if merged else "",
+            title=one.text("title"),
+            body=one.text("body", default="").replace("\r\n", "\n"),
+            labels=tuple(label.text("name") for label in one.objects("labels")),
+            state=one.text("mergeable_state", default="unknown"),
+            raw=got,
+        )
+
+
+def _mark(key: str) -> str:
+    plain = key if re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,60}", key) and "--" not in key else ""
+    return f"<!-- theseus:{plain or hashlib.sha256(key.encode()).hexdigest()[:24]} -->"

@@ -1,0 +1,287 @@
+"""What a pull request of Theseus says: title, body, comments and the gate's word, from facts of the steward alone.
+
+No sentence here comes from a model, but for what is quoted as such; what others wrote is made harmless on its way in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policies.decision import Finding, Severity
+from policies.merge import approvals_needed, to_look_at
+from selfedit import telling
+from selfedit.forge.github.harmless import block, code, line, prose, quote, short
+from selfedit.telling import Changed
+from selfedit.types import Check, GateReport, Proposal, Stage
+from selfedit.words import describe
+
+GATE = "theseus/gate"
+"""The name of our check."""
+LABEL, LOOK_LABEL = "theseus", "theseus: look closely"
+LABELS: Mapping[str, tuple[str, str]] = {
+    LABEL: ("1d76db", "Proposed by Theseus, which runs this code"),
+    LOOK_LABEL: ("d93f0b", "The gate names points that it cannot judge alone: two approvals"),
+}
+"""Colour and description of the labels that it uses."""
+LONGEST_TITLE, LONGEST_BODY = 240, 60_000
+"""GitHub takes 256 and 65,536 signs."""
+LONGEST_STATUS = 140
+"""GitHub takes no longer description of a commit status."""
+ANNOTATIONS = 50
+"""GitHub takes so many in one request."""
+_MOST_EDITS, _MOST_FINDINGS = 60, 40
+_MARKS = {Severity.REFUSE: "❌", Severity.REVIEW: "👀", Severity.NOTE: "·"}
+_NO_BEHAVIOUR = "The gate did not compare how it behaves."
+
+
+def title(one: Proposal) -> str:
+    """The title of a proposal's pull request."""
+    return line(f"{one.title or 'A change'} (proposal {one.number})", LONGEST_TITLE)
+
+
+def revert_title(one: Proposal) -> str:
+    """The title of the pull request that takes a proposal back."""
+    return line(f"Take back proposal {one.number}: {one.title}", LONGEST_TITLE)
+
+
+def body(one: Proposal, changed: Sequence[Changed], git: str) -> str:
+    """The body of a proposal's pull request, for who reviews it.
+
+    Args:
+        one: The proposal.
+        changed: How much of which files it touches.
+        git: The address from which git fetches.
+    """
+    judged = one.report if one.report is not None and one.report.head == one.head else None
+    parts = [
+        _opening(one, judged),
+        f"## What was asked for\n\n{quote(one.goal) if one.goal else _NO_GOAL}",
+        f"## Why, as its author puts it\n\n{quote(one.reason)}" if one.reason else "",
+        f"## What it changes\n\n{_edits(one)}\n\n{_files(changed)}".rstrip(),
+        *(_judged(one, judged, changed) if judged else ()),
+        _try_it(one, git),
+        _roll_back(one),
+        _trailers(one, judged),
+    ]
+    return short("\n\n".join(part for part in parts if part), LONGEST_BODY) + "\n"
+
+
+def revert_body(one: Proposal, why: str) -> str:
+    """The body of the pull request that takes a proposal back."""
+    return (
+        f"This takes proposal {one.number} back ({code(one.title, LONGEST_TITLE)}). The running bot serves the code from "
+        "before already; with this, the branch follows.\n\n"
+        f"{quote(why)}\n\n"
+        "The tree of this commit was made and judged by the steward, and is signed by it. It is merged by itself as soon "
+        "as the rules of this repository let it.\n"
+    )
+
+
+def comment(text: str) -> str:
+    """A sentence or more, as a comment."""
+    return (
+        "\n\n".join(prose(one, 2000) for one in text.splitlines()[:60] if one.strip()) or "(nothing to say)"
+    )
+
+
+def closing(one: Proposal, why: str) -> str:
+    """The comment with which a proposal's pull request is closed."""
+    ended = {
+        Stage.REJECTED: "turned down",
+        Stage.REFUSED: "refused",
+        Stage.FAILED: "not carried on",
+        Stage.REVERTED: "taken back",
+    }.get(one.stage, "closed")
+    return f"Proposal {one.number} was {ended}.\n\n{quote(why or one.why or 'no reason was given')}\n"
+
+
+# The gate's word
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the gate says of a head: for a check run, and, shorter, for a commit status."""
+
+    done: bool
+    passed: bool
+    title: str
+    summary: str
+    annotations: tuple[Mapping[str, Any], ...] = ()
+
+
+def word(one: Proposal) -> Word:
+    """The gate's word on a proposal's head."""
+    report = one.report
+    if report is None or report.head != one.head:
+        ended = one.stage in (Stage.REFUSED, Stage.FAILED, Stage.REJECTED)
+        said = f"Proposal {one.number} ended before it was judged" if ended else "It is being judged"
+        return Word(
+            done=ended, passed=False, title=said, summary=quote(one.why) if ended and one.why else f"{said}."
+        )
+    passed = report.verdict == "passed"
+    heading = {
+        "passed": "Every check passed",
+        "refused": "Refused by the policy",
+        "failed": "A check failed",
+        "unknown": "It could not be judged",
+    }[report.verdict]
+    if passed and (look := to_look_at(report.findings)):
+        heading += f"; {_counted(len(look), 'point')} for a person to look at"
+    summary = verdict(report)
+    return Word(
+        done=True,
+        passed=passed,
+        title=short(heading, LONGEST_STATUS),
+        summary=short(summary, LONGEST_BODY),
+        annotations=tuple(_annotation(found) for found in report.findings if found.path and found.line),
+    )
+
+
+def verdict(report: GateReport) -> str:
+    """What the gate found, for people: its checks, its findings, the verdict."""
+    return f"{_table(report)}\n\n{_findings(report.findings)}\n\n{_place(report)}"
+
+
+def _annotation(found: Finding) -> Mapping[str, Any]:
+    level = {Severity.REFUSE: "failure", Severity.REVIEW: "warning", Severity.NOTE: "notice"}[found.severity]
+    return {
+        "path": found.path,
+        "start_line": found.line,
+        "end_line": found.line,
+        "annotation_level": level,
+        "title": line(found.rule, 100),
+        "message": line(found.message, 2000) or "(no words)",
+    }
+
+
+def revert_word(one: Proposal) -> Word:
+    """The gate's word on a commit that takes a proposal back."""
+    said = f"Proposal {one.number} is taken back; the steward made and judged this tree"
+    return Word(done=True, passed=True, title=short(said, LONGEST_STATUS), summary=f"{said}.")
+
+
+# Parts of the body
+
+_NO_GOAL = "Nobody in particular: maintenance found it by itself, from what linters, the type checker or telemetry say."
+
+
+def _opening(one: Proposal, judged: GateReport | None) -> str:
+    who = code(_called(one, one.requested_by), 80)
+    start = f"Theseus proposes this change to its own code. It was asked for by {who}."
+    if part := telling.part(one):
+        start += f" It is {part}, a larger goal in small steps: the next is proposed when this one is live and kept."
+    if part := telling.part(one):
+        start += f" It is {part}, which was too large for one."
+    if judged is None:
+        return f"{start}\n\n**It is being judged.** It becomes ready for review when the gate has passed it; there is nothing to do until then."
+    if judged.verdict != "passed":
+        return f"{start}\n\n**The gate did not let it through.**"
+    needed = approvals_needed(judged.findings)
+    people = "an approval" if needed == 1 else f"{needed} approvals"
+    return (
+        f"{start}\n\nThe gate has passed the exact tree that would be merged. What it takes now is {people} of this head, "
+        "by somebody who may and did not ask for it. Whoever wants something else requests changes: the texts of such a "
+        "review go to its author, who drafts it again."
+    )
+
+
+def _edits(one: Proposal) -> str:
+    shown = [f"- {prose(describe(edit), 300)}" for edit in one.edits[:_MOST_EDITS]]
+    if (more := len(one.edits) - len(shown)) > 0:
+        shown.append(f"- and {more} more")
+    return "\n".join(shown) or "- (no edits are recorded)"
+
+
+def _files(changed: Sequence[Changed]) -> str:
+    if not changed:
+        return ""
+    rows = [f"| {code(one.path)} | +{one.added} | -{one.removed} |" for one in changed[:_MOST_EDITS]]
+    return "\n".join(["| file | added | removed |", "|---|---:|---:|", *rows])
+
+
+def _judged(one: Proposal, report: GateReport, changed: Sequence[Changed]) -> tuple[str, ...]:
+    behaviour = next((check for check in report.checks if check.name == "behaviour"), None)
+    others = [found for check in report.checks if check is not behaviour for found in check.findings]
+    return (
+        f"## What the gate found\n\n{_table(report)}\n\n{_place(report)}",
+        f"### How it behaves otherwise than before\n\n{_behaviour(behaviour)}",
+        f"### Findings\n\n{_findings(others)}",
+        f"### What there is to lose\n\n{prose(telling.risk(one, changed))}",
+    )
+
+
+def _table(report: GateReport) -> str:
+    rows = [
+        f"| {code(check.name, 40)} | {'passed' if check.passed else '**failed**'} | {check.seconds:.1f} s "
+        f"| {prose(check.summary, 300)} |"
+        for check in report.checks
+    ]
+    return "\n".join(["| check | result | took | what it says |", "|---|---|---:|---|", *rows])
+
+
+def _place(report: GateReport) -> str:
+    return f"Verdict: **{report.verdict}**, {prose(telling.judged_where(report))}."
+
+
+def _behaviour(check: Check | None) -> str:
+    if check is None:
+        return _NO_BEHAVIOUR
+    return f"{prose(check.summary, 500)}\n\n{_findings(check.findings)}".rstrip()
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    shown = [_finding(found) for found in findings[:_MOST_FINDINGS]]
+    if (more := len(findings) - len(shown)) > 0:
+        shown.append(f"- and {more} more")
+    return "\n".join(shown) or "Nothing."
+
+
+def _finding(found: Finding) -> str:
+    place = f"{code(found.place.removesuffix(': '))} " if found.path else ""
+    return f"- {_MARKS[found.severity]} {place}{prose(found.message, 600)} ({code(found.rule, 60)})"
+
+
+def _try_it(one: Proposal, git: str) -> str:
+    steps = (
+        f"git fetch {git} {one.branch}\n"
+        "git worktree add ../theseus-try FETCH_HEAD && cd ../theseus-try\n"
+        "scripts/test        # everything that is checked here\n"
+        "scripts/run         # without DISCORD_TOKEN: at the console\n"
+    )
+    judge = f"python -m selfedit gate --repo . --base {one.base[:12]} --head {one.head[:12]}"
+    return f"## How to try it\n\n```sh\n{steps}{judge}   # the gate's own verdict again\n```"
+
+
+def _roll_back(one: Proposal) -> str:
+    return (
+        "## How to take it back\n\n"
+        "After the merge it is watched, and taken back by itself if it fails. A person does that with "
+        f"`/rollback {one.number}` in chat, or `python -m selfedit rollback {one.number}`; the revert comes here as a "
+        "pull request of its own."
+    )
+
+
+def _trailers(one: Proposal, judged: GateReport | None) -> str:
+    rows = [
+        ("Proposal", str(one.number)),
+        ("Requested-by", one.requested_by),
+        ("Author", one.author or "none"),
+        ("Model", one.model or "none"),
+        ("Base", one.base),
+        ("Head", one.head),
+    ]
+    if judged is not None:
+        image = judged.sandbox.image if judged.sandbox else "none"
+        rows.append(("Gate", f"{judged.verdict} tree={judged.tree} policy={judged.policy} image={image}"))
+    facts = "\n".join(f"{key}: {' '.join(line(value, 300).split())}" for key, value in rows)
+    return f"---\n\n{block(facts)}"
+
+
+def _called(one: Proposal, who: str) -> str:
+    """Somebody by name, where it is known, and by id."""
+    name = dict(one.names).get(who, "")
+    return f"{name} ({who})" if name else who
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"one {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,182 @@
+"""Taking a proposal back where `main` lives on a forge: a pull request whose head undoes it.
+
+The bot serves the code from before from the first moment; `main` there follows when the forge lets it. A commit that undoes
+the proposal is made and judged here and shown there; what it became is compared with what was judged. Closed there by
+somebody it is not opened again unasked: the code stays out of service until somebody decides.
+"""
+
+from typing import Any
+
+from policies.decision import Decision
+from policies.load import Rules
+from selfedit.attestation import of_revert
+from selfedit.gate.gate import Gate
+from selfedit.ledger import Move
+from selfedit.pipeline import Tell
+from selfedit.ports import Upstream
+from selfedit.pulls import PullState
+from selfedit.record import Record
+from selfedit.repo import Conflict, Repo
+from selfedit.signing import Signer
+from selfedit.takeback import confirm, without
+from selfedit.types import Proposal, Stage
+from selfedit.words import revert_message
+
+
+class Takebacks:
+    """Has merged proposals taken back there."""
+
+    def __init__(
+        self,
+        *,
+        repo: Repo,
+        record: Record,
+        gate: Gate,
+        forge: Upstream,
+        signer: Signer,
+        rules: Rules,
+        tell: Tell,
+    ) -> None:
+        self._repo = repo
+        self._record = record
+        self._gate = gate
+        self._forge = forge
+        self._signer = signer
+        self._rules = rules
+        self._tell = tell
+
+    async def begin(self, proposal: Proposal, by: str, why: str, *, automatic: bool) -> Decision | None:
+        """Make the commit that undoes a proposal, and announce it; None when that stands in the ledger."""
+        number, old = proposal.number, self._repo.main()
+        self._tell(number, proposal.stage, "working out what main is without it")
+        plan = await without(
+            proposal,
+            old,
+            repo=self._repo,
+            record=self._record,
+            gate=self._gate,
+            rules=self._rules,
+            automatic=automatic,
+        )
+        if isinstance(plan, Decision):
+            return plan
+        why = f"{why}; {plan.words}" if plan.words else why
+        vouched = of_revert(proposal, plan.tree, by, self._rules.policy, passed=plan.passed)
+        message = revert_message(proposal, by, why, self._record.ledger.last_hash, vouched)
+        before = self._record.takebacks.get(number)
+        parents = [old] if before is None else [old, before.data["new"]]
+        head = self._repo.commit(plan.tree, parents, message, self._signer.settings)
+        self._repo.set_ref(f"refs/proposals/{number}/revert", head)
+        facts: dict[str, Any] = {"also": plan.proposals, "dropped": plan.commits}
+        if plan.passed:
+            facts["judged"] = {"tree": plan.tree, "policy": self._rules.policy}
+        self._record.write("reverting", number, old=old, new=head, why=why, by=by, there=True, **facts)
+        return None
+
+    async def step(self, number: int, *, insist: bool = False) -> bool:
+        """Do the next thing that brings `main` there to be without a proposal.
+
+        Args:
+            number: Which; it has to be announced.
+            insist: Somebody asks for it again, so that what was closed there is opened once more.
+
+        Returns:
+            Whether it was merged there, so that it is to be followed now.
+        """
+        proposal, move = self._record.proposals[number], self._record.takebacks[number]
+        state = await self._forge.look_at_revert(proposal)
+        if state is not None and state.merged:
+            return True
+        if state is not None and not state.open and not insist:
+            who = state.closed_by.login if state.closed_by else "somebody"
+            self._wait(
+                number,
+                f"{who} closed the pull request that takes it back ({state.url}); what ran before it serves until somebody "
+                f"opens that again or asks for /rollback {number}",
+            )
+            return False
+        if state is not None and state.open and not self._is_ours(state.head, move):
+            self._wait(number, f"people changed what takes it back; it is for them to merge: {state.url}")
+            return False
+        if state is None or not state.open or state.head != move.data["new"] or not proposal.revert_url:
+            await self._show(proposal, move)
+            state = await self._forge.look_at_revert(proposal)
+        if state is None:
+            return False
+        if why := self._not_yet(state):
+            self._wait(number, why)
+            return False
+        main = self._repo.main()
+        if state.checks_required and not self._repo.is_ancestor(main, state.head):
+            await self._renew(proposal, move)
+            return False
+        answer = await self._forge.merge_revert(proposal, move.data["new"])
+        if isinstance(answer, str):
+            return True
+        if answer.findings[0].rule == "behind":
+            await self._renew(proposal, move)
+        else:
+            self._wait(number, f"what takes it back waits on {self._forge.name}: {answer.why}")
+        return False
+
+    async def take_in(self, number: int, commit: str, before: str) -> bool:
+        """Write down that it was taken back there as a commit; False where nobody can vouch for that one."""
+        proposal, move = self._record.proposals[number], self._record.takebacks[number]
+        tree = self._repo.tree_of(commit)
+        planned = tree == self._repo.tree_of(move.data["new"])
+        passed = self._record.has_passed(tree, self._rules.policy)
+        if commit in self._record.declined:
+            return True
+        if self._repo.is_ancestor(commit, self._record.newest):  # somebody vouches for what came of it since
+            confirm(self._record, self._tell, number, commit, {**move.data, "within": True})
+            return True
+        if not passed and not planned:
+            report = await self._gate.judge(before, commit, by_person=True)
+            passed = report.verdict == "passed"
+            if not passed:
+                self._wait(
+                    number, f"it was taken back as {commit[:12]}, which did not pass: {report.complaint}"
+                )
+                return report.verdict != "unknown"
+        vouched = of_revert(proposal, tree, move.data["by"], self._rules.policy, passed=passed)
+        last = self._record.ledger.last_hash
+        message = revert_message(proposal, move.data["by"], move.data["why"], last, vouched)
+        facts = {**move.data, "vouched": self._signer.vouch(self._repo, commit, message)}
+        confirm(self._record, self._tell, number, commit, facts)
+        self._tell(number, Stage.REVERTED, f"taken back: {self._record.proposals[number].why}")
+        return True
+
+    async def _show(self, proposal: Proposal, move: Move) -> None:
+        shown = await self._forge.propose_revert(
+            proposal, move.data["new"], self._repo.message(move.data["new"])
+        )
+        if shown.url != self._record.proposals[proposal.number].revert_url:
+            self._record.write("revert_shown", proposal.number, pull=shown.pull, url=shown.url)
+
+    async def _renew(self, proposal: Proposal, move: Move) -> None:
+        """`main` moved there: what takes it back has to contain that, and is judged anew."""
+        if isinstance(self._repo.merge_tree(self._repo.main(), move.data["new"]), Conflict):
+            self._tell(proposal.number, proposal.stage, "what takes it back conflicts: working it out anew")
+        no = await self.begin(proposal, move.data["by"], move.data["why"], automatic=True)
+        if no is not None:
+            self._wait(proposal.number, no.why)
+            return
+        await self._show(proposal, self._record.takebacks[proposal.number])
+
+    def _is_ours(self, head: str, move: Move) -> bool:
+        return head == move.data["new"] or self._repo.is_ancestor(head, move.data["new"])
+
+    def _not_yet(self, state: PullState) -> str:
+        name = self._forge.name
+        if state.base and state.base != self._repo.branch:
+            return f"what takes it back asks for another branch there ({state.url}); set it to {self._repo.branch}"
+        if red := [run.name for run in state.runs if run.required and run.state == "failed"]:
+            return f"what takes it back fails a check that {name} requires: {', '.join(red)} ({state.url})"
+        if waiting := [run.name for run in state.runs if run.required and run.state == "waiting"]:
+            return f"what takes it back waits for checks on {name}: {', '.join(waiting)} ({state.url})"
+        return f"what takes it back stands in the merge queue on {name} ({state.url})" if state.queued else ""
+
+    def _wait(self, number: int, why: str) -> None:
+        if self._record.proposals[number].why != why:
+            self._record.write("waiting", number, why=why)
+            self._tell(number, self._record.proposals[number].stage, why)

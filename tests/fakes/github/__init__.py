@@ -1,0 +1,1 @@
+"""A GitHub of its own on loopback, with a real repository behind it."""
