@@ -2,7 +2,8 @@
 
 The launcher puts the bot's secrets into a nameless file in memory and becomes the steward, with an
 environment that holds none of them; only the descriptor is passed on. So the steward, which holds the
-repository, never has a token or a model key in its environment, its memory or its children's.
+repository, never has a token or a model key in its environment, its memory or its children's. Its own keys, those to
+the forge, it reads from another such file, so that the bot cannot read them where its environment is shown.
 """
 
 import sys
@@ -10,12 +11,11 @@ import sys
 if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path.append(sys.path.pop(0))  # the working directory comes last: no file in it is a library
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from selfedit.start import python
+from selfedit.start import nameless, python, with_keys_apart
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDED_OVER = (
@@ -49,6 +49,7 @@ def launch(args: Sequence[str]) -> int:
     env, descriptor = hand_over(settings)
     env["THESEUS_SECRETS_FD"] = str(descriptor)
     os.chdir(ROOT)
+    env = with_keys_apart(env)
     os.execve(sys.executable, python(ROOT, "selfedit", "steward", *args), env)  # noqa: S606 - no shell is wanted
 
 
@@ -59,10 +60,8 @@ def hand_over(settings: Mapping[str, str]) -> tuple[dict[str, str], int]:
         The environment without them, and an inheritable descriptor of a nameless file that holds them as JSON.
     """
     secrets = {name: settings[name] for name in HANDED_OVER if settings.get(name)}
-    descriptor = _nameless_file()
-    os.write(descriptor, json.dumps(secrets).encode())
-    os.set_inheritable(descriptor, True)
-    return {name: value for name, value in settings.items() if name not in HANDED_OVER}, descriptor
+    rest = {name: value for name, value in settings.items() if name not in HANDED_OVER}
+    return rest, nameless(secrets)
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -72,16 +71,6 @@ def read_env_file(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values  # only who has such a file pays for reading it
 
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
-
-
-def _nameless_file() -> int:
-    try:
-        return os.memfd_create("theseus")
-    except (AttributeError, OSError):
-        import tempfile  # where there are no files in memory, one on disk that was unlinked at once
-
-        with tempfile.TemporaryFile() as file:
-            return os.dup(file.fileno())
 
 
 if __name__ == "__main__":

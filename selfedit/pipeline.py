@@ -33,6 +33,10 @@ Tell = Callable[[int, Stage, str], None]
 log = logging.getLogger(__name__)
 
 
+NOT_SHOWN = "it is not shown to reviewers elsewhere yet"
+"""How the sentence begins that says what a proposal waits for whose forge could not be asked."""
+
+
 class Pipeline:
     """Takes requests to open proposals."""
 
@@ -126,7 +130,8 @@ class Pipeline:
         proposal = self._record.proposals.get(number)
         if proposal is None:
             return no_such(number)
-        if proposal.stage is not Stage.OPENED:
+        waits = proposal.stage is Stage.APPROVED and proposal.pull  # elsewhere, for checks or other people
+        if proposal.stage is not Stage.OPENED and not waits:
             return Decision.no(
                 "not_open", f"proposal {number} is {proposal.stage}; only an open one can be rejected"
             )
@@ -145,6 +150,8 @@ class Pipeline:
         shown = self._record.proposals[number]
         self._note_shown(number, await self._forge.open(shown))
         self._shown[number] = (shown.head, shown.report)
+        if shown.why.startswith(NOT_SHOWN):
+            self._record.write("waiting", number, why="")
 
     def is_shown(self, number: int) -> bool:
         """Whether reviewers have been shown a proposal as it is now, all of it, since this process began."""
@@ -223,7 +230,7 @@ class Pipeline:
         try:
             await self.show(number)
         except ForgeDown as down:
-            self._record.write("waiting", number, why=f"it is not shown to reviewers elsewhere yet: {down}")
+            self._record.write("waiting", number, why=f"{NOT_SHOWN}: {down}")
         self._tell(number, Stage.OPENED, "open for review")
         return self._record.proposals[number]
 

@@ -15,11 +15,12 @@ from policies.decision import Decision, Finding
 from policies.load import Rules
 from policies.merge import OWN_CHANGE, same
 from policies.rights import Capability, may
+from selfedit.ledger import LedgerProblem
 from selfedit.pipeline import Pipeline, Tell
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.pulls import Account, PullState, Review, Run
 from selfedit.record import Record
-from selfedit.repo import GitFailed, Repo
+from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.types import Proposal, Stage
 from selfedit.upstream import UpstreamMainline
 from selfedit.words import one_line
@@ -129,14 +130,22 @@ class Reconciler:
             try:
                 await self._round()
             except ForgeDown as down:
-                self._failures += 1
-                delay = min(FIRST_DELAY * 2 ** (self._failures - 1), LONGEST_DELAY)
-                self._trouble = str(down)
-                self._next = self._not_before = self._clock() + max(delay, down.again)
+                self._back_off(str(down), down.again)
+            except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
+                self._back_off(f"something is wrong here: {error}")
+            except Exception as error:  # the loop must not end of what one round met
+                log.exception("a round could not be done")
+                self._back_off(f"a fault of Theseus itself: {type(error).__name__}: {error}")
             else:
                 self._failures, self._trouble = 0, ""
                 self._next = self._clock() + self._rules.github.poll_seconds
                 self._not_before = self._clock() + SHORTEST
+
+    def _back_off(self, why: str, again: float = 0.0) -> None:
+        self._failures += 1
+        delay = min(FIRST_DELAY * 2 ** (self._failures - 1), LONGEST_DELAY)
+        self._trouble = why
+        self._next = self._not_before = self._clock() + max(delay, again)
 
     async def _round(self) -> None:
         await self._mainline.follow(hinted=bool(self._record.asked))
@@ -200,8 +209,6 @@ class Reconciler:
         if passed and (state is None or behind or (state.open and (state.draft or not known))):
             await self._pipeline.show(number)
             state = await self._forge.look(self._record.proposals[number])
-            if state is not None and proposal.why.startswith("it is not shown"):
-                self._mainline.wait(number, "")
         return state
 
     def _ours(self, state: PullState, proposal: Proposal) -> bool:
@@ -213,7 +220,7 @@ class Reconciler:
     async def _closed(self, proposal: Proposal, state: PullState) -> None:
         by = state.closed_by
         self._note_names(proposal, [by] if by else [])
-        why = f"closed on {self._forge.name} by {by.login if by else 'somebody'}"
+        why = f"closed on {self._forge.name} by {one_line(by.login, 40) if by else 'somebody'}"
         self._record.write("rejected", proposal.number, by=by.id if by else "", why=why)
         self._tell(proposal.number, Stage.REJECTED, why)
         await self._forge.close(self._record.proposals[proposal.number], why)
@@ -266,7 +273,11 @@ class Reconciler:
             self._record.write("heard", number, keys=unasked)
             for run in state.runs:
                 if f"run:{run.name}:{state.head}" in unasked:
-                    self._tell(number, proposal.stage, f"{run.name} failed there, which nobody requires")
+                    self._tell(
+                        number,
+                        proposal.stage,
+                        f"{one_line(run.name, 60)} failed there, which nobody requires",
+                    )
         complaints = {key: found for key, found in fresh.items() if found}
         if not complaints or self._cannot_edit():
             return False

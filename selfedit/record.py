@@ -90,6 +90,13 @@ class Record:
         self._apply(move)
         return move
 
+    def wait(self, number: int, why: str) -> bool:
+        """Say what a proposal waits for; written, and true, only where that is another sentence than before."""
+        if self.proposals[number].why == why:
+            return False
+        self.write("waiting", number, why=why)
+        return True
+
     @property
     def grants(self) -> frozenset[Grant]:
         """How the owner changed who may do what, as the policies want it."""

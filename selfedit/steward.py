@@ -26,7 +26,7 @@ from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.ledger import LedgerProblem
 from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.signing import SigningProblem
-from selfedit.start import python
+from selfedit.start import python, take_keys, with_keys_apart
 from selfedit.types import Heartbeat, Proposal
 
 log = logging.getLogger("theseus.steward")
@@ -310,7 +310,7 @@ class Steward:
                 self.desk.serving.note_live(self._bot.running)
                 await self._pay()
                 if self.desk.mainline.kernel_moved:
-                    self._news("with the rollback the kernel changed as well; Theseus starts again")
+                    self._news("with that the kernel changed as well; Theseus starts again")
                     self._restart()
                 await self._look_at_main()
 
@@ -368,6 +368,7 @@ class Steward:
 def main(argv: Sequence[str]) -> int:
     """Run the steward for the repository around the working directory; `argv` goes on to the bot."""
     lock: RepoLock | None = None
+    take_keys(os.environ)
     environ = dict(os.environ)  # a steward that starts anew needs what this one takes out of its own
     try:
         wished_sandbox()  # a wrong wish is said now, not with the first proposal
@@ -394,5 +395,5 @@ def main(argv: Sequence[str]) -> int:
             lock.release()
     if steward.wants_restart:
         command = python(steward.place.root, "selfedit", "steward", *argv)
-        os.execve(command[0], command, environ)  # noqa: S606 - our own program
+        os.execve(command[0], command, with_keys_apart(environ))  # noqa: S606 - our own program
     return code

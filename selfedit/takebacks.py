@@ -20,7 +20,7 @@ from selfedit.repo import Conflict, Repo
 from selfedit.signing import Signer
 from selfedit.takeback import confirm, without
 from selfedit.types import Proposal, Stage
-from selfedit.words import revert_message
+from selfedit.words import one_line, revert_message
 
 
 class Takebacks:
@@ -88,7 +88,7 @@ class Takebacks:
         if state is not None and state.merged:
             return True
         if state is not None and not state.open and not insist:
-            who = state.closed_by.login if state.closed_by else "somebody"
+            who = one_line(state.closed_by.login, 40) if state.closed_by else "somebody"
             self._wait(
                 number,
                 f"{who} closed the pull request that takes it back ({state.url}); what ran before it serves until somebody "
@@ -170,13 +170,14 @@ class Takebacks:
         name = self._forge.name
         if state.base and state.base != self._repo.branch:
             return f"what takes it back asks for another branch there ({state.url}); set it to {self._repo.branch}"
-        if red := [run.name for run in state.runs if run.required and run.state == "failed"]:
+        if red := [one_line(run.name, 60) for run in state.runs if run.required and run.state == "failed"]:
             return f"what takes it back fails a check that {name} requires: {', '.join(red)} ({state.url})"
-        if waiting := [run.name for run in state.runs if run.required and run.state == "waiting"]:
+        if waiting := [
+            one_line(run.name, 60) for run in state.runs if run.required and run.state == "waiting"
+        ]:
             return f"what takes it back waits for checks on {name}: {', '.join(waiting)} ({state.url})"
         return f"what takes it back stands in the merge queue on {name} ({state.url})" if state.queued else ""
 
     def _wait(self, number: int, why: str) -> None:
-        if self._record.proposals[number].why != why:
-            self._record.write("waiting", number, why=why)
+        if self._record.wait(number, why):
             self._tell(number, self._record.proposals[number].stage, why)

@@ -3,7 +3,8 @@
 from policies.decision import Decision
 from policies.load import Rules
 from selfedit.adoption import Adoption
-from selfedit.elsewhere import SURFACE, Elsewhere
+from selfedit.elsewhere import Elsewhere
+from selfedit.following import SURFACE, Following
 from selfedit.gate.gate import Gate
 from selfedit.mainline import AUTOMATIC, EFFECT_FAILED, STANDING, Mainline
 from selfedit.pipeline import Pipeline, Tell
@@ -46,14 +47,18 @@ class UpstreamMainline(Mainline):
             tell=tell,
         )
         self._adoption = Adoption(repo, record, gate, signer, beside=True)
+        self._following = Following(
+            repo=repo, record=record, gate=gate, forge=forge, signer=signer, rules=rules, tell=tell
+        )
+        self._takebacks = self._following.takebacks
         self._there = Elsewhere(
             repo=repo,
             record=record,
             gate=gate,
             forge=forge,
-            signer=signer,
             rules=rules,
             pipeline=pipeline,
+            following=self._following,
             tell=tell,
         )
 
@@ -75,7 +80,7 @@ class UpstreamMainline(Mainline):
         """
         before = self._serving.target()
         async with self._moving:
-            await self._there.follow(hinted=hinted)
+            await self._following.follow(hinted=hinted)
         await self._serve_anew(before)
 
     async def step_back(self, number: int, *, insist: bool = False) -> None:
@@ -92,8 +97,8 @@ class UpstreamMainline(Mainline):
             return
         before = self._serving.target()
         async with self._moving:
-            if await self._there.takebacks.step(number, insist=insist):
-                await self._there.follow(hinted=True)
+            if await self._takebacks.step(number, insist=insist):
+                await self._following.follow(hinted=True)
         await self._serve_anew(before)
 
     def withdraw(self, number: int, state: PullState) -> None:
@@ -115,7 +120,7 @@ class UpstreamMainline(Mainline):
             await self._serving.load()
         if number not in self._record.takebacks:
             async with self._moving:
-                no = await self._there.takebacks.begin(proposal, by, why, automatic=automatic)
+                no = await self._takebacks.begin(proposal, by, why, automatic=automatic)
             if no is not None and not automatic:
                 self._record.write("spared", number, why=no.why)
                 await self._serving.load()
@@ -139,16 +144,16 @@ class UpstreamMainline(Mainline):
         async with self._moving:
             if self._record.adopting is not None:
                 self._adoption.finish(self._record.adopting)
-            self._there.catch_up()
+            self._following.catch_up()
 
     async def adopt(self) -> str | None:
         """Judge commits that people put on `main` there, and vouch for them beside; None, or why that is not what runs."""
         async with self._moving:
-            return self._there.hindrance() or await self._adoption.adopt()
+            return self._following.hindrance() or await self._adoption.adopt()
 
     def hindrance(self) -> str | None:
         """Why nothing can be built on `main` before a person acts; None when nothing is known of such."""
-        return self._there.hindrance() or self._adoption.hindrance()
+        return self._following.hindrance() or self._adoption.hindrance()
 
     # Private
 
@@ -156,10 +161,14 @@ class UpstreamMainline(Mainline):
         try:
             return await self._there.merge(number)
         except (ForgeDown, *EFFECT_FAILED) as error:
+            if self._record.proposals[number].stage is not Stage.APPROVED:
+                return self._record.proposals[number]
             return self.wait(number, f"it is not merged on {self._there.name} yet: {error}")
 
     async def _serve_anew(self, before: str) -> None:
         """Serve what should be served now; what cannot be loaded is taken back."""
+        self.kernel_moved |= self._following.kernel_moved
+        self._following.kernel_moved = False
         if self._serving.target() == before:
             return
         waiting = self._serving.provisional()

@@ -42,6 +42,7 @@ def application(routes: Iterable[web.RouteDef]) -> web.Application:
     """Everything that is answered, at its paths."""
     app = web.Application(middlewares=[_as_json], client_max_size=LONGEST_BODY)
     app.add_routes([*routes])
+    app.on_response_prepare.append(_nameless)
     return app
 
 
@@ -96,6 +97,11 @@ class _Full(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             transport.abort()
+
+
+async def _nameless(_request: web.Request, response: web.StreamResponse) -> None:
+    """Say nothing of the libraries that answer, and of their versions."""
+    response.headers["Server"] = "Theseus"
 
 
 @web.middleware

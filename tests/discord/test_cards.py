@@ -290,7 +290,7 @@ def test_who_approved_on_github_is_called_as_there_and_pinged_by_nothing() -> No
 def test_an_approval_that_has_to_wait_says_for_what() -> None:
     """The stage lasts where GitHub asks for more; without a reason it is passed in a moment."""
     waits = opened(stage=Stage.APPROVED, why="it waits for the check `check` on GitHub")
-    assert "approved, and waiting" in part(waits, "Stage")
+    assert part(waits, "Stage", Around(doing=waits.why)).startswith("🔀 **approved, and waiting**\n")
     assert "waits for the check" in part(waits, "Approved, and waiting")
     assert "approved, and being merged" in part(opened(stage=Stage.APPROVED), "Stage")
 

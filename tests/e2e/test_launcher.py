@@ -13,7 +13,8 @@ from bot.settings import Settings, read_secrets
 
 SECRETS = {name: f"canary-{number}" for number, name in enumerate(HANDED_OVER)}
 STEWARD = """
-import json, os, sys
+import json, os, subprocess, sys
+from selfedit import start
 fd = int(os.environ["THESEUS_SECRETS_FD"])
 print(json.dumps({
     "argv": sys.argv,
@@ -21,6 +22,11 @@ print(json.dumps({
     "cmdline": open("/proc/self/cmdline", "rb").read().decode(),
     "cwd": os.getcwd(),
     "twice": [os.pread(fd, 100_000, 0).decode() for _ in range(2)],
+    "key": (start.take_keys(os.environ), os.environ.get("GITHUB_TOKEN"))[1],
+    "again": "THESEUS_FORGE_FD" in os.environ,
+    "files": [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name.isdigit()
+              and os.path.lexists(f"/proc/self/fd/{name}")],
+    "child": subprocess.run(["/bin/cat", "/proc/%d/environ" % os.getpid()], capture_output=True, text=True).stdout,
 }))
 """
 
@@ -67,14 +73,22 @@ def test_a_file_in_the_root_is_no_library(told: dict[str, object]) -> None:
 
 
 def test_the_steward_keeps_what_is_its_own(told: dict[str, object]) -> None:
-    """Arguments, the forge's token and where state lives go to the steward, in the repository's root."""
+    """Arguments and where state lives go to the steward, in the repository's root."""
     environ = str(told["environ"]).split("\0")
-    assert "GITHUB_TOKEN=forge" in environ
     assert "THESEUS_HOME=/nowhere" in environ
     argv = told["argv"]
     assert isinstance(argv, list)
     assert argv[1:] == ["steward", "--flag"]
     assert told["cwd"] == told["root"]
+
+
+def test_the_key_to_the_forge_is_where_no_other_process_finds_it(told: dict[str, object]) -> None:
+    """The steward has it, once; neither the environment that the system shows nor an open file does."""
+    assert told["key"] == "forge"
+    assert not told["again"]
+    assert "GITHUB_TOKEN" not in str(told["environ"]) + str(told["child"])
+    assert sum("theseus" in str(name) for name in told["files"]) == 1  # type: ignore[attr-defined]  # JSON
+    # ... which is what the bot is handed.
 
 
 def test_the_secrets_can_be_read_again_and_again(told: dict[str, object]) -> None:

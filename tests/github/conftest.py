@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
+from gidgethub.aiohttp import GitHubAPI
 
 from tests.fakes.github.description import Description, Missing, read
 from tests.fakes.github.server import GitHub
+from tests.fakes.github.things import Account
+from tests.github.asking import client
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +29,22 @@ async def github(tmp_path: Path, described: Description | Missing) -> AsyncItera
     async with GitHub(tmp_path / "github", judge=judge) as one:
         yield one
         assert one.violations == []
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Connections of a client."""
+    async with aiohttp.ClientSession() as one:
+        yield one
+
+
+@pytest.fixture
+def api(github: GitHub, session: aiohttp.ClientSession) -> GitHubAPI:
+    """A client with the token of Theseus."""
+    return client(github, session)
+
+
+@pytest.fixture
+def ann(github: GitHub) -> Account:
+    """Somebody who may write."""
+    return github.person("ann")

@@ -107,7 +107,7 @@ class World:
             "robot": github.world.account("robot[bot]", "write", kind="Bot"),
         }
         asker = f"github:{self.people['asker'].id}"
-        rules = small_rules(folder, github={"same_people": ((ASKED_BY, asker),)})
+        rules = small_rules(folder, github={"same_people": ((ASKED_BY, asker),), "revisions": 100})
         assert same(ASKED_BY, asker, rules)
         opener = functools.partial(open_forge, settings_of(github, app=True), backoff=0.001)
         self.steward = StewardWorld(folder, opener, small, author=self.author, rules=rules)
@@ -136,7 +136,7 @@ class World:
             "merge",
             "revert",
             "title",
-            "reason",
+            "history",
         }
         return Seen(
             proposals=tuple(

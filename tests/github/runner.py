@@ -20,7 +20,19 @@ from tests.fakes.world import git
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
+WALLS = (
+    *("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-net", "--unshare-pid"),
+    *("--die-with-parent", "--cap-add", "ALL"),
+)
+"""Nothing to write to and no network; the capabilities are for a sandbox within."""
 PROGRAMS = ("python", "lint-imports")
+
+
+def can_enclose() -> bool:
+    """Whether bubblewrap is here, and lets this user make an enclosure."""
+    if shutil.which("bwrap") is None:
+        return False
+    return subprocess.run([*WALLS, "--", "true"], capture_output=True, check=False).returncode == 0
 
 
 def read(name: str) -> dict[Any, Any]:
@@ -90,7 +102,7 @@ class Runner:
         """Run the `run:` steps of a job, one after another, until one fails."""
         told = read(workflow)["jobs"][job]
         summary, log, code = self.folder / "summary.md", "", 0
-        summary.touch()
+        summary.write_text("")
         for step in told["steps"]:
             if code or "run" not in step:
                 continue
@@ -145,19 +157,7 @@ class Runner:
             (self.folder / name).mkdir(exist_ok=True)
         file = self.folder / "tmp" / "step.sh"
         file.write_text(script)
-        walls = [
-            "bwrap",
-            "--ro-bind",
-            "/",
-            "/",
-            "--dev",
-            "/dev",
-            "--proc",
-            "/proc",
-            "--unshare-net",
-            "--unshare-pid",
-        ]
-        walls += ["--die-with-parent", "--bind", str(self.folder), str(self.folder), "--cap-add", "ALL"]
+        walls = [*WALLS, "--bind", str(self.folder), str(self.folder)]
         if self.caches is not None:
             walls += ["--bind", str(self.caches), str(self.caches)]
         walls += ["--chdir", str(self.workspace), "--clearenv"]

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import pickle
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from selfedit.forge.github.client import Client
-from selfedit.forge.github.settings import App, SettingsProblem, Token, read_settings, take_credentials
+from selfedit.forge.github.credentials import SPARE, Credential
+from selfedit.forge.github.settings import (
+    App,
+    Secret,
+    SettingsProblem,
+    Token,
+    read_settings,
+    take_credentials,
+)
 from tests.fakes.github.description import Description, Missing
 from tests.github.forge_world import ForgeWorld, forge_world
 
@@ -150,6 +160,22 @@ def test_no_text_of_the_settings_shows_a_secret() -> None:
         pickle.dumps(found.credential.secret)
     assert found.proxy is not None
     assert read_settings(given(HTTPS_PROXY="http://proxy:1", NO_PROXY=".github.com")).proxy is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(3600, 1), (SPARE - 10, 3), (-5, 3)])
+async def test_a_token_of_an_app_is_renewed_before_it_expires(key: str, seconds: float, times: int) -> None:
+    """What begins with a token can end with it."""
+    asked = []
+
+    async def exchange(path: str, jwt: Secret) -> dict[str, str]:
+        asked.append((path, jwt.reveal().count(".")))
+        until = datetime.fromtimestamp(time.time() + seconds, UTC)
+        return {"token": f"t{len(asked)}", "expires_at": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    credential = Credential(App("1", Secret(key), "2"), exchange)
+    for _ in range(3):
+        await credential.token()
+    assert asked == [("/app/installations/2/access_tokens", 2)] * times
 
 
 @pytest.fixture

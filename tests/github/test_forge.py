@@ -12,13 +12,16 @@ from selfedit.types import Stage
 from tests.fakes.github.description import Description, Missing
 from tests.github.forge_world import ForgeWorld, forge_world
 
+both = pytest.mark.parametrize("world", ["app", "token"], indirect=True)
+"""Tried as an App and with a token, where that may make a difference."""
 
-@pytest.fixture(params=["app", "token"])
+
+@pytest.fixture
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, described: Description | Missing
 ) -> AsyncIterator[ForgeWorld]:
-    """A forge that acts as an App, and one that acts with a token."""
-    async with forge_world(tmp_path, described, app=request.param == "app") as made:
+    """A forge that acts as an App, unless a test says otherwise."""
+    async with forge_world(tmp_path, described, app=getattr(request, "param", "app") == "app") as made:
         yield made
 
 
@@ -28,6 +31,7 @@ def writes(world: ForgeWorld) -> int:
     return sum(not one.path.endswith(("/graphql", "-pack", "/access_tokens")) for one in every)
 
 
+@both
 async def test_a_draft_is_announced_and_becomes_ready_when_it_passed(world: ForgeWorld) -> None:
     """There is one pull request from the first head on: a draft while it is judged, then ready for review."""
     one = world.proposal()
@@ -44,6 +48,7 @@ async def test_a_draft_is_announced_and_becomes_ready_when_it_passed(world: Forg
     assert len(world.github.pulls) == 1
 
 
+@both
 async def test_doing_it_again_writes_nothing(world: ForgeWorld) -> None:
     """Everything that stands there already is left as it is, also by another process that knows of nothing."""
     one = world.judged(world.proposal())
@@ -89,6 +94,7 @@ async def test_a_branch_that_somebody_else_made_is_said_so(world: ForgeWorld) ->
     assert not world.github.pulls
 
 
+@both
 async def test_closing_says_why_once_and_tidies_up(world: ForgeWorld) -> None:
     """The reason is a comment, the branch goes, and doing it again changes nothing."""
     one = await world.opened()
@@ -107,10 +113,13 @@ async def test_closing_says_why_once_and_tidies_up(world: ForgeWorld) -> None:
 async def test_what_people_closed_stays_closed(world: ForgeWorld) -> None:
     """Opening it again is for people."""
     one = await world.opened()
-    world.github.close(world.github.person("ann"), one.pull)
+    ann = world.github.person("ann")
+    world.github.close(ann, one.pull)
+    world.github.delete_branch(ann, one.branch)
     before = writes(world)
     assert (await world.forge.open(one)).pull == one.pull
     assert not world.github.pulls[one.pull].open
+    assert not world.github.branch(one.branch)
     assert writes(world) == before
     assert list(await world.forge.shown()) == []
 
@@ -125,6 +134,7 @@ async def test_the_branches_under_review_are_known(world: ForgeWorld) -> None:
     assert set(await world.forge.shown()) == {one.branch, two.branch}
 
 
+@both
 async def test_a_remark_is_made_once_and_found_by_its_mark_in_our_own_words_only(world: ForgeWorld) -> None:
     """Somebody who copies the mark keeps nothing from being said."""
     one = await world.opened()
@@ -139,6 +149,7 @@ async def test_a_remark_is_made_once_and_found_by_its_mark_in_our_own_words_only
     assert [one.by.login for one in world.github.pulls[other.pull].comments][1:] == [ours.by.login]
 
 
+@both
 async def test_the_gates_word_is_on_the_head(world: ForgeWorld) -> None:
     """Pending while it is judged, then what the gate said; as a check run of the App, or else as a status."""
     one = world.proposal()
@@ -160,8 +171,6 @@ async def test_the_gates_word_is_on_the_head(world: ForgeWorld) -> None:
 
 async def test_every_finding_becomes_an_annotation(world: ForgeWorld) -> None:
     """GitHub takes fifty in one request; the others follow, once each."""
-    if not world.forge_is_app:
-        return
     many = [
         Finding(rule=f"r{at}", path="agent/live/greeting.md", line=1, message=f"number {at}")
         for at in range(120)

@@ -1,6 +1,7 @@
 """Commits to and from GitHub by git: with one credential for one call, and nothing else of this machine."""
 
 import asyncio
+import base64
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -111,7 +112,7 @@ async def test_the_credential_is_nowhere_but_in_the_one_call(world: ForgeWorld, 
 
 
 async def test_settings_hooks_and_credentials_of_the_machine_have_no_say(
-    world: ForgeWorld, remote: Remote, tmp_path: Path
+    world: ForgeWorld, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the repository's own configuration says, git goes where the steward says, as who the steward says."""
     trap = tmp_path / "sprung"
@@ -120,6 +121,9 @@ async def test_settings_hooks_and_credentials_of_the_machine_have_no_say(
     for name in ("pre-push", "reference-transaction", "post-checkout"):
         (hook / name).write_text(f"#!/bin/sh\ntouch {trap}\n")
         (hook / name).chmod(0o755)
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password canary\n")
+    (tmp_path / ".gitconfig").write_text("[http]\n\textraHeader = X-Leak: of-the-user\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
     config(world, "url.http://127.0.0.1:9/.insteadOf", world.settings.web)
     config(world, "credential.helper", f"!touch {trap};")
     config(world, "core.askPass", str(hook / "pre-push"))
@@ -129,7 +133,10 @@ async def test_settings_hooks_and_credentials_of_the_machine_have_no_say(
     assert await remote.push(7, BRANCH, world.head(), "") is None
     assert await remote.fetch("refs/heads/main", "main") == world.small.base
     assert not trap.exists()
-    assert not [one for one in world.github.requests if "x-leak" in {name.lower() for name in one.headers}]
+    sent = [{name.lower(): value for name, value in one.headers.items()} for one in world.github.requests]
+    assert not [headers for headers in sent if "x-leak" in headers]
+    netrc = base64.b64encode(b"somebody:canary").decode()
+    assert not [headers for headers in sent if netrc in headers.get("authorization", "")]
 
 
 async def test_fetching_brings_objects_and_one_ref_and_nothing_else(
@@ -176,9 +183,19 @@ async def test_what_is_not_sound_is_not_brought(world: ForgeWorld, remote: Remot
 
 async def test_git_is_sent_nowhere_else(world: ForgeWorld, remote: Remote) -> None:
     """A redirection is not followed, neither with the credential nor without."""
-    world.github.fail(r"/info/refs", 302, headers={"Location": "http://127.0.0.2:9/x/info/refs"})
+    elsewhere = world.settings.git.replace("127.0.0.1", "localhost")
+    there = f"{elsewhere}/info/refs?service=git-upload-pack"
+    world.github.fail(r"/info/refs", 302, headers={"Location": there})
     with pytest.raises(ForgeDown):
         await remote.fetch("refs/heads/main", "main")
+    asked = [
+        value
+        for one in world.github.requests
+        for name, value in one.headers.items()
+        if name.lower() == "host"
+    ]
+    assert asked
+    assert not [host for host in asked if host.startswith("localhost")]
 
 
 async def test_a_wrong_credential_is_said_so(world: ForgeWorld) -> None:
@@ -198,7 +215,7 @@ async def test_a_call_that_nobody_waits_for_ends(world: ForgeWorld, remote: Remo
     await hold.arrived()
     pushing.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await pushing
+        await asyncio.wait_for(pushing, 30)
     hold.drop()
     assert not [pid for pid, text in processes("environ") if token in text]
     assert await remote.push(7, BRANCH, head, "") is None

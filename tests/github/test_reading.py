@@ -11,6 +11,7 @@ from selfedit.forge.github.checks import Requirements, requirements, runs
 from selfedit.forge.github.limits import pause
 from selfedit.forge.github.reading import Seen, pull_state, pushers, reviews, roles
 from selfedit.ports import ForgeDown
+from tests.github.webhooks import examples
 
 HEAD, OTHER = "a" * 40, "b" * 40
 ME = "github:99"
@@ -216,6 +217,23 @@ def test_what_makes_no_sense_is_no_answer(wrong: dict[str, Any]) -> None:
     """Nothing is guessed where it is relied on."""
     with pytest.raises(ForgeDown, match="makes no sense"):
         pull_state(Seen(pull={**PULL, **wrong}), ME)
+
+
+def test_githubs_own_examples_are_read() -> None:
+    """Payloads as GitHub has sent them, with every field that it has."""
+    read = 0
+    for _, sent in examples():
+        if isinstance(pull := sent.get("pull_request"), dict) and "merged" in pull:
+            assert pull_state(Seen(pull=pull), ME).number == pull["number"]
+            read += 1
+        if isinstance(said := sent.get("review"), dict):
+            assert len(reviews([said], [], {}, ME)) <= 1
+            read += 1
+        if isinstance(check := sent.get("check_run"), dict):
+            assert [one.name for one in runs([check], [], {}, Requirements())] == [check["name"]]
+            read += 1
+    if not read:
+        pytest.skip("GitHub's examples are not installed: scripts/setup counterparts")
 
 
 WHOLE: dict[str, Any] = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from policies.decision import Decision
+from selfedit.following import MOVING
 from selfedit.signing import BESIDE, Signer
 from selfedit.types import Request, Stage
 from tests.fakes.github.server import GitHub
@@ -183,6 +184,67 @@ async def test_a_rejected_one_that_is_opened_again_is_closed(steward: World, git
     github.reopen(ann, 1)
     await steward.rounds()
     assert (github.pulls[1].open, steward.proposal().stage) == (False, Stage.REJECTED)
+
+
+async def test_what_waits_to_be_merged_can_be_turned_down(steward: World, github: GitHub) -> None:
+    """Approved, but its checks still run: somebody rejects it here, and it is closed there and never merged."""
+    github.protect(checks=("check",))
+    one = await steward.proposed("words")
+    github.run(one.head, "check", None)
+    github.review(github.person("ann"), 1, "APPROVED")
+    await steward.rounds()
+    assert steward.proposal().stage is Stage.APPROVED
+    await steward.pipeline.reject(1, "console:bob", "no")
+    github.run(one.head, "check")
+    await steward.rounds()
+    assert (steward.proposal().stage, github.pulls[1].open, github.pulls[1].merged) == (
+        Stage.REJECTED,
+        False,
+        False,
+    )
+
+
+async def test_kernel_that_a_person_merged_by_hand_is_theirs(steward: World, github: GitHub) -> None:
+    """Added to a proposal's branch and merged by hand: judged as what people push, and the steward starts again."""
+    ann = github.person("ann")
+    await steward.proposed("words")
+    core = (steward.repo.root / CORE).read_text()
+    github.push(ann, github.pulls[1].branch, {CORE: core + "# more\n"}, "More")
+    await steward.rounds()
+    report = steward.proposal().report
+    assert report is not None
+    assert report.verdict == "refused"
+    github.press_merge(ann, 1)
+    await steward.rounds(2)
+    assert (steward.proposal().stage, steward.bot.running) == (Stage.LIVE, github.main())
+    assert steward.mainline.kernel_moved
+    assert steward.faults() == []
+
+
+async def test_halted_nothing_is_counted_or_merged(steward: World, github: GitHub) -> None:
+    """An approval given there while self-editing is halted waits, and counts when it is allowed again."""
+    await steward.proposed("words")
+    steward.halted = "self-editing is halted"
+    github.review(github.person("ann"), 1, "APPROVED")
+    await steward.rounds(2)
+    assert "halted" in steward.proposal().why
+    assert (steward.proposal().stage, github.pulls[1].merged) == (Stage.OPENED, False)
+    steward.halted = ""
+    await steward.rounds(2)
+    assert steward.proposal().stage is Stage.LIVE
+
+
+async def test_files_follow_where_a_crash_came_between(steward: World, github: GitHub) -> None:
+    """The branch here had moved and the working tree had not: the next start brings the files along."""
+    await steward.proposed("words")
+    github.press_merge(github.person("ann"), 1)
+    old, new = steward.repo.main(), await steward.forge.main()
+    steward.repo.set_ref(MOVING, old)
+    steward.repo.set_ref(steward.repo.ref, new, old)
+    assert steward.repo.differs_from(new)
+    await steward.rounds(2)
+    assert (steward.proposal().stage, steward.repo.differs_from(new)) == (Stage.LIVE, [])
+    assert steward.faults() == []
 
 
 async def test_another_base_is_not_merged(steward: World, github: GitHub) -> None:

@@ -181,6 +181,14 @@ def test_comments_and_the_gates_word_are_harmless(text: str) -> None:
     assert len(texts.word(one).title) <= 140
 
 
+def test_work_of_people_on_the_branch_is_named() -> None:
+    """Whoever reviews knows that the edits are not all of it."""
+    made = proposal().model_copy(update={"pushed_by": ("github:1",), "names": (("github:1", "ann"),)})
+    body = texts.body(made, [], "https://github.com/o/r.git")
+    assert "there are commits by `ann (github:1)`" in body
+    assert "there are commits" not in texts.body(proposal(), [], "https://github.com/o/r.git")
+
+
 def test_a_draft_says_that_it_is_being_judged() -> None:
     """Nobody is to review what the gate has not passed."""
     made = texts.body(proposal(judged=False), [], "https://github.com/o/r.git")

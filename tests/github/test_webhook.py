@@ -19,6 +19,7 @@ from bot.api.frame import LONGEST_BODY, CannotListen, application, serving
 from bot.api.github import MOST_A_MINUTE, PATH
 from bot.api.webhook import CONCERNS
 from bot.settings import Listen
+from tests.fakes.github.server import GitHub
 from tests.github.webhooks import NO_EXAMPLES, REPOSITORY, SECRET, Sent, edge, examples, said, sign
 
 ROOT = Path(__file__).parents[2]
@@ -304,6 +305,27 @@ async def test_out_of_order_is_no_matter(tmp_path: Path) -> None:
             assert await hooked.counted() == at
 
 
+async def test_what_happens_on_the_stand_in_is_told_by_its_own_webhooks(
+    tmp_path: Path, github: GitHub
+) -> None:
+    """A pull request and a review there, signed and sent by the stand-in itself, are hints; a comment is none."""
+    async with edge(tmp_path, repository=github.repository, gathers=True) as hooked:
+        github.webhook(f"http://127.0.0.1:{hooked.port}{PATH}", SECRET)
+        ann, bob = github.person("ann"), github.person("bob")
+        github.push(ann, "wording", {"README.md": "better\n"}, "wording")
+        number = github.open(ann, "wording", "Better wording")
+        await github.delivered()
+        assert await hooked.counted() == 1
+    async with edge(tmp_path, repository=github.repository, gathers=True) as hooked:
+        github.webhook(f"http://127.0.0.1:{hooked.port}{PATH}", SECRET)
+        github.comment(bob, number, "/approve 1")
+        await github.delivered()
+        assert await hooked.counted() == 0
+        github.review(bob, number, "APPROVED")
+        await github.delivered()
+        assert await hooked.counted() == 1
+
+
 async def test_a_hundred_at_once_are_all_taken_and_are_one_hint(tmp_path: Path) -> None:
     """What comes in one moment wakes the steward once, and nobody waits for it."""
     async with edge(tmp_path, gathers=True) as hooked:
@@ -428,6 +450,7 @@ async def test_other_paths_are_said_not_to_be_there_as_json(tmp_path: Path) -> N
         for path in ("/", "/webhooks", f"{PATH}/", "/webhooks/gitlab", "/../etc/passwd"):
             answer = await hooked.send(Sent.of(said()), path=path)
             assert (answer.status, list(answer.said)) == (404, ["error"])
+            assert answer.headers["Server"] == "Theseus"
         assert await hooked.counted() == 0
 
 

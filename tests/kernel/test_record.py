@@ -120,3 +120,67 @@ def test_the_same_change_has_the_same_name(tmp_path: Path) -> None:
         change_id(parse_edits('[{"target": "f", "op": "delete_symbol", "path": "bot/live/a.py"}]'))
         in record.unwanted()
     )
+
+
+def opened(record: Record, head: str = "h") -> None:
+    """A proposal that is shown elsewhere and waits for reviewers."""
+    drafted(record)
+    report = GateReport(verdict="passed", base="b", head=head, tree="t", policy="p")
+    record.write("shown", 1, pull=7, url="https://example.org/7", branch="improve/1-less")
+    record.write("gated", 1, report=report.model_dump(mode="json"))
+    record.write("opened", 1)
+
+
+def test_what_is_seen_elsewhere_is_remembered(tmp_path: Path) -> None:
+    """Where a proposal is shown, what it waits for, what was answered, and what people are called survive a restart."""
+    record = Record(Ledger(tmp_path))
+    opened(record)
+    assert record.wait(1, "for checks")
+    assert not record.wait(1, "for checks")
+    record.write("heard", 1, keys=["review:1", "run:check:h"])
+    record.write("named", 1, names={"github:1": "ann"})
+    one = Record(Ledger(tmp_path)).proposals[1]
+    assert (one.pull, one.url, one.why) == (7, "https://example.org/7", "for checks")
+    assert (one.heard, one.names) == (("review:1", "run:check:h"), (("github:1", "ann"),))
+
+
+def test_a_head_that_people_pushed_voids_approvals(tmp_path: Path) -> None:
+    """Another head without a draft: the edits stay, nobody has approved it, and who pushed it is known."""
+    record = Record(Ledger(tmp_path))
+    opened(record)
+    record.write("approved", 1, by="github:1", head="h", basis="github:role/write")
+    record.write("merging", 1, old="b", head="h", there=True)
+    assert (list(record.asked), record.pending) == ([1], {})
+    report = GateReport(verdict="failed", base="b", head="h2", policy="p").model_dump(mode="json")
+    record.write("revised", 1, base="b", head="h2", report=report, pushed_by=["github:2"])
+    one = record.proposals[1]
+    assert (one.stage, one.head, one.approvals, one.pushed_by) == (Stage.OPENED, "h2", (), ("github:2",))
+    assert (one.edits, one.revisions, record.asked) == (EDITS, 0, {})
+
+
+def test_an_approval_can_be_taken_back(tmp_path: Path) -> None:
+    """With it goes the wish to have it merged; other approvals stay."""
+    record = Record(Ledger(tmp_path))
+    opened(record)
+    record.write("endorsed", 1, by="github:1", head="h", basis="github:role/write")
+    record.write("approved", 1, by="github:2", head="h", basis="github:role/write")
+    record.write("merging", 1, old="b", head="h", there=True)
+    record.write("unendorsed", 1, by="github:1", why="it does not stand any more")
+    one = record.proposals[1]
+    assert (one.stage, one.approvals, record.asked) == (Stage.OPENED, ("github:2",), {})
+
+
+def test_what_became_elsewhere_and_fails_is_owed_at_once(tmp_path: Path) -> None:
+    """One row says that it was merged, that nobody vouches for it, and that it is to be taken back."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    opened(record)
+    record.write("approved", 1, by="github:1", head="h", basis="merged there")
+    facts = {"merge": "m", "base": "b", "unvouched": "it fails", "condemned": "it fails"}
+    record.write("merged", 1, **facts, there=True)
+    assert (record.newest, record.owed, record.unvouched) == ("m", {1: "it fails"}, {"m": "it fails"})
+    record.write("reverting", 1, old="m", new="r", why="it fails", by="theseus:watch", there=True)
+    assert (list(record.takebacks), record.pending) == ([1], {})
+    record.write("revert_shown", 1, pull=8, url="https://example.org/8")
+    record.write("reverted", 1, revert="r2", why="it fails", by="theseus:watch", vouched="v")
+    assert (record.takebacks, record.owed, record.unvouched, record.newest) == ({}, {}, {}, "r2")

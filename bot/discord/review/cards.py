@@ -236,7 +236,7 @@ def length(embed: discord.Embed) -> int:
 
 def _stage(one: Proposal, around: Around) -> str:
     lines = [f"{MARKS[one.stage]} **{_means(one)}**"]
-    if around.doing:
+    if around.doing and not telling.waiting(one):  # for what it waits stands below
         lines[0] += f": {one_line(around.doing, 120)}"
     every = [
         step for before, step in zip((None, *one.history), one.history, strict=False) if _new(before, step)

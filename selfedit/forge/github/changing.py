@@ -27,7 +27,7 @@ def changes(
     made: list[Change] = []
     if "repository" in differs:
         made.append(Change("PATCH", base, _values(SETTINGS), "how pull requests are merged"))
-    if "main" in differs:
+    if "main" in differs and found.protection is not None:  # it is replaced as a whole, so it has to be known
         path = f"{base}/branches/{quote(branch, safe='')}/protection"
         made.append(
             Change("PUT", path, protection(wish, found.protection or {}), f"the protection of {branch}")

@@ -20,6 +20,8 @@ from selfedit.forge.github.wire import FAULTS, Api, NotAnswered
 from selfedit.ports import ForgeDown
 from selfedit.words import one_line
 
+PATIENCE = 40.0
+"""Seconds in which an answer has to be there."""
 TRIES = 3
 """How often a question is asked that changes nothing."""
 PAGES = 20
@@ -55,7 +57,7 @@ class Health:
 class Client:
     """Asks one GitHub as one account."""
 
-    def __init__(self, settings: GitHubSettings, *, patience: float = 40.0, backoff: float = 0.5) -> None:
+    def __init__(self, settings: GitHubSettings, *, patience: float = PATIENCE, backoff: float = 0.5) -> None:
         """Prepare; nothing is asked yet, and no loop is needed.
 
         Args:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from policies.decision import Decision
 from policies.merge import to_look_at
 from selfedit.forge.github import gateword, texts
-from selfedit.forge.github.client import Client
+from selfedit.forge.github.client import PATIENCE, Client
 from selfedit.forge.github.hub import Hub, Pull
 from selfedit.forge.github.looking import Looking
 from selfedit.forge.github.merging import merge
@@ -27,15 +27,18 @@ IMPROVE, REVERT = "improve/", "revert/"
 """Below these are the branches of proposals, and of what takes them back."""
 
 
-def open_forge(settings: GitHubSettings, repo: Repo, *, backoff: float = 0.5) -> "GitHubForge":
+def open_forge(
+    settings: GitHubSettings, repo: Repo, *, backoff: float = 0.5, patience: float = PATIENCE
+) -> "GitHubForge":
     """The forge on GitHub. Nothing is asked yet, and no loop is needed.
 
     Args:
         settings: Which repository, where, and as whom.
         repo: The repository here.
         backoff: Seconds before a question is repeated that was not answered; they double with each time.
+        patience: Seconds in which an answer has to be there.
     """
-    return GitHubForge(settings, repo, Client(settings, backoff=backoff))
+    return GitHubForge(settings, repo, Client(settings, patience=patience, backoff=backoff))
 
 
 class GitHubForge:

@@ -189,7 +189,11 @@ def _edits(one: Proposal) -> str:
     shown = [f"- {prose(describe(edit), 300)}" for edit in one.edits[:_MOST_EDITS]]
     if (more := len(one.edits) - len(shown)) > 0:
         shown.append(f"- and {more} more")
-    return "\n".join(shown) or "- (no edits are recorded)"
+    listed = "\n".join(shown) or "- (no edits are recorded)"
+    if not one.pushed_by:
+        return listed
+    people = ", ".join(code(_called(one, who), 80) for who in one.pushed_by[:20])
+    return f"{listed}\n\nBeside these edits of its author there are commits by {people}."
 
 
 def _files(changed: Sequence[Changed]) -> str:

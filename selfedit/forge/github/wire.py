@@ -87,6 +87,7 @@ class Api(GitHubAPI):
                 raise NotAnswered(
                     "GitHub sends on to another host, which gets no credential; is GITHUB_API_URL right?",
                     600.0,
+                    repeat=False,
                 )
             status, said, read = await self._bounded(method, url, headers, body)
             onward = said.get("location", "")

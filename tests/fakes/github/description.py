@@ -7,7 +7,7 @@ It comes from a package that `scripts/setup counterparts` installs, or from the 
 import importlib.util
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
@@ -176,28 +176,23 @@ def _readings(text: str) -> Iterator[Any]:
         yield text == "true"
 
 
-def whole(paths: Mapping[str, Any] | None = None) -> Json:
-    """The description of what concerns a repository, with its examples.
+def whole(paths: Collection[str]) -> Json:
+    """The description of some paths, with its examples.
 
     Raises:
         Missing: There is none.
     """
+    document = _document()
+    kept = {path: one for path, one in document["paths"].items() if path in paths}
+    return {name: document[name] for name in ("openapi", "info", "servers")} | {"paths": kept}
+
+
+def _document() -> Json:
     source = PACKAGE / "generated" / "api.github.com.deref.json"
     if not source.is_file():
         raise Missing(MISSING)
     document: Json = json.loads(source.read_text())
-    wanted = document["paths"] if paths is None else paths
-    kept = {
-        path: one
-        for path, one in document["paths"].items()
-        if path in wanted and path.startswith((*_WITHIN, "/user"))
-    }
-    return {
-        "openapi": document["openapi"],
-        "info": document["info"],
-        "servers": document["servers"],
-        "paths": kept,
-    }
+    return document
 
 
 def read() -> Description:
@@ -220,7 +215,7 @@ def read() -> Description:
     if not kept.exists():
         home.mkdir(parents=True, exist_ok=True)
         half = kept.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps(_trimmed(whole())))
+        half.write_text(json.dumps(_trimmed(_document())))
         half.replace(kept)
     return Description(json.loads(kept.read_text()))
 

@@ -192,11 +192,11 @@ class Bare:
         self.move(f"refs/heads/{branch}", made)
         return made
 
-    def changed(self, base: str, head: str) -> list[Changed]:
-        """What a pull request changes: its head against where it left its base."""
+    def changed(self, base: str, head: str, *, patches: bool = False) -> list[Changed]:
+        """What a pull request changes, with the lines if they are wanted: its head against where it left its base."""
         left = self.run("merge-base", base, head).strip()
         raw = self.run("diff-tree", "-r", "-M", "-z", "--raw", "--numstat", "--no-abbrev", left, head)
-        return _changed(raw, lambda path: self.run("diff", "-M", left, head, "--", path))
+        return _changed(raw, lambda path: self.run("diff", "-M", left, head, "--", path) if patches else "")
 
     def text(self, commit: str, path: str) -> str | None:
         """A file's text; None where there is no such file."""

@@ -148,8 +148,12 @@ def _update(world: World, request: Request) -> Any:
 
 def _files(world: World, request: Request) -> Page:
     one = find(world, request)
-    base = one.base_sha if one.open or not one.merged else f"{one.merge_sha}^1"
-    return Page([shapes.file(world, each, one.head) for each in world.git.changed(base, one.head)])
+    return Page(
+        [
+            shapes.file(world, each, one.head)
+            for each in world.git.changed(one.base_sha, one.head, patches=True)
+        ]
+    )
 
 
 def _commits(world: World, request: Request) -> Page:

@@ -93,7 +93,7 @@ def _commit(world: World, request: Request) -> Any:
     found = world.git.commit(request.parts["ref"])
     if found is None:
         raise Refusal(422, f"No commit found for SHA: {request.parts['ref']}")
-    changed = world.git.changed(found.parents[0], found.sha) if found.parents else ()
+    changed = world.git.changed(found.parents[0], found.sha, patches=True) if found.parents else ()
     counts = {
         "additions": sum(one.added for one in changed),
         "deletions": sum(one.deleted for one in changed),
@@ -156,7 +156,9 @@ def _compare(world: World, request: Request) -> Any:
         "behind_by": len(behind),
         "total_commits": len(ahead),
         "commits": [shapes.commit(world, one) for one in ahead],
-        "files": [shapes.file(world, one, head.sha) for one in world.git.changed(base.sha, head.sha)],
+        "files": [
+            shapes.file(world, one, head.sha) for one in world.git.changed(base.sha, head.sha, patches=True)
+        ],
     }
 
 

@@ -62,8 +62,8 @@ def verdicts(pull: Pull) -> dict[str, Review]:
     for one in pull.reviews:
         if one.state in ("APPROVED", "CHANGES_REQUESTED"):
             found[one.by.login] = one
-        elif one.state == "DISMISSED" and one.by.login in found and found[one.by.login].id == one.id:
-            del found[one.by.login]
+        elif one.state == "DISMISSED":
+            found.pop(one.by.login, None)
     return {login: one for login, one in found.items() if one.by.may("write") and one.by is not pull.by}
 
 

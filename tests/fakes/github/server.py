@@ -4,41 +4,33 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from tests.fakes.github import checks, hooks, merging, people, reviews
+from tests.fakes.github import hooks, people
+from tests.fakes.github.acts import Acts
 from tests.fakes.github.description import Judge, Unjudged
 from tests.fakes.github.faults import Hold, When
 from tests.fakes.github.git import Bare
 from tests.fakes.github.http import Request
 from tests.fakes.github.serving import API, Server
-from tests.fakes.github.state import Hook, World, signature
+from tests.fakes.github.state import Hook, World
 from tests.fakes.github.things import (
-    Account,
     CheckRun,
-    Comment,
     Event,
-    How,
-    Line,
-    NotPossible,
-    Permission,
-    Protection,
-    Pull,
     Queued,
-    Review,
     Status,
-    Verdict,
 )
 
 
-class GitHub:
+class GitHub(Acts):
     """A GitHub of its own, up while the block lasts.
 
     What people do are plain calls, which raise `NotPossible` where GitHub would not let them.
 
     Attributes:
         repository: Its one repository, as owner/name.
-        bare: The repository itself.
+        bare: The repository itself, on disk; `git` runs git in it.
+        pulls: The pull requests, by number.
         bot: The account of Theseus that `token` belongs to; it may write.
         token: A personal access token of that account.
         app: The App of Theseus; its permissions can be changed.
@@ -57,8 +49,8 @@ class GitHub:
             judge: Holds requests against GitHub's description.
         """
         self.bare = folder / f"{self.repository}.git"
-        self.git = Bare(self.bare, start)
-        self.world = world = World(self.git, self.repository)
+        world = World(Bare(self.bare, start), self.repository)
+        super().__init__(world)
         self.server = Server(world, judge or Unjudged())
         self.faults = self.server.faults
         self.bot = world.account("theseus-bot", "write")
@@ -111,11 +103,6 @@ class GitHub:
         return self.world.events
 
     @property
-    def pulls(self) -> dict[int, Pull]:
-        """The pull requests, by number."""
-        return self.world.pulls
-
-    @property
     def queue(self) -> list[Queued]:
         """The merge queue; checks run on each entry's `trial`."""
         return self.world.queue
@@ -149,103 +136,7 @@ class GitHub:
             ):
                 await self.server.arrival.wait()
 
-    # What people do
-
-    def person(self, login: str, permission: Permission = "write") -> Account:
-        """Make somebody with access to the repository; the same name again changes their access."""
-        return self.world.account(login, permission)
-
-    def review(
-        self,
-        who: Account,
-        pull: int,
-        state: Verdict,
-        body: str = "",
-        *,
-        comments: Sequence[Line] = (),
-        head: str | None = None,
-    ) -> Review:
-        """Let somebody review a pull request: its head, or an older one."""
-        one = self.pulls[pull]
-        return reviews.review(self.world, one, who, state, body=body, lines=comments, head=head or one.head)
-
-    def dismiss(self, who: Account, pull: int, review: int) -> None:
-        """Let somebody dismiss a review."""
-        reviews.dismiss(self.world, self.pulls[pull], review, who)
-
-    def comment(self, who: Account, pull: int, body: str) -> Comment:
-        """Let somebody comment."""
-        return reviews.comment(self.world, self.pulls[pull], who, body)
-
-    def push(
-        self, who: Account, branch: str, files: Mapping[str, str | None], message: str = "A change"
-    ) -> str:
-        """Let somebody put a commit on a branch (past every protection); None takes a file away. The commit."""
-        old = self.git.branch(branch)
-        new = self.git.put(branch, files, message, signature(who))
-        merging.pushed(self.world, who, f"refs/heads/{branch}", old, new)
-        return new
-
-    def force(self, who: Account, branch: str, commit: str) -> None:
-        """Let somebody set a branch to a commit that the repository has, whatever it was."""
-        old = self.git.branch(branch)
-        self.git.move(f"refs/heads/{branch}", commit)
-        merging.pushed(self.world, who, f"refs/heads/{branch}", old, self.git.find(commit))
-
-    def open(self, who: Account, branch: str, title: str, body: str = "", *, draft: bool = False) -> int:
-        """Let somebody open a pull request from a branch to main; its number."""
-        world, head = self.world, self._there(branch)
-        made = Pull(
-            *(world.number(), world.id(), who, title, body, branch, "main", head, self.main()),
-            *(world.now(), world.now()),
-            draft=draft,
-            last_pusher=who,
-        )
-        merging.opened(world, made, who)
-        return made.number
-
-    def press_merge(self, who: Account, pull: int, how: How = "merge") -> str:
-        """Let somebody press the button; the commit that main became."""
-        return merging.merge(self.world, self.pulls[pull], who, how)
-
-    def close(self, who: Account, pull: int) -> None:
-        """Let somebody close a pull request without merging it."""
-        merging.close(self.world, self.pulls[pull], who)
-
-    def reopen(self, who: Account, pull: int) -> None:
-        """Let somebody open it again."""
-        merging.reopen(self.world, self.pulls[pull], who)
-
-    def delete_branch(self, who: Account, branch: str) -> None:
-        """Let somebody delete a branch; its pull requests are closed, as there."""
-        old = self._there(branch)
-        self.git.move(f"refs/heads/{branch}", "")
-        merging.pushed(self.world, who, f"refs/heads/{branch}", old, "")
-
-    def _there(self, branch: str) -> str:
-        if not (found := self.git.branch(branch)):
-            raise NotPossible(f"There is no branch {branch}.")
-        return found
-
-    def run(
-        self,
-        head: str,
-        name: str,
-        conclusion: str | None = "success",
-        summary: str = "",
-        annotations: Sequence[Line] = (),
-    ) -> CheckRun:
-        """Let a job of Actions begin (None), or end; a second call for the same head and name goes on with the first."""
-        return checks.act(self.world, head, name, conclusion, summary=summary, annotations=annotations)
-
-    def protect(self, branch: str = "main", **rules: Any) -> Protection:
-        """Set the rules of a branch: the fields of `Protection`."""
-        made = self.world.protections[branch] = Protection(**rules)
-        return made
-
-    def advance_queue(self) -> list[int]:
-        """Let the merge queue merge what stands first while its checks passed; the numbers of those that were."""
-        return merging.advance(self.world)
+    # Who listens
 
     def webhook(self, url: str, secret: str, events: Sequence[str] = ("*",)) -> None:
         """Let what happens from now on be told there."""

@@ -97,7 +97,7 @@ def repository(world: World, viewer: Account | None = None) -> Json:
     made |= {"url": url}
     for part, rest in _REPO.items():
         made[f"{part}_url"] = url + (rest if rest[:5] in ("/git/", "/issu") else f"/{part}{rest}")
-    made |= {"created_at": world.created, "updated_at": world.now(), "pushed_at": world.now()}
+    made |= {"created_at": world.created, "updated_at": world.touched, "pushed_at": world.touched}
     made |= {"git_url": f"git://{owner}/{name}.git", "ssh_url": f"git@127.0.0.1:{world.full_name}.git"}
     made |= {
         "clone_url": f"{html}.git",

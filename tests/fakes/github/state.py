@@ -112,7 +112,8 @@ class World:
         self.actions_bot = Account(41898282, "github-actions[bot]", "write", "Bot")
         self.accounts[self.actions_bot.login] = self.actions_bot
         self.apps[ACTIONS] = App(ACTIONS, "github-actions", "GitHub Actions", self.actions_bot, 0)
-        self.created = self.now()
+        self.created = self.touched = self.now()
+        """When the repository was made, and when something last happened in it."""
 
     def id(self) -> int:
         """A new id."""
@@ -151,6 +152,7 @@ class World:
 
     def emit(self, name: str, action: str, by: Account, about: str, body: Json) -> None:
         """Tell everybody of something that happened."""
+        self.touched = self.now()
         payload = self.payload(({"action": action} if action else {}) | body, by)
         event = Event(name, action, by.login, about, payload)
         self.events.append(event)
