@@ -77,6 +77,8 @@ class Console:
         self._screen: Screen | None = None
         self._session: PromptSession[str] | None = None
         self._working: Status | None = None
+        self._at_work = False
+        """Whether a line is being answered, so that progress is of what it asks for."""
         self._early: str | None = None
         """A command that came where edits were to go on."""
 
@@ -87,7 +89,10 @@ class Console:
         try:
             await self._begin()
             while (line := await self._next()) is not None:
-                if not await self._work(line):
+                self._at_work = True
+                go_on = await self._work(line)
+                self._at_work = False
+                if not go_on:
                     break
         except BrokenPipeError:
             pass  # nobody reads any more, which ends a console as well
@@ -99,6 +104,8 @@ class Console:
             self._working.update(render.shown(notice.text.split("\n")[0]))
         if isinstance(notice, say.News):
             self._show(Text(f"* {render.shown(notice.text)}", "magenta"))
+        elif isinstance(notice, say.Progress):
+            self._show(render.progress(notice, unasked=not self._at_work))
         else:
             self._show(render.answer(notice))
 

@@ -163,9 +163,9 @@ class Bot:
 
     @property
     def somebody_approves(self) -> bool:
-        """Whether a person or a role is named who approves, beside the operator."""
+        """Whether a person or a role is named who approves in chat, beside the operator."""
         named = {*holders("approve", self.grants, self._rules), *self._rules.approval.maintainers}
-        return any(":" in one and not one.startswith("console:") for one in named)
+        return any(":" in one and not one.startswith(("console:", "github:")) for one in named)
 
     def may(self, capability: Capability, person: Person) -> Decision:
         """Whether somebody may do something here."""

@@ -60,16 +60,21 @@ def may_approve(
     decision = may_decide(by, candidate.requested_by, rules, grants)
     alone = by.at_console and rules.approval.console_self_approval
     if decision.allowed and not alone and any(same(by.id, who, rules) for who in candidate.pushed_by):
-        return Decision.no(
-            "own_commits",
-            f"whoever put commits on the branch of proposal {number} may not approve it; another maintainer has to",
-        )
+        return own_commits(number)
     if decision.allowed and not alone and any(same(by.id, who, rules) for who in candidate.approvals):
         return Decision.no(
             "approved_before",
             f"{by.id} has approved proposal {number} already; the second approval is another maintainer's",
         )
     return decision
+
+
+def own_commits(number: int) -> Decision:
+    """The answer to whoever approves a proposal that has commits of theirs."""
+    return Decision.no(
+        "own_commits",
+        f"whoever put commits on the branch of proposal {number} may not approve it; another maintainer has to",
+    )
 
 
 def same(one: str, other: str, rules: Rules) -> bool:

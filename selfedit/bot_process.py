@@ -12,18 +12,13 @@ from pathlib import Path
 
 from policies.decision import Finding
 from policies.load import WatchRules
+from selfedit.forge.github.settings import CREDENTIALS
 from selfedit.protocol import LINE_LIMIT, Answer, AskDraft, Drafted, Load, Loaded, Peer, Refused
 from selfedit.types import Heartbeat, LoadPlan
 
 USELESS = 78
 """Exit code of a bot that must not be started again as it is: a setting is wrong (EX_CONFIG of sysexits.h)."""
-FORGE_SECRETS = (
-    "GITHUB_TOKEN",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_KEY",
-    "GITHUB_INSTALLATION_ID",
-    "DOCKER_HOST",
-)
+FORGE_SECRETS = (*CREDENTIALS, "DOCKER_HOST")
 """What the steward holds and the bot never sees."""
 
 

@@ -22,7 +22,7 @@ from sandbox.types import Sandbox, SandboxUnavailable
 from selfedit import protocol as say
 from selfedit.bot_process import BotProcess
 from selfedit.forge.github.forge import open_forge
-from selfedit.forge.github.settings import take_credentials
+from selfedit.forge.github.settings import left_out, take_credentials
 from selfedit.forge.local import LocalForge
 from selfedit.gate.gate import Gate
 from selfedit.home import home_for, make_home, socket_path
@@ -123,12 +123,14 @@ class Place:
 
     Attributes:
         upstream: Opens the forge on which `main` lives; None where it lives here.
+        lacking: What is not set of what a forge takes; empty where all of it is, or nothing.
     """
 
     root: Path
     home: Path
     rules: Rules
     upstream: Callable[[Repo], Upstream] | None = None
+    lacking: str = ""
 
     @property
     def owner(self) -> str:
@@ -146,11 +148,13 @@ class Place:
             RulesProblem: The rules cannot be read.
             RepoProblem: There is no usable repository.
         """
+        lacking = left_out(os.environ)
         settings = take_credentials(os.environ)
         rules = load_rules()
         found = Repo(root or Path.cwd(), rules.repo.branch).root
         upstream = functools.partial(open_forge, settings) if settings is not None else None
-        return cls(root=found, home=make_home(home_for(found)), rules=rules, upstream=upstream)
+        home = make_home(home_for(found))
+        return cls(root=found, home=home, rules=rules, upstream=upstream, lacking=lacking)
 
 
 class Desk:
@@ -332,7 +336,7 @@ class Desk:
                 return await self._approve(number, body.who, head)
             case say.Reject(number=number, by=by, why=why):
                 row = number in self.record.proposals and self.record.proposals[number].parts
-                return _shown(await (self.rows if row else self.pipeline).reject(number, by, why))
+                return _shown(await (self.rows if row else self.mainline).reject(number, by, why))
             case say.Rollback(number=number, why=why):
                 newest = self.record.newest_merged()
                 self._began(number or (newest.number if newest else 0))
@@ -369,7 +373,8 @@ class Desk:
 
     def rights(self) -> say.RightsAre:
         """Who may do what now."""
-        return standing(self.record.granted, self.place.rules)
+        on_github = self._upstream is not None
+        return standing(self.record.granted, self.place.rules, on_github=on_github)
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -470,7 +475,7 @@ class Desk:
             provisional_seconds=self.watch.seconds_left,
             halted=self.record.halted,
             problem=problem,
-            forge=self.reconciler.status() if self.reconciler is not None else "",
+            forge=self.reconciler.status() if self.reconciler is not None else self.place.lacking,
             sandbox=place,
             protections=info.protections if info else (),
             open=self.record.open_count(),

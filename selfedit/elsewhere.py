@@ -12,14 +12,14 @@ from policies.decision import Decision
 from policies.load import Rules
 from policies.merge import side_lacking
 from policies.rights import may
-from selfedit.following import SURFACE, Following
+from selfedit.following import SEEN, SURFACE, Following
 from selfedit.gate.gate import Gate
 from selfedit.pipeline import Pipeline, Tell
 from selfedit.ports import ForgeDown, Upstream
-from selfedit.pulls import PullState
+from selfedit.pulls import PullState, not_yet, queued
 from selfedit.record import Record
 from selfedit.repo import Conflict, Repo
-from selfedit.types import Draft, Proposal, Stage
+from selfedit.types import UNDER_REVIEW, Draft, Proposal, Stage
 from selfedit.words import head_message, merge_words, one_line
 
 
@@ -47,6 +47,11 @@ class Elsewhere:
         self._tell = tell
         self._following = following
         self.name = forge.name
+        self._queued = f"it {queued(forge.name)}"
+        self._fell_out = (
+            f"the merge queue on {forge.name} took it out; look at what failed there, then put it back there, or push what "
+            "mends it"
+        )
 
     async def merge(self, number: int) -> Proposal | Decision:
         """Carry an approval as far as it goes now: merged there when all agree; else the proposal says what it waits for."""
@@ -59,7 +64,8 @@ class Elsewhere:
             proposal = self._record.proposals[number]
             state = await self._forge.look(proposal)
         if state is not None:
-            self.withdraw(number, state)
+            await self.withdraw(number, state)
+            await self._out_of_queue(proposal, state)
         await self._following.follow(hinted=state is not None and bool(state.merged))
         proposal = self._record.proposals[number]
         if proposal.stage is not Stage.APPROVED:
@@ -71,6 +77,10 @@ class Elsewhere:
         if why := self._following.hindrance() or self._following.unadopted():
             return self.wait(number, why)
         base = self._repo.main()
+        asked = self._record.asked.get(number)
+        again = asked is not None and (asked.data["old"], asked.data["head"]) == (base, proposal.head)
+        if again and proposal.why in (self._queued, self._fell_out):
+            return self.wait(number, self._fell_out)
         if state.checks_required and not self._repo.is_ancestor(base, proposal.head):
             return await self._renew(number, base)
         answer = await self._fit(number, base)
@@ -78,7 +88,12 @@ class Elsewhere:
             return answer
         return await self._ask(number, base)
 
-    def withdraw(self, number: int, state: PullState) -> None:
+    async def _out_of_queue(self, proposal: Proposal, state: PullState) -> None:
+        """What we put into the merge queue and somebody objects to is not to be merged there meanwhile."""
+        if state.queued and proposal.number in self._record.asked and self._objection(state):
+            await self._forge.unqueue(proposal)
+
+    async def withdraw(self, number: int, state: PullState) -> None:
         """Take back approvals that were given there and do not stand there any more, or whose giver has lost the right."""
         proposal = self._record.proposals[number]
         stand = {
@@ -90,6 +105,8 @@ class Elsewhere:
         called = dict(proposal.names)
         for by in proposal.approvals:
             if by.startswith(f"{SURFACE}:") and by not in stand and not state.merged:
+                if state.queued and number in self._record.asked:
+                    await self._forge.unqueue(proposal)  # first, so that a crash leaves it to be done
                 why = f"the approval by {called.get(by, by)} does not stand any more"
                 self._record.write("unendorsed", number, by=by, why=why)
                 self._tell(number, Stage.OPENED, why)
@@ -107,6 +124,8 @@ class Elsewhere:
     async def _ask(self, number: int, base: str) -> Proposal | Decision:
         proposal = self._record.proposals[number]
         report = proposal.report
+        if proposal.stage is not Stage.APPROVED:
+            return proposal  # turned down, or an approval taken back, while it was judged
         heads = {proposal.head, proposal.approved_head, report.head if report else ""}
         if report is None or report.verdict != "passed" or len(heads) > 1:
             return self.wait(number, "the gate has not passed its head")
@@ -187,6 +206,24 @@ class Elsewhere:
             await self._forge.close(self._record.proposals[number], why)
         return self._record.proposals[number]
 
+    def lost(self, number: int, state: PullState) -> None:
+        """Say of what was merged there, and is not on `main` there, what is to become of it."""
+        proposal, there = self._record.proposals[number], self._repo.resolve(SEEN)
+        branch, base = self._repo.branch, one_line(state.base, 60)
+        if proposal.stage not in UNDER_REVIEW or there is None:
+            return
+        if state.base and state.base != branch:  # what is merged cannot be opened again
+            why = f"it was merged into {base} on {self.name}, and not into {branch}; ask for it again"
+            by = state.merged_by.id if state.merged_by else ""
+            self._record.write("rejected", number, by=by, why=why)
+            self._tell(number, Stage.REJECTED, why)
+        elif self._repo.resolve(state.merged) is None or not self._repo.is_ancestor(state.merged, there):
+            self.wait(
+                number,
+                f"it was merged on {self.name} as {state.merged[:12]}, which {branch} there does not have any more; put that "
+                f"back there, or turn it down: /reject {number}",
+            )
+
     def wait(self, number: int, why: str) -> Proposal:
         """Say what a proposal waits for; written down only where that is another sentence."""
         if self._record.wait(number, why):
@@ -196,16 +233,11 @@ class Elsewhere:
 
 def hold_up(proposal: Proposal, state: PullState, branch: str, name: str) -> str:
     """What keeps a pull request from being merged now, as a sentence; empty when it may be tried. Pure."""
+    if state.merged:
+        return f"it is merged on {name}, and {branch} is being followed"
     if state.head != proposal.head:
         return f"its branch on {name} has another head, which is looked at first"
     if not state.open:
         return f"its pull request on {name} is closed"
-    if state.base and state.base != branch:
-        return f"its pull request on {name} asks for another branch than {branch}; set it back there"
-    red = [one_line(run.name, 60) for run in state.runs if run.required and run.state == "failed"]
-    if red:
-        return f"a check that {name} requires failed: {', '.join(red)}"
-    waiting = [one_line(run.name, 60) for run in state.runs if run.required and run.state == "waiting"]
-    if waiting:
-        return f"it waits for checks on {name}: {', '.join(waiting)}"
-    return f"it stands in the merge queue on {name}" if state.queued else ""
+    why = not_yet(state, branch, name)
+    return f"it {why}" if why else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.load import Rules
+from policies.merge import same
 from selfedit.gate.gate import Gate
 from selfedit.pipeline import Tell
 from selfedit.ports import ForgeDown, Upstream
@@ -19,7 +20,7 @@ from selfedit.record import Record
 from selfedit.repo import Repo
 from selfedit.signing import Signer
 from selfedit.takebacks import Takebacks
-from selfedit.types import GateReport, Stage
+from selfedit.types import EARLY, UNDER_REVIEW, GateReport, Stage
 from selfedit.words import vouch_message
 
 SURFACE = "github"
@@ -32,9 +33,6 @@ MOVING = "refs/theseus/moving"
 """What `main` here was, while branch and working tree are being moved on."""
 MERGED_THERE = "merged there"
 """By what somebody approves who merges by hand where `main` lives: the forge let them."""
-
-_OPEN = (Stage.OPENED, Stage.APPROVED)
-_EARLY = (Stage.REQUESTED, Stage.DRAFTED, Stage.GATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +167,11 @@ class Following:
         """What proposals, and what takes them back, became on `main` there; None while one is still being judged here."""
         found: list[Became] = []
         for number, proposal in list(self._record.proposals.items()):
-            if proposal.stage in _OPEN or (proposal.stage in _EARLY and proposal.pull):
+            if proposal.stage in UNDER_REVIEW or (proposal.stage in EARLY and proposal.pull):
                 state = await self._forge.look(proposal)
                 if state is None or not state.merged:
                     continue
-                if proposal.stage in _EARLY:
+                if proposal.stage in EARLY:
                     return None
                 found.append(Became(state.merged, number, state))
             elif number in self._record.takebacks:
@@ -219,7 +217,8 @@ class Following:
             report = await self._verdict(before, state, commit, tree)
             if report.verdict == "unknown":
                 why = f"what it became on {self._forge.name} could not be judged: {report.complaint}"
-                record.wait(number, why)
+                if record.wait(number, why):
+                    self._tell(number, proposal.stage, why)
                 return False
             facts = {"base": before, "report": report.model_dump(mode="json")}
             if state.head != proposal.head:
@@ -228,12 +227,18 @@ class Following:
             else:
                 record.write("rejudged", number, **facts)
         by = state.merged_by.id if state.merged_by else f"{SURFACE}:ghost"
+        unasked = ""
         if record.proposals[number].stage is Stage.OPENED:
-            record.write("approved", number, by=by, head=state.head, self_approved=False, basis=MERGED_THERE)
+            if state.merged_by is not None and not state.merged_by.person:
+                unasked = f"it was merged on {self._forge.name} although no approval of it stood"
+            alone = same(by, proposal.requested_by, self._rules)
+            record.write("approved", number, by=by, head=state.head, self_approved=alone, basis=MERGED_THERE)
         told: dict[str, Any] = {"merge": commit, "base": before, "by": by, "there": True}
         if repo.is_ancestor(commit, record.newest):
             told["within"] = True
         passed = report.verdict == "passed"
+        if unasked:
+            told["condemned"] = unasked
         if passed:
             message = vouch_message(record.proposals[number], report, record.ledger.last_hash)
             told["vouched"] = self._signer.vouch(repo, commit, message)

@@ -24,11 +24,11 @@ from selfedit.repo import GitFailed, Repo, RepoProblem
 from selfedit.serving import Serving
 from selfedit.signing import Signer
 from selfedit.takeback import confirm, without
-from selfedit.types import Proposal, Stage
+from selfedit.telling import known_as
+from selfedit.types import STANDING, Proposal, Stage
 from selfedit.words import merge_message, revert_message
 
 AUTOMATIC = "theseus:watch"
-STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
 EFFECT_FAILED = (GitFailed, RepoProblem, OSError)
 
 
@@ -58,6 +58,7 @@ class Mainline:
         self._signer = signer
         self._rules = rules
         self._serving = serving
+        self._pipeline = pipeline
         self._tell = tell
         self._adoption = Adoption(repo, record, gate, signer)
         self._refit = Refit(repo=repo, record=record, gate=gate, forge=forge, pipeline=pipeline, tell=tell)
@@ -87,18 +88,25 @@ class Mainline:
             }
             if grant := through("approve", who, self._record.grants, self._rules):
                 facts["through"] = grant
+            known = known_as(proposal, by)
             lacking = side_lacking((*proposal.approvals, by), self.surface, self._rules)
             if proposal.approvals_missing > 1 or lacking:
                 self._record.write("endorsed", number, **facts)
                 self._tell(
-                    number, Stage.OPENED, f"approved by {by}; it takes one more approval {lacking}".rstrip()
+                    number,
+                    Stage.OPENED,
+                    f"approved by {known}; it takes one more approval {lacking}".rstrip(),
                 )
                 return self._record.proposals[number]
             self._record.write("approved", number, **facts)
-            self._tell(number, Stage.APPROVED, f"approved by {by}")
+            self._tell(number, Stage.APPROVED, f"approved by {known}")
             answer = await self._merge(number)
         merged = self._record.proposals[number].stage is Stage.MERGED
         return await self._bring_to_life(number) if merged else answer
+
+    async def reject(self, number: int, by: str, why: str) -> Proposal | Decision:
+        """Turn a proposal down that is not merged yet."""
+        return await self._pipeline.reject(number, by, why)
 
     async def rollback(self, number: int | None, who: Person, why: str) -> Proposal | Decision:
         """Take a merged proposal back because somebody asked for it."""

@@ -240,8 +240,10 @@ class Pipeline:
             self._gate.lets_pass, proposal.base, proposal.head
         ):
             return
-        with contextlib.suppress(ForgeDown):  # it is shown when it has passed
+        try:
             self._note_shown(proposal.number, await self._forge.announce(proposal))
+        except ForgeDown as down:  # it is shown when it has passed
+            self._tell(proposal.number, proposal.stage, f"{NOT_SHOWN}: {down}")
 
     def _note_shown(self, number: int, shown: Shown | None) -> None:
         before = self._record.proposals[number]

@@ -137,6 +137,9 @@ class Upstream(Forge, Protocol):
             (it has to contain what `main` is now first), `head_moved`, `closed`, `forbidden`.
         """
 
+    async def unqueue(self, proposal: Proposal) -> None:
+        """Take a pull request that stands in a merge queue out of that, because it is not to be merged now."""
+
     async def propose_revert(self, proposal: Proposal, commit: str, message: str) -> Shown:
         """Show a commit here that takes a merged proposal back as a pull request, on the branch `revert/N-slug`."""
 

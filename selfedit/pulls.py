@@ -8,6 +8,7 @@ from typing import Literal
 
 from policies.rights import Person
 from selfedit.types import Value
+from selfedit.words import one_line
 
 RunState = Literal["waiting", "passed", "failed"]
 ReviewState = Literal["approved", "changes_requested", "commented"]
@@ -100,3 +101,29 @@ class PullState(Value):
     queued: bool = False
     base: str = ""
     checks_required: bool = False
+
+
+def not_yet(state: PullState, branch: str, name: str) -> str:
+    """What keeps an open pull request from being merged, as a sentence without its subject; empty when it may be tried.
+
+    Args:
+        state: The pull request.
+        branch: What it has to ask to be merged into.
+        name: What people call the forge.
+    """
+    if state.base and state.base != branch:
+        return f"asks for another branch there than {branch}; set it back on {name}"
+    named = {
+        which: [one_line(run.name, 60) for run in state.runs if run.required and run.state == which]
+        for which in ("failed", "waiting")
+    }
+    if named["failed"]:
+        return f"fails a check that {name} requires: {', '.join(named['failed'])}"
+    if named["waiting"]:
+        return f"waits for checks on {name}: {', '.join(named['waiting'])}"
+    return queued(name) if state.queued else ""
+
+
+def queued(name: str) -> str:
+    """That it stands in the merge queue, as such a sentence."""
+    return f"stands in the merge queue on {name}"

@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from policies.decision import Decision, Finding
 from policies.load import Rules
-from policies.merge import OWN_CHANGE, same
+from policies.merge import own_commits, same
 from policies.rights import Capability, may
 from selfedit.ledger import LedgerProblem
-from selfedit.pipeline import Pipeline, Tell
+from selfedit.pipeline import NOT_SHOWN, Pipeline, Tell
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.pulls import Account, PullState, Review, Run
 from selfedit.record import Record
 from selfedit.repo import GitFailed, Repo, RepoProblem
-from selfedit.types import Proposal, Stage
+from selfedit.types import EARLY, UNDER_REVIEW, Proposal, Stage
 from selfedit.upstream import UpstreamMainline
 from selfedit.words import one_line
 
@@ -34,11 +34,11 @@ SHORTEST = 1.0
 """Seconds between two rounds at least, however many hints come."""
 FIRST_DELAY, LONGEST_DELAY = 5.0, 300.0
 """Seconds until the forge is asked again after it did not answer, the first time and at most, unless it says itself."""
+LASTING = 300.0
+"""What the forge asks to be left alone for so long with, and is about one proposal, is for people to mend."""
 LONGEST_SAYING = 2000
 """Characters of what somebody wrote that are handed to an author."""
 
-_OPEN = (Stage.OPENED, Stage.APPROVED)
-_EARLY = (Stage.REQUESTED, Stage.DRAFTED, Stage.GATED)
 _LASTING = frozenset({"not_by_a_model", "revised_enough", "changed_by_hand", "nothing_said"})
 """Answers of an author that will be the same the next time, and are not written down by it."""
 _REPEATED = frozenset({"self_approval", "own_commits", "approved_before", "frozen"})
@@ -75,7 +75,7 @@ class Reconciler:
         self._woken = asyncio.Event()
         self._next = self._not_before = 0.0
         self._failures = 0
-        self._trouble = ""
+        self._trouble = self._partly = ""
         self._revising: dict[int, asyncio.Task[None]] = {}
         self._one_round = asyncio.Lock()
 
@@ -107,7 +107,7 @@ class Reconciler:
     def status(self) -> str:
         """Where proposals are reviewed, and whether that answers, in a line."""
         if not self._trouble:
-            return self._forge.status()
+            return "; ".join(filter(None, (self._forge.status(), self._partly)))
         again = max(0, round(self._not_before - self._clock()))
         return f"{self._forge.name} cannot be asked ({self._trouble}); proposals wait, and it is asked again in {again} s"
 
@@ -128,7 +128,7 @@ class Reconciler:
         """Look at everything once. That the forge cannot be asked is remembered and said, never raised."""
         async with self._one_round:
             try:
-                await self._round()
+                soon = await self._round()
             except ForgeDown as down:
                 self._back_off(str(down), down.again)
             except (GitFailed, RepoProblem, LedgerProblem, OSError) as error:
@@ -138,7 +138,7 @@ class Reconciler:
                 self._back_off(f"a fault of Theseus itself: {type(error).__name__}: {error}")
             else:
                 self._failures, self._trouble = 0, ""
-                self._next = self._clock() + self._rules.github.poll_seconds
+                self._next = self._clock() + soon
                 self._not_before = self._clock() + SHORTEST
 
     def _back_off(self, why: str, again: float = 0.0) -> None:
@@ -147,29 +147,34 @@ class Reconciler:
         self._trouble = why
         self._next = self._not_before = self._clock() + max(delay, again)
 
-    async def _round(self) -> None:
+    async def _round(self) -> float:
+        """Look at everything; seconds until the next time."""
         await self._mainline.follow(hinted=bool(self._record.asked))
         shown = await self._forge.shown()
-        down: ForgeDown | None = None
+        soon, self._partly = self._rules.github.poll_seconds, ""
         for number in list(self._record.proposals):
             try:
                 await self._agree(number, shown)
             except ForgeDown as error:
-                if down is not None:
-                    raise  # not about one proposal alone
-                down = error
+                await self._forge.main()  # does not answer either, unless it is about this one alone
+                soon = min(soon, max(error.again, FIRST_DELAY))
+                self._partly = f"proposal {number} could not be looked after: {error}"
+                if error.again >= LASTING and self._record.proposals[number].stage in UNDER_REVIEW:
+                    self._mainline.wait(number, f"{NOT_SHOWN}: {error}")
+                elif error.again >= LASTING and number in self._record.takebacks:
+                    self._mainline.wait(number, f"it is not taken back on {self._forge.name} yet: {error}")
             except GitFailed as error:
                 self._mainline.wait(number, f"it could not be looked after: {error}")
             except Exception:  # one that cannot be looked after must not hold the others up
                 log.exception("proposal %d could not be looked after", number)
-        if down is not None:
-            raise down
+                self._partly = f"proposal {number} could not be looked after, by a fault of Theseus itself"
+        return soon
 
     async def _agree(self, number: int, shown: Collection[str]) -> None:
         proposal = self._record.proposals[number]
-        if proposal.stage in _EARLY or number in self._revising:
+        if proposal.stage in EARLY or number in self._revising:
             return
-        if proposal.stage in _OPEN:
+        if proposal.stage in UNDER_REVIEW:
             await self._look_after(number)
         elif number in self._record.takebacks:
             await self._mainline.step_back(number)
@@ -184,18 +189,19 @@ class Reconciler:
         proposal = self._record.proposals[number]
         if state.merged:
             await self._mainline.follow(hinted=True)
+            await self._mainline.lost(number, state)
         elif not state.open:
             await self._closed(proposal, state)
         elif state.head != proposal.head:
             await self._pushed(proposal, state)
         else:
             self._note_names(proposal, [*state.pushed_by, *(review.by for review in state.reviews)])
-            self._mainline.withdraw(number, state)
+            await self._mainline.withdraw(number, state)
             if await self._complaints(number, state):
                 return
             await self._approvals(number, state)
             if self._record.proposals[number].stage is Stage.APPROVED:
-                await self._carry_on(number)
+                await self._carry_on(number, state)
 
     async def _as_wished(self, number: int) -> PullState | None:
         """What is there, once the ledger's wish has been made true: shown, pushed, and ready to be reviewed."""
@@ -213,9 +219,10 @@ class Reconciler:
 
     def _ours(self, state: PullState, proposal: Proposal) -> bool:
         """Whether what is there is an older head, so that the newer one was not pushed yet."""
-        return self._repo.resolve(state.head) is not None and self._repo.is_ancestor(
-            state.head, proposal.head
-        )
+        if self._repo.resolve(state.head) is None or not self._repo.is_ancestor(state.head, proposal.head):
+            return False
+        theirs = proposal.head in self._repo.refs(f"refs/proposals/{proposal.number}/pushed/").values()
+        return not theirs  # people put it there, and took it away again
 
     async def _closed(self, proposal: Proposal, state: PullState) -> None:
         by = state.closed_by
@@ -248,6 +255,7 @@ class Reconciler:
         facts = {"base": base, "head": state.head, "report": report.model_dump(mode="json")}
         self._record.write("revised", number, pushed_by=pushed, why=why, **facts)
         self._repo.set_ref(f"refs/proposals/{number}/head", state.head)
+        self._repo.set_ref(f"refs/proposals/{number}/pushed/{state.head}", state.head)
         self._tell(
             number, Stage.OPENED, why or "what was pushed to its branch passed; it is to be approved anew"
         )
@@ -281,9 +289,9 @@ class Reconciler:
         complaints = {key: found for key, found in fresh.items() if found}
         if not complaints or self._cannot_edit():
             return False
-        if proposal.stage is Stage.APPROVED:
-            if proposal.author != "model":
-                return False
+        if proposal.stage is Stage.APPROVED and proposal.author == "model":
+            if state.queued and number in self._record.asked:
+                await self._forge.unqueue(proposal)
             self._record.write("opened", number, why=f"on {self._forge.name} changes were asked for")
         task = asyncio.create_task(self._answer(number, complaints))
         self._revising[number] = task
@@ -321,17 +329,19 @@ class Reconciler:
                 return
             answer: Proposal | Decision
             if any(same(review.by.id, pusher.id, self._rules) for pusher in state.pushed_by):
-                answer = Decision.no(
-                    "own_commits", f"whoever put commits on its branch may not approve it. {OWN_CHANGE}"
-                )
+                answer = own_commits(number)
             else:
                 answer = await self._mainline.approve(number, review.by.who, review.head)
+            if isinstance(answer, Decision) and answer.findings[0].rule == "policy_changed":
+                self._mainline.wait(number, answer.why)
             if isinstance(answer, Decision) and answer.findings[0].rule in _REPEATED:
                 self._record.write("heard", number, keys=[key])
                 await self._forge.remark(self._record.proposals[number], key, answer.why)
 
-    async def _carry_on(self, number: int) -> None:
+    async def _carry_on(self, number: int, state: PullState) -> None:
         if why := self._cannot_edit():
+            if state.queued and number in self._record.asked:
+                await self._forge.unqueue(self._record.proposals[number])
             self._mainline.wait(number, why)
         else:
             await self._mainline.advance(number)

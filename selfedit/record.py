@@ -13,7 +13,10 @@ from policies.rights import CONSOLE, Grant, Person, with_change
 from selfedit.edits import Edit
 from selfedit.ledger import Ledger, Move
 from selfedit.types import (
+    EARLY,
     LEGAL,
+    STANDING,
+    UNDER_REVIEW,
     Check,
     Draft,
     GateReport,
@@ -109,8 +112,7 @@ class Record:
 
     def open_count(self) -> int:
         """How many proposals wait for an author, the gate or a reviewer."""
-        waiting = (Stage.REQUESTED, Stage.DRAFTED, Stage.GATED, Stage.OPENED, Stage.APPROVED)
-        return sum(proposal.stage in waiting for proposal in self.proposals.values())
+        return sum(proposal.stage in (*EARLY, *UNDER_REVIEW) for proposal in self.proposals.values())
 
     def has_passed(self, tree: str, policy: str) -> bool:
         """Whether this tree needs no judging any more: it passed under this policy, or the operator installed it."""
@@ -143,7 +145,7 @@ class Record:
 
     def newest_merged(self) -> Proposal | None:
         """The proposal that was merged last and not taken back."""
-        merged = [p for p in self.proposals.values() if p.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT)]
+        merged = [p for p in self.proposals.values() if p.stage in STANDING]
         return max(merged, key=lambda p: self.commits[p.merge].seq, default=None)
 
     def _apply(self, move: Move) -> None:

@@ -246,11 +246,11 @@ def rights(now: say.RightsAre) -> RenderableType:
     return Text("\n").join(lines)
 
 
-def progress(step: say.Progress) -> Text:
-    """One stage of a proposal with its time."""
-    return Text.assemble(
-        (f"  {step.seconds:6.1f} s  ", "dim"), f"{step.stage.value:<9} ", shown(step.text.split("\n")[0])
-    )
+def progress(step: say.Progress, *, unasked: bool = False) -> Text:
+    """One stage of a proposal with its time; of which, where nobody waits for it (`unasked`)."""
+    which = f"proposal {step.number}: " if unasked else ""
+    said = f"{which}{shown(step.text.split(chr(10))[0])}"
+    return Text.assemble((f"  {step.seconds:6.1f} s  ", "dim"), f"{step.stage.value:<9} ", said)
 
 
 def next_step(one: Proposal, command: str = "/") -> str:
@@ -261,7 +261,7 @@ def next_step(one: Proposal, command: str = "/") -> str:
             does = "by another maintainer (at the console: once more) to make it live"
         there = f" On GitHub a review does the same: {shown(one.url)}" if one.url else ""
         return f"Next: {command}approve {one.number} {does}, or {command}reject {one.number} [why].{there}"
-    if one.stage in (Stage.LIVE, Stage.MERGED):
+    if one.stage in (Stage.LIVE, Stage.MERGED) and not telling.taking_back(one):
         return f"It is watched now; {command}rollback takes it back, {command}why shows what it changed."
     return ""
 

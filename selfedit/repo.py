@@ -18,7 +18,6 @@ import git
 from selfedit.types import FileDiff
 
 IDENTITY = ("Theseus", "theseus@localhost")
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MINIMUM_GIT = (2, 38, 0)
 """`git merge-tree --write-tree` came with this version."""
 

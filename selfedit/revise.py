@@ -97,17 +97,17 @@ class Revision:
         if proposal is None:
             return no_such(number)
         most = self._rules.github.revisions
-        if proposal.stage is not Stage.OPENED:
-            return Decision.no(
-                "not_open", f"proposal {number} is {proposal.stage}; only an open one can be drafted again"
-            )
+        if proposal.stage not in (Stage.OPENED, Stage.APPROVED):
+            return _not_open(proposal)
         if proposal.author != "model":
             whose = "was made by hand" if proposal.author == "person" else "follows what analysers found"
             return Decision.no(
                 "not_by_a_model",
-                f"proposal {number} {whose}, so no model drafts it again; reject it, and ask for what should be "
-                "different with /improve, in words or as edits",
+                f"Proposal {number} {whose}, so no model drafts it again; push to its branch what should be different, or "
+                "close this and ask anew with /improve, in words or as edits",
             )
+        if proposal.stage is not Stage.OPENED:
+            return _not_open(proposal)
         if not complaints:
             return Decision.no(
                 "nothing_said", "nothing was said that another draft could mend; say what should change"
@@ -212,3 +212,9 @@ class Revision:
         self._record.write("unrevised", number, heard=list(heard), why=why, tokens=tokens, cost=cost)
         self._tell(number, self._record.proposals[number].stage, f"not drafted again: {why}")
         return Decision.no(rule, why)
+
+
+def _not_open(proposal: Proposal) -> Decision:
+    return Decision.no(
+        "not_open", f"proposal {proposal.number} is {proposal.stage}; only an open one can be drafted again"
+    )

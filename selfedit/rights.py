@@ -36,8 +36,13 @@ def wanted(asked: say.Grant | say.Withdraw, grants: frozenset[Grant], rules: Rul
     return change if decision.allowed else say.Refused(why=decision.why)
 
 
-def standing(granted: Sequence[Granted], rules: Rules) -> say.RightsAre:
-    """Who may do what, by the rules and by what was changed since."""
+def standing(granted: Sequence[Granted], rules: Rules, *, on_github: bool = False) -> say.RightsAre:
+    """Who may do what, by the rules and by what was changed since; people of GitHub only where proposals are shown there."""
     grants = [one.grant for one in granted]
-    named = {one: tuple(sorted(holders(one, grants, rules))) for one in CAPABILITIES}
+    named = {
+        one: tuple(
+            who for who in sorted(holders(one, grants, rules)) if on_github or not who.startswith("github:")
+        )
+        for one in CAPABILITIES
+    }
     return say.RightsAre(granted=tuple(granted), holders=named, maintainers=rules.approval.maintainers)

@@ -12,7 +12,7 @@ from policies.load import Rules
 from policies.rights import Person, may
 from selfedit.pipeline import Pipeline, Tell
 from selfedit.record import Record
-from selfedit.types import Part, Proposal, Request, Stage
+from selfedit.types import UNDER_REVIEW, Part, Proposal, Request, Stage
 
 NOT_SPLIT = "what is under review is not split; say which part of it should go"
 """Said where a draft under review was to become several."""
@@ -125,7 +125,7 @@ class Rows:
 
     async def _reject_parts(self, whole: Proposal) -> None:
         for number in whole.begun:
-            if self._record.proposals[number].stage is Stage.OPENED:
+            if self._record.proposals[number].stage in UNDER_REVIEW:
                 why = f"proposal {whole.number}, of which it is a part, was turned down: {whole.why}"
                 await self._pipeline.reject(number, ROW, why)
 

@@ -12,7 +12,7 @@ from policies.load import Rules
 from selfedit.gate.gate import Gate
 from selfedit.record import Record
 from selfedit.repo import Conflict, Repo
-from selfedit.types import Proposal, Stage
+from selfedit.types import STANDING, Proposal, Stage
 from selfedit.words import one_line
 
 Tell = Callable[[int, Stage, str], None]
@@ -73,14 +73,19 @@ async def without(
 
 def _before(proposal: Proposal, main: str, repo: Repo, record: Record) -> Without:
     since = record.commits[proposal.merge].seq
-    standing = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
-    later = [p.number for p in record.proposals.values() if p.stage in standing]
+    later = [p.number for p in record.proposals.values() if p.stage in STANDING]
     later = [n for n in later if record.commits[record.proposals[n].merge].seq > since]
-    theirs = [commit for commit in repo.between(proposal.merge, main) if commit not in record.commits]
+    theirs = [commit for commit in repo.between(proposal.merge, main) if _by_people(commit, record)]
     subjects = [one_line(repo.message(commit).partition("\n")[0], 72) for commit in theirs]
     named = tuple(f"{commit[:12]} {subject}" for commit, subject in zip(theirs, subjects, strict=True))
     before = proposal.before or repo.parents(proposal.merge)[0]
     return Without(repo.tree_of(before), tuple(sorted(later)), named)
+
+
+def _by_people(commit: str, record: Record) -> bool:
+    """Whether people made a commit, also where it was adopted as it is, with a voucher beside it."""
+    move = record.commits.get(commit)
+    return move is None or (move.kind == "adopted" and "vouched" in move.data)
 
 
 def confirm(record: Record, tell: Tell, number: int, revert: str, facts: Mapping[str, Any]) -> None:
@@ -94,9 +99,8 @@ def confirm(record: Record, tell: Tell, number: int, revert: str, facts: Mapping
         facts: Of the move that announced it: `why`, `by`, `also`, `dropped`; and `vouched`, where it was done elsewhere.
     """
     why, by = facts["why"], facts["by"]
-    standing = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
     for other in facts.get("also", ()):
-        if record.proposals[other].stage in standing:
+        if record.proposals[other].stage in STANDING:
             said = f"it was built on proposal {number}, which was taken back"
             record.write("reverted", other, revert=revert, why=said, by=by)
             tell(other, Stage.REVERTED, said)

@@ -14,7 +14,7 @@ from selfedit.gate.gate import Gate
 from selfedit.ledger import Move
 from selfedit.pipeline import Tell
 from selfedit.ports import Upstream
-from selfedit.pulls import PullState
+from selfedit.pulls import not_yet
 from selfedit.record import Record
 from selfedit.repo import Conflict, Repo
 from selfedit.signing import Signer
@@ -60,14 +60,14 @@ class Takebacks:
         )
         if isinstance(plan, Decision):
             return plan
-        why = f"{why}; {plan.words}" if plan.words else why
+        asked, why = why, f"{why}; {plan.words}" if plan.words else why
         vouched = of_revert(proposal, plan.tree, by, self._rules.policy, passed=plan.passed)
         message = revert_message(proposal, by, why, self._record.ledger.last_hash, vouched)
         before = self._record.takebacks.get(number)
         parents = [old] if before is None else [old, before.data["new"]]
         head = self._repo.commit(plan.tree, parents, message, self._signer.settings)
         self._repo.set_ref(f"refs/proposals/{number}/revert", head)
-        facts: dict[str, Any] = {"also": plan.proposals, "dropped": plan.commits}
+        facts: dict[str, Any] = {"also": plan.proposals, "dropped": plan.commits, "asked": asked}
         if plan.passed:
             facts["judged"] = {"tree": plan.tree, "policy": self._rules.policy}
         self._record.write("reverting", number, old=old, new=head, why=why, by=by, there=True, **facts)
@@ -85,8 +85,15 @@ class Takebacks:
         """
         proposal, move = self._record.proposals[number], self._record.takebacks[number]
         state = await self._forge.look_at_revert(proposal)
-        if state is not None and state.merged:
+        if state is not None and state.merged and state.base in ("", self._repo.branch):
             return True
+        if state is not None and state.merged and not insist:
+            self._wait(
+                number,
+                f"what takes it back was merged into {one_line(state.base, 60)} and not into {self._repo.branch} ({state.url}); "
+                f"what ran before it serves until somebody asks for /rollback {number}",
+            )
+            return False
         if state is not None and not state.open and not insist:
             who = one_line(state.closed_by.login, 40) if state.closed_by else "somebody"
             self._wait(
@@ -103,11 +110,13 @@ class Takebacks:
             state = await self._forge.look_at_revert(proposal)
         if state is None:
             return False
-        if why := self._not_yet(state):
-            self._wait(number, why)
+        if why := not_yet(state, self._repo.branch, self._forge.name):
+            self._wait(number, f"what takes it back {why} ({state.url})")
             return False
         main = self._repo.main()
-        if state.checks_required and not self._repo.is_ancestor(main, state.head):
+        if not self._repo.is_ancestor(main, state.head) and (
+            state.checks_required or not self._known(main, state.head)
+        ):
             await self._renew(proposal, move)
             return False
         answer = await self._forge.merge_revert(proposal, move.data["new"])
@@ -125,10 +134,10 @@ class Takebacks:
         tree = self._repo.tree_of(commit)
         planned = tree == self._repo.tree_of(move.data["new"])
         passed = self._record.has_passed(tree, self._rules.policy)
-        if commit in self._record.declined:
-            return True
         if self._repo.is_ancestor(commit, self._record.newest):  # somebody vouches for what came of it since
             confirm(self._record, self._tell, number, commit, {**move.data, "within": True})
+            return True
+        if commit in self._record.declined:
             return True
         if not passed and not planned:
             report = await self._gate.judge(before, commit, by_person=True)
@@ -157,26 +166,20 @@ class Takebacks:
         """`main` moved there: what takes it back has to contain that, and is judged anew."""
         if isinstance(self._repo.merge_tree(self._repo.main(), move.data["new"]), Conflict):
             self._tell(proposal.number, proposal.stage, "what takes it back conflicts: working it out anew")
-        no = await self.begin(proposal, move.data["by"], move.data["why"], automatic=True)
+        asked = move.data.get("asked", move.data["why"])  # what goes with it is worked out anew
+        no = await self.begin(proposal, move.data["by"], asked, automatic=True)
         if no is not None:
             self._wait(proposal.number, no.why)
             return
         await self._show(proposal, self._record.takebacks[proposal.number])
 
+    def _known(self, main: str, head: str) -> bool:
+        """Whether what would become of it on the present `main` was judged already."""
+        tree = self._repo.merge_tree(main, head)
+        return not isinstance(tree, Conflict) and self._record.has_passed(tree, self._rules.policy)
+
     def _is_ours(self, head: str, move: Move) -> bool:
         return head == move.data["new"] or self._repo.is_ancestor(head, move.data["new"])
-
-    def _not_yet(self, state: PullState) -> str:
-        name = self._forge.name
-        if state.base and state.base != self._repo.branch:
-            return f"what takes it back asks for another branch there ({state.url}); set it to {self._repo.branch}"
-        if red := [one_line(run.name, 60) for run in state.runs if run.required and run.state == "failed"]:
-            return f"what takes it back fails a check that {name} requires: {', '.join(red)} ({state.url})"
-        if waiting := [
-            one_line(run.name, 60) for run in state.runs if run.required and run.state == "waiting"
-        ]:
-            return f"what takes it back waits for checks on {name}: {', '.join(waiting)} ({state.url})"
-        return f"what takes it back stands in the merge queue on {name} ({state.url})" if state.queued else ""
 
     def _wait(self, number: int, why: str) -> None:
         if self._record.wait(number, why):

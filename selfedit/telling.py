@@ -10,7 +10,7 @@ from policies.decision import Finding, Severity
 from policies.merge import to_look_at
 from sandbox.types import Protection
 from selfedit import protocol as say
-from selfedit.types import FileDiff, GateReport, Proposal, Stage
+from selfedit.types import STANDING, FileDiff, GateReport, Proposal, Stage
 from selfedit.words import own_word
 
 SHORT = 12
@@ -18,7 +18,6 @@ SHORT = 12
 
 _SERVICES = {"github": "GitHub"}
 """What services are called of which people are known by name."""
-_STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
 _SILENT = frozenset({"add_test", "set_docstring"})
 """Edits after which the same code runs."""
 
@@ -75,10 +74,10 @@ def pull(one: Proposal) -> str:
 
 def taking_back(one: Proposal) -> str:
     """That a proposal is out of service already, and for what `main` waits; empty where that is not so."""
-    if not one.revert_url or one.stage not in _STANDING:
+    if not one.revert_url or one.stage not in STANDING:
         return ""
     return (
-        f"What ran before it serves already; main follows when this pull request is merged: {one.revert_url}"
+        f"What ran before it serves already; main follows when what takes it back is merged: {one.revert_url}"
     )
 
 

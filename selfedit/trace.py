@@ -4,12 +4,12 @@ import ast
 
 from selfedit.record import Record
 from selfedit.repo import Repo
-from selfedit.types import Stage, Traced
+from selfedit.types import STANDING, Traced
 
 
 def trace(repo: Repo, record: Record) -> tuple[Traced, ...]:
     """Every definition that merged proposals changed and that nobody took back, newest first."""
-    merged = [p for p in record.proposals.values() if p.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT)]
+    merged = [p for p in record.proposals.values() if p.stage in STANDING]
     found: dict[tuple[str, str], Traced] = {}
     for proposal in sorted(merged, key=lambda p: record.commits[p.merge].seq, reverse=True):
         parent = repo.parents(proposal.merge)[0]

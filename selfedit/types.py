@@ -49,6 +49,12 @@ LEGAL: dict[Stage, frozenset[Stage]] = {
     Stage.KEPT: frozenset({Stage.REVERTED}),
 }
 """The one table of moves: what may follow a stage. What is not in it follows nothing."""
+EARLY = (Stage.REQUESTED, Stage.DRAFTED, Stage.GATED)
+"""An author or the gate is at work on it; no reviewer has it yet."""
+UNDER_REVIEW = (Stage.OPENED, Stage.APPROVED)
+"""It waits for reviewers, or to be merged."""
+STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
+"""It is on `main`, and was not taken back."""
 
 Verdict = Literal["passed", "refused", "failed", "unknown"]
 

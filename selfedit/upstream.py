@@ -6,7 +6,7 @@ from selfedit.adoption import Adoption
 from selfedit.elsewhere import Elsewhere
 from selfedit.following import SURFACE, Following
 from selfedit.gate.gate import Gate
-from selfedit.mainline import AUTOMATIC, EFFECT_FAILED, STANDING, Mainline
+from selfedit.mainline import AUTOMATIC, EFFECT_FAILED, Mainline
 from selfedit.pipeline import Pipeline, Tell
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.pulls import PullState
@@ -14,7 +14,7 @@ from selfedit.record import Record
 from selfedit.repo import Repo
 from selfedit.serving import Serving
 from selfedit.signing import Signer
-from selfedit.types import Proposal, Stage
+from selfedit.types import STANDING, Proposal, Stage
 
 
 class UpstreamMainline(Mainline):
@@ -101,13 +101,36 @@ class UpstreamMainline(Mainline):
                 await self._following.follow(hinted=True)
         await self._serve_anew(before)
 
-    def withdraw(self, number: int, state: PullState) -> None:
+    async def withdraw(self, number: int, state: PullState) -> None:
         """Take back approvals that do not stand there any more."""
-        self._there.withdraw(number, state)
+        await self._there.withdraw(number, state)
+
+    async def lost(self, number: int, state: PullState) -> None:
+        """Say of what was merged there, and is not on `main` there, what is to become of it."""
+        async with self._moving:
+            self._there.lost(number, state)
 
     def wait(self, number: int, why: str) -> Proposal:
         """Say what a proposal waits for."""
         return self._there.wait(number, why)
+
+    async def reject(self, number: int, by: str, why: str) -> Proposal | Decision:
+        """Turn a proposal down; what it was asked to be merged for there is looked at first, for it may have been."""
+        if number not in self._record.asked:
+            return await super().reject(number, by, why)
+        before = self._serving.target()
+        async with self._moving:
+            try:
+                await self._following.follow(hinted=True)
+            except ForgeDown as down:
+                return Decision.no(
+                    "not_known",
+                    f"{self._there.name} was asked to merge proposal {number}, and may have done so ({down}); ask again when "
+                    f"that can be found out, or take it back then: /rollback {number}",
+                )
+            answer = await super().reject(number, by, why)
+        await self._serve_anew(before)
+        return answer
 
     async def take_back(self, number: int, by: str, why: str) -> Proposal | Decision:
         """Serve what ran before at once; `main` there follows by a pull request, when it is let."""

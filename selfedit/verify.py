@@ -10,7 +10,7 @@ from selfedit.record import IllegalMove, Record
 from selfedit.repo import GitFailed, Repo
 from selfedit.serving import Serving
 from selfedit.signing import Signer
-from selfedit.types import Proposal, Stage
+from selfedit.types import STANDING, Proposal, Stage
 
 
 def verify(
@@ -185,7 +185,7 @@ def _is_code(path: str, live: tuple[str, ...]) -> bool:
 
 def summary(record: Record) -> str:
     """What was proved, in one line."""
-    merged = sum(p.stage in (Stage.MERGED, Stage.LIVE, Stage.KEPT) for p in record.proposals.values())
+    merged = sum(p.stage in STANDING for p in record.proposals.values())
     taken_back = sum(p.stage is Stage.REVERTED for p in record.proposals.values())
     rows = sum(1 for _ in record.ledger.moves())
     return f"{rows} ledger rows, {len(record.commits)} commits of the steward, {merged} merged, {taken_back} taken back: all holds"

@@ -488,3 +488,20 @@ async def test_without_live_code_the_control_commands_are_listed() -> None:
 
     bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
     assert "/approve N" in await bot.respond("/help", "console:ann", "c")
+
+
+async def test_progress_that_comes_by_itself_names_its_proposal(world: World) -> None:
+    """Beside a command it is clear of which it is; between lines there may be several."""
+
+    async def told(body: BaseModel) -> BaseModel | None:
+        if isinstance(body, say.Improve | say.Quit) and world.steward.peer:
+            text = "it waits there" if isinstance(body, say.Quit) else "judging"
+            await world.steward.peer.notify(say.Progress(number=1, stage=Stage.APPROVED, text=text))
+        return await world.steward.answer(body)
+
+    assert world.steward.peer is not None
+    world.steward.peer._answer = told
+    out = await world.run("/improve\n")
+    assert "proposal 1: it waits there" in out
+    assert "proposal 1: judging" not in out
+    assert "judging" in out

@@ -208,7 +208,7 @@ def test_what_serves_no_more_is_said_to_while_its_pull_request_waits() -> None:
     one = proposal(7, Stage.LIVE, merge="d" * 40, revert_url=PULL)
     for said in (render.plain(render.brief(one)), render.plain(render.proposal(one))):
         assert (
-            f"What ran before it serves already; main follows when this pull request is merged: {PULL}"
+            f"What ran before it serves already; main follows when what takes it back is merged: {PULL}"
             in said
         )
     assert "serves already" not in render.plain(
@@ -221,3 +221,17 @@ def test_status_has_a_line_on_the_forge_where_there_is_one() -> None:
     said = render.plain(render.answer(STATUS.model_copy(update={"forge": "GitHub owner/name, answering"})))
     assert "GitHub owner/name, answering" in said
     assert "pull requests" not in render.plain(render.answer(STATUS))
+
+
+def test_progress_that_nobody_waits_for_names_its_proposal() -> None:
+    """What a forge says hours later is of one of several; beside a command it is clear of which."""
+    step = say.Progress(number=7, stage=Stage.APPROVED, text="it waits", seconds=3.2)
+    assert "proposal 7: it waits" in render.plain(render.progress(step, unasked=True))
+    assert "7" not in render.plain(render.progress(step))
+
+
+def test_what_is_taken_back_already_is_not_offered_a_rollback() -> None:
+    """Where main follows by a pull request, the words after a rollback do not ask for another."""
+    live = proposal(7, Stage.LIVE)
+    assert "/rollback" in render.next_step(live)
+    assert render.next_step(live.model_copy(update={"revert_url": PULL})) == ""

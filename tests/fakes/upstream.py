@@ -7,7 +7,7 @@ from pathlib import Path
 
 from policies.decision import Decision
 from selfedit.ports import ForgeDown, Shown
-from selfedit.pulls import Account, PullState, Review
+from selfedit.pulls import Account, PullState, Review, Run
 from selfedit.repo import Conflict, Repo
 from selfedit.types import Proposal
 
@@ -26,6 +26,7 @@ class MemoryUpstream:
     Attributes:
         down: Why it cannot be asked; empty while it can.
         pulls: The pull requests, by number.
+        required: The checks that it wants of each pull request, and how they stand.
         remarks: What was said below each, by number and key.
     """
 
@@ -37,6 +38,7 @@ class MemoryUpstream:
         self.down = ""
         self.pulls: dict[int, _Pull] = {}
         self.remarks: dict[tuple[int, str], str] = {}
+        self.required: tuple[Run, ...] = ()
         self._repo = repo
         self._bare = bare
         _git(bare.parent, "init", "--quiet", "--bare", str(bare))
@@ -85,6 +87,11 @@ class MemoryUpstream:
         self._ask()
         return self._merge(proposal.branch, proposal.approved_head, f"{title}\n\n{message}\n")
 
+    async def unqueue(self, proposal: Proposal) -> None:
+        """It stands in no queue any more."""
+        self._ask()
+        self.act(self._find(proposal.branch), queued=False)
+
     async def propose_revert(self, proposal: Proposal, commit: str, message: str) -> Shown:
         """Show a commit that takes it back."""
         del message
@@ -111,6 +118,13 @@ class MemoryUpstream:
         """Change what a pull request is."""
         pull = self.pulls[number]
         self.pulls[number] = replace(pull, state=pull.state.model_copy(update=changes))
+
+    def push(self, commit: str, branch: str) -> None:
+        """Let somebody put a commit on a branch, whatever was there."""
+        self._push(commit, branch)
+        for number, pull in self.pulls.items():
+            if pull.branch == branch and pull.state.open:
+                self.act(number, head=commit)
 
     def review(self, number: int, review: Review) -> None:
         """Let somebody review it."""
@@ -143,7 +157,13 @@ class MemoryUpstream:
 
     def _look(self, branch: str) -> PullState | None:
         number = self._find(branch)
-        return self.pulls[number].state if number else None
+        if not number:
+            return None
+        runs = {
+            "runs": (*self.pulls[number].state.runs, *self.required),
+            "checks_required": bool(self.required),
+        }
+        return self.pulls[number].state.model_copy(update=runs)
 
     def _merge(self, branch: str, head: str, message: str) -> str | Decision:
         number = self._find(branch)

@@ -208,16 +208,6 @@ async def test_pages_are_read_to_the_end_and_within_the_host(wire: Wire, client:
 
 
 LIMITS = {
-    "primary": (
-        says(
-            {"message": "API rate limit exceeded"},
-            403,
-            x_ratelimit_limit="5000",
-            x_ratelimit_remaining="0",
-            x_ratelimit_reset=str(int(time.time()) + 1200),
-        ),
-        (1100, 1300),
-    ),
     "secondary with a header": (
         says({"message": "You have exceeded a secondary rate limit"}, 403, retry_after="77"),
         (70, 80),
@@ -240,6 +230,25 @@ async def test_a_limit_is_honoured(wire: Wire, client: Client, kind: str) -> Non
     for _ in range(3):
         with pytest.raises(ForgeDown, match="left alone"):
             await client.send("POST", "/other", {})
+    assert len(wire.heard) == 1
+
+
+async def test_the_hours_limit_is_honoured_until_it_begins_anew(wire: Wire, client: Client) -> None:
+    """Where the requests of an hour are used up, nothing is sent before the moment that GitHub names."""
+    wire.then(
+        says(
+            {"message": "API rate limit exceeded"},
+            403,
+            x_ratelimit_limit="5000",
+            x_ratelimit_remaining="0",
+            x_ratelimit_reset=str(int(time.time()) + 1200),
+        )
+    )
+    with pytest.raises(ForgeDown, match="left alone") as caught:
+        await client.get("/thing")
+    assert 1100 <= caught.value.again <= 1300
+    with pytest.raises(ForgeDown, match="left alone"):
+        await client.get("/other")
     assert len(wire.heard) == 1
 
 

@@ -19,6 +19,7 @@ from selfedit.forge.github.settings import (
     Secret,
     SettingsProblem,
     Token,
+    left_out,
     read_settings,
     take_credentials,
 )
@@ -217,3 +218,11 @@ async def test_many_requests_at_once_take_one_token(world: ForgeWorld) -> None:
     await asyncio.gather(*(client.get(f"/repos/{world.github.repository}") for _ in range(8)))
     assert exchanges(world) == 1
     await client.end()
+
+
+def test_half_of_the_settings_are_named() -> None:
+    """Whoever set only a part of them reads in /status what is missing; none and all of them are nothing to tell."""
+    credential = {"GITHUB_APP_ID": "1"}
+    assert "GITHUB_TOKEN" in left_out({"GITHUB_REPOSITORY": "o/r"})
+    assert "GITHUB_REPOSITORY is not set" in left_out(credential)
+    assert left_out({}) == left_out({"GITHUB_REPOSITORY": "o/r", **credential}) == ""

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from policies.decision import Finding, Severity
+from selfedit.forge.github.forge import open_forge
+from selfedit.forge.github.settings import read_settings
 from selfedit.forge.github.texts import GATE
 from selfedit.ports import ForgeDown
 from selfedit.types import Stage
 from tests.fakes.github.description import Description, Missing
 from tests.github.forge_world import ForgeWorld, forge_world
+from tests.github.steward_world import reach
 
 both = pytest.mark.parametrize("world", ["app", "token"], indirect=True)
 """Tried as an App and with a token, where that may make a difference."""
@@ -199,3 +202,37 @@ async def test_main_is_brought_here_below_our_own_refs(world: ForgeWorld) -> Non
     assert world.small.repo.refs("refs/theseus/remote/") == {"refs/theseus/remote/main": new}
     assert world.small.repo.main() == world.small.base
     assert set(world.small.repo.refs("refs/heads/")) == {"refs/heads/main"}
+
+
+async def test_a_wrong_repository_is_told_from_an_empty_one(world: ForgeWorld) -> None:
+    """Whoever mistyped the name is not told to push to it."""
+    elsewhere = reach(world.github.api, "harbour/thesus", world.github.token)(world.small.repo)
+    try:
+        with pytest.raises(ForgeDown, match="is GITHUB_REPOSITORY right"):
+            await elsewhere.main()
+    finally:
+        await elsewhere.end()
+    world.github.git.move("refs/heads/main", "")
+    with pytest.raises(ForgeDown, match="push it there first"):
+        await world.forge.main()
+
+
+async def test_an_installation_that_is_none_is_named(world: ForgeWorld) -> None:
+    """Whoever copied the wrong number reads which setting it is."""
+    github = world.github
+    given = read_settings(
+        {
+            "GITHUB_REPOSITORY": github.repository,
+            "GITHUB_API_URL": github.api,
+            "GITHUB_APP_ID": str(github.app_id),
+            "GITHUB_APP_KEY": github.app_key,
+            "GITHUB_INSTALLATION_ID": "9",
+        }
+    )
+    assert given is not None
+    forge = open_forge(given, world.small.repo, backoff=0.001)
+    try:
+        with pytest.raises(ForgeDown, match="no installation of the number in GITHUB_INSTALLATION_ID"):
+            await forge.main()
+    finally:
+        await forge.end()

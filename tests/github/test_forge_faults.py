@@ -30,11 +30,11 @@ async def world(tmp_path: Path, described: Description | Missing) -> AsyncIterat
         yield made
 
 
-async def story(world: ForgeWorld) -> Proposal:
+async def story(world: ForgeWorld, head: str) -> Proposal:
     """A whole life without a merge, by a forge that knows of nothing that was before; it can be told twice."""
     forge = world.again()
     try:
-        one = world.proposal(world.head("hello"))
+        one = world.proposal(head)
         await forge.announce(one)
         passed = world.judged(one)
         await forge.open(passed)
@@ -63,12 +63,13 @@ async def test_a_lost_connection_leaves_one_of_everything(world: ForgeWorld, ste
     """Each step may be lost on its way there or on its way back."""
     method, path = STEPS[step]
     hold = world.github.hold(method, path, when)  # type: ignore[arg-type]  # one of the two words
-    first = asyncio.create_task(story(world))
+    head = world.head("hello")
+    first = asyncio.create_task(story(world, head))
     await hold.arrived()
     hold.drop()
     (lost,) = await asyncio.gather(first, return_exceptions=True)
     assert isinstance(lost, ForgeDown) or step == "the push"  # which git itself tries again
-    await story(world)
+    await story(world, head)
     settled(world)
 
 

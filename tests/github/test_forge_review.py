@@ -1,12 +1,14 @@
 """What the forge sees of a pull request, and how GitHub is asked to merge: by its rules, and only what was approved."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from policies.decision import Decision
+from selfedit.forge.github.client import Client
 from selfedit.ports import ForgeDown
 from selfedit.pulls import PullState
 from tests.fakes.github.description import Description, Missing
@@ -269,9 +271,24 @@ async def test_a_revert_that_somebody_closed_is_shown_anew_when_wanted_again(wor
     assert (world.github.pulls[first.pull].open, world.github.pulls[second.pull].open) == (False, True)
 
 
-async def test_a_pull_request_of_a_fork_with_the_same_branch_is_not_ours(world: ForgeWorld) -> None:
+async def test_a_pull_request_of_another_branch_is_not_ours(world: ForgeWorld) -> None:
     """A number that belongs to another branch is not taken for the proposal's."""
     ann = world.github.person("ann")
     world.github.push(ann, "feature", {"x.md": "x\n"})
     number = world.github.open(ann, "feature", "improve/7-greet-people")
     assert await world.forge.look(world.proposal(pull=number)) is None
+
+
+async def test_a_pull_request_of_a_fork_is_not_ours(world: ForgeWorld) -> None:
+    """Its branch is called like the proposal's, but stands in somebody else's repository."""
+    one = world.proposal()
+    number = (await world.forge.open(one)).pull
+    assert await world.forge.shown() == {one.branch}
+    client = Client(world.settings)
+    sent = await client.get(f"/repos/{world.settings.repository}/pulls/{number}")
+    await client.end()
+    sent["head"]["repo"]["full_name"] = "somebody/theseus"
+    world.github.fail(r"/pulls(\?|$)", 200, times=2, method="GET", body=json.dumps([sent]))
+    world.github.fail(rf"/pulls/{number}$", 200, method="GET", body=json.dumps(sent))
+    assert await world.forge.shown() == set()
+    assert await world.forge.look(one.model_copy(update={"pull": number})) is None

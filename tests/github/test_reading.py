@@ -122,8 +122,11 @@ def test_who_pushed_is_known_by_activity_or_else_by_commits() -> None:
         {"activity_type": "branch_deletion", "actor": BOB},
         {"activity_type": "push", "actor": None},
         {"activity_type": "push", "actor": ANN},
+        {"activity_type": "pr_merge", "actor": BOB},
     ]
     assert [one.login for one in pushers(activity, None, ME)] == ["ann"]
+    for kind in ("force_push", "branch_creation"):
+        assert [one.login for one in pushers([{"activity_type": kind, "actor": BOB}], None, ME)] == ["bob"]
     assert [
         one.login for one in pushers(None, [{"author": ANN, "committer": BOB}, {"author": None}], ME)
     ] == ["ann", "bob"]
@@ -135,6 +138,28 @@ def test_the_newest_run_of_each_name_counts() -> None:
         [run(1, "check", "failure"), run(2, "check"), run(3, "check", None, app=7)], [], {}, Requirements()
     )
     assert [(one.name, one.state) for one in found] == [("check", "passed"), ("check", "waiting")]
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "state"),
+    [
+        ("success", "passed"),
+        ("neutral", "passed"),
+        ("skipped", "passed"),
+        ("failure", "failed"),
+        ("cancelled", "failed"),
+        ("timed_out", "failed"),
+        ("action_required", "failed"),
+        ("startup_failure", "failed"),
+        ("stale", "failed"),
+        ("of a later year", "failed"),
+        (None, "waiting"),
+    ],
+)
+def test_only_what_ended_well_has_passed(conclusion: str | None, state: str) -> None:
+    """As GitHub itself counts it; a word that nobody knows is no good end."""
+    found = runs([run(1, "check", conclusion)], [], {}, Requirements())
+    assert [one.state for one in found] == [state]
 
 
 def test_a_required_check_of_an_app_is_satisfied_by_that_app_alone() -> None:

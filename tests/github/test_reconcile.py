@@ -48,7 +48,10 @@ async def test_what_a_person_merged_by_hand_is_merged(steward: World, github: Gi
     assert (one.stage, one.merge, one.approvals) == (Stage.LIVE, github.main(), (f"github:{ann.id}",))
     assert (one.before, steward.bot.running) == (installed, steward.repo.main())
     assert steward.faults() == []
+    github.protect(checks=("check",))
     await steward.mainline.take_back(1, "console:ann", "not wanted")
+    assert steward.bot.running == installed
+    github.run(github.pulls[2].head, "check")
     await steward.rounds(2)
     assert steward.proposal().stage is Stage.REVERTED
     assert steward.repo.tree_of(github.main()) == steward.repo.tree_of(one.before)
@@ -379,3 +382,34 @@ async def test_a_refused_head_never_leaves(steward: World, github: GitHub) -> No
     await steward.rounds()
     assert github.pulls == {}
     assert not [request for request in github.requests if request.path.endswith("git-receive-pack")]
+
+
+async def test_changes_asked_of_an_approved_one_that_no_model_drafted_are_answered(
+    steward: World, github: GitHub
+) -> None:
+    """Its approval stands and waits, and whoever asked reads once, there, what to do instead."""
+    github.protect(checks=("check",))
+    steward.author.ready.append(draft("words").model_copy(update={"author": "person"}))
+    one = await steward.pipeline.improve(Request(requested_by=ASKED_BY, goal="words"))
+    github.review(github.person("ann"), 1, "APPROVED")
+    await steward.rounds()
+    github.review(github.person("ben"), 1, "CHANGES_REQUESTED", "Other words.")
+    github.run(one.head, "check")
+    await steward.rounds(3)
+    (comment,) = github.pulls[1].comments
+    assert "no model drafts it again" in comment.body
+    assert (steward.proposal().stage, steward.proposal().head) == (Stage.APPROVED, one.head)
+    assert "ben asked for changes" in steward.proposal().why
+    assert "1 approved: approved by ann on GitHub" in steward.said
+
+
+async def test_a_right_that_is_missing_is_told_before_the_gate_has_judged(
+    steward: World, github: GitHub
+) -> None:
+    """That it cannot be shown as a draft ends nothing, and whoever asked hears of it at once."""
+    github.fail(r"/pulls$", 403, method="POST", body='{"message": "Resource not accessible"}')
+    await steward.proposed("words")
+    told = next(at for at, said in enumerate(steward.said) if "Resource not accessible" in said)
+    judged = next(at for at, said in enumerate(steward.said) if "gate: passed" in said)
+    assert told < judged
+    assert github.pulls[1].open

@@ -284,3 +284,16 @@ def test_what_nobody_could_see_is_never_ok() -> None:
     items: list[Item] = wanted.compare(Wish(LIVE, address=HOOK), Found(bypassed=None, errors=None))
     fine = [item.text for item in items if item.standing == "ok"]
     assert fine == []
+
+
+async def test_each_wrong_setting_has_its_own_sentence(github: GitHub, admin: Account) -> None:
+    """A token that GitHub does not know, a name that is none there, and what is not set are told apart."""
+    wrong = await setup(github, "--check", token="ghp_nobody_knows_this_one")
+    mistyped = await setup(github, "--check", "--repository", "harbour/thesus", token=admin.token)
+    unnamed = await setup(github, "--check", token=admin.token, GITHUB_REPOSITORY="")
+    alone = await setup(github, "--check")
+    assert [said.code for said in (wrong, mistyped, unnamed, alone)] == [2] * 4
+    assert "does not accept this token" in wrong.errors
+    assert "does it exist" in mistyped.errors
+    assert "GITHUB_REPOSITORY is not set" in unnamed.errors
+    assert "GITHUB_ADMIN_TOKEN is not set" in alone.errors

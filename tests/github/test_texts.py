@@ -238,5 +238,40 @@ def test_a_part_of_a_larger_goal_says_so() -> None:
     """Reviewers see which of how many it is, and that the others come by themselves."""
     part = Part(of=7, number=2, count=3, whole="Greet.")
     made = proposal().model_copy(update={"part": part})
-    assert "It is part 2 of 3 of proposal 7" in texts.body(made, (), "https://git.example")
+    assert texts.body(made, (), "https://git.example").count("It is part 2 of 3 of proposal 7") == 1
     assert "larger goal" not in texts.body(proposal(), (), "https://git.example")
+
+
+@pytest.mark.parametrize(
+    ("author", "source"), [("person", "by hand"), ("maintenance", "maintenance found it")]
+)
+def test_what_no_model_drafted_promises_no_other_draft(author: str, source: str) -> None:
+    """A body says where edits without a goal come from, and what a reviewer does who wants others."""
+    made = proposal().model_copy(update={"author": author, "goal": ""})
+    body = texts.body(made, (), "https://git.example")
+    asked = body.partition("## What was asked for")[2].partition("\n## ")[0]
+    assert source in asked
+    assert "No model drafts it again" in body
+    assert "go to its author" not in body
+    assert "go to its author" in texts.body(proposal(), (), "https://git.example")
+
+
+def test_a_comment_begins_like_a_sentence() -> None:
+    """What is said below a pull request is often said within another sentence elsewhere."""
+    assert texts.comment("whoever pushed may not approve").startswith("Whoever")
+    assert texts.comment("") == "(nothing to say)"
+
+
+def test_a_revert_says_why_by_whom_and_what_it_waits_for() -> None:
+    """Whoever sees it there alone finds the proposal, the reason, and what is to be done."""
+    why = 'Revert "A change"\n\nThis reverts commit x.\n\nReverted-by: discord:1\nReason: it is slow\nLedger: y\n'
+    body = texts.revert_body(
+        proposal().model_copy(update={"pull": 12, "names": (("discord:1", "ben"),)}), why
+    )
+    prose, _, facts = body.partition("---")
+    assert "(#12, `A change`)" in prose
+    assert "`ben (discord:1)`" in prose
+    assert "> it is slow\n" in prose
+    assert "/rollback 7" in prose
+    assert "Ledger" not in prose
+    assert "Ledger: y" in facts

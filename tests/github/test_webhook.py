@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from bot.api import health
 from bot.api.deliveries import KEPT_SECONDS, MOST, Deliveries, names
 from bot.api.frame import LONGEST_BODY, CannotListen, application, serving
 from bot.api.github import MOST_A_MINUTE, PATH
+from bot.api.hints import Hints
 from bot.api.webhook import CONCERNS
 from bot.settings import Listen
 from tests.fakes.github.server import GitHub
@@ -295,6 +297,28 @@ async def test_a_delivery_is_remembered_only_when_the_hint_has_left(tmp_path: Pa
     async with edge(tmp_path) as hooked:
         assert (await hooked.send(sent)).said == {"status": "accepted"}
         assert await hooked.counted() == 1
+
+
+async def test_what_the_steward_was_not_told_of_may_come_again(tmp_path: Path) -> None:
+    """The steward is not there: the delivery does not count as heard, and sent once more it is told of."""
+    ends: list[Exception | None] = [ConnectionError(), None]
+
+    async def tell() -> None:
+        if (error := ends.pop(0)) is not None:
+            raise error
+
+    async def rest() -> None:
+        """No more comes."""
+
+    with closing(Deliveries(tmp_path / "kept.sqlite3")) as deliveries:
+        hints, one = Hints(tell, deliveries, rest), names("delivery-1", b"body")
+        running = asyncio.create_task(hints.run())
+        for heard in (False, True):
+            hints.owe(one)
+            await hints.settled()
+            assert (hints.heard(one), deliveries.heard(one)) == (heard, heard)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_out_of_order_is_no_matter(tmp_path: Path) -> None:

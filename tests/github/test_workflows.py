@@ -437,6 +437,14 @@ def test_the_setup_script_writes_who_owns_what(tmp_path: Path, origin: Origin) -
     assert (refused.code, "names nobody on GitHub" in refused.log) == (2, True)
 
 
+def test_the_job_explains_itself_and_passes_nothing_by_that() -> None:
+    """Asked alone for help it says what it takes; a branch of that name is no question for help."""
+    script = str(ROOT / "scripts/judge-proposal")
+    helped = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
+    assert (helped.returncode, "BASE HEAD BRANCH" in helped.stdout) == (0, True)
+    assert subprocess.run([script, "base", "head", "--help"], capture_output=True, check=False).returncode > 1
+
+
 # What is said, made harmless
 
 FINDING = Finding(

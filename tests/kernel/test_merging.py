@@ -49,6 +49,18 @@ def test_nobody_approves_their_own_wish_under_another_name(tmp_path: Path) -> No
     )
 
 
+def test_the_operator_alone_may_approve_whatever_they_did(tmp_path: Path) -> None:
+    """At the console one person is all in one, where the rules let them; else not even there."""
+    held = rules(tmp_path)
+    one = candidate(held.policy, "console:operator", pushed_by=("console:operator",))
+    assert said(one, "console:operator", held) == ""
+    approval = held.approval.model_copy(update={"console_self_approval": False})
+    strict = held.model_copy(update={"approval": approval})
+    assert said(one, "console:operator", strict) == "self_approval"
+    pushed = candidate(held.policy, pushed_by=("console:operator",))
+    assert said(pushed, "console:operator", strict) == "own_commits"
+
+
 def test_one_here_and_one_there(tmp_path: Path) -> None:
     """Where the rules ask for both, the side that has not approved is named; else either is enough."""
     both = rules(tmp_path, 'approvals = "both"')

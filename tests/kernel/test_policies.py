@@ -201,6 +201,8 @@ def test_a_change_beyond_the_budget_takes_a_second_look() -> None:
 
 def test_what_nobody_would_read_is_refused() -> None:
     """Beyond the limit of lines a change is refused, unless a person commits it."""
+    at_most = review_changes([grown(HERE.change.max_lines)], HERE).findings
+    assert [finding.severity for finding in at_most] == [Severity.REVIEW]
     changes = [grown(HERE.change.max_lines + 1)]
     found = review_changes(changes, HERE).findings
     assert [(finding.rule, finding.severity) for finding in found] == [("large_change", Severity.REFUSE)]

@@ -156,6 +156,10 @@ def test_a_head_that_people_pushed_voids_approvals(tmp_path: Path) -> None:
     one = record.proposals[1]
     assert (one.stage, one.head, one.approvals, one.pushed_by) == (Stage.OPENED, "h2", (), ("github:2",))
     assert (one.edits, one.revisions, record.asked) == (EDITS, 0, {})
+    record.write("revised", 1, base="b2", head="h3", report=report)
+    assert list(record.proposals[1].pushed_by) == ["github:2"]
+    record.write("revised", 1, base="b2", head="h4", report=report, pushed_by=["github:3", "github:2"])
+    assert list(record.proposals[1].pushed_by) == ["github:2", "github:3"]
 
 
 def test_an_approval_can_be_taken_back(tmp_path: Path) -> None:
@@ -182,5 +186,20 @@ def test_what_became_elsewhere_and_fails_is_owed_at_once(tmp_path: Path) -> None
     record.write("reverting", 1, old="m", new="r", why="it fails", by="theseus:watch", there=True)
     assert (list(record.takebacks), record.pending) == ([1], {})
     record.write("revert_shown", 1, pull=8, url="https://example.org/8")
+    assert record.proposals[1].revert_url == "https://example.org/8"
+    record.write("reverting", 1, old="m2", new="r2", why="it fails", by="theseus:watch", there=True)
+    assert record.proposals[1].revert_url == ""
     record.write("reverted", 1, revert="r2", why="it fails", by="theseus:watch", vouched="v")
     assert (record.takebacks, record.owed, record.unvouched, record.newest) == ({}, {}, {}, "r2")
+
+
+def test_what_turns_out_to_be_on_main_already_is_not_the_newest(tmp_path: Path) -> None:
+    """A merge that lies below a commit that somebody vouched for since is ours, and main is that later one."""
+    record = Record(Ledger(tmp_path))
+    record.write("genesis", commit="b", tree="t0")
+    opened(record)
+    record.write("adopting", commit="c", old="c", tree="t2", policy="p")
+    record.write("adopted", commit="c", tree="t2", policy="p")
+    record.write("approved", 1, by="github:1", head="h", basis="merged there")
+    record.write("merged", 1, merge="m", base="b", there=True, within=True)
+    assert (record.newest, set(record.commits)) == ("c", {"b", "c", "m"})

@@ -26,6 +26,7 @@ from selfedit import protocol as say
 from selfedit.ledger import Ledger
 from selfedit.record import Record
 from selfedit.render import answer, plain
+from selfedit.rights import standing
 from selfedit.types import Granted
 from selfedit.verify import grants as told
 from tests.kernel.test_record import drafted
@@ -267,3 +268,10 @@ def test_who_asks_or_approves_may_look() -> None:
         decision = may_change(Grant(anna.id, "see", allowed=False), OWNER, grants, RULES)
         assert [one.rule for one in decision.findings] == ["implied"]
     assert not may("see", anna, frozenset(), RULES).allowed
+
+
+def test_people_of_github_are_named_only_where_proposals_are_shown_there() -> None:
+    """Where main lives here nobody is told of a role that nobody can have."""
+    rules = load_rules()
+    assert "github:role/write" not in standing((), rules).holders["approve"]
+    assert "github:role/write" in standing((), rules, on_github=True).holders["approve"]

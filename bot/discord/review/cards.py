@@ -26,7 +26,7 @@ from policies.decision import Finding
 from policies.merge import to_look_at
 from selfedit import telling
 from selfedit.telling import SHORT, Changed
-from selfedit.types import Check, GateReport, Proposal, Stage, StageTime
+from selfedit.types import STANDING, Check, GateReport, Proposal, Stage, StageTime
 from selfedit.words import describe
 
 MOST = 6000
@@ -56,8 +56,6 @@ MARKS: dict[Stage, str] = {
     Stage.REVERTED: "↩️",
     Stage.SPLIT: "🧩",
 }
-STANDING = (Stage.MERGED, Stage.LIVE, Stage.KEPT)
-"""What can be taken back."""
 NEWS = (Stage.OPENED, Stage.LIVE, Stage.REJECTED, Stage.REVERTED)
 """What is told where news go."""
 _MEANS = {

@@ -3,13 +3,12 @@
 import discord
 from pydantic import BaseModel
 
-from bot.discord.review.cards import STANDING
 from bot.discord.review.points import Act
 from bot.discord.review.text import named, one_line
 from policies.rights import Capability, Person
 from selfedit import render
 from selfedit.telling import SHORT
-from selfedit.types import Proposal, Stage
+from selfedit.types import STANDING, Proposal, Stage
 
 NEEDS: dict[Act, Capability] = {
     Act.DIFF: "see",

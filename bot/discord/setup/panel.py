@@ -43,6 +43,7 @@ _WORDS = {
     MANAGER: "who manages the server",
     MAINTAINER: "maintainers",
     OWNER: "the owner",
+    "github:role/write": "who may write to the repository on GitHub",
 }
 
 

@@ -253,10 +253,16 @@ class Client:
         raise ForgeDown(why, again)
 
     def _refused(self, answer: No, path: str) -> NoReturn:
-        who = "the App's key" if self.credential.is_app else "GITHUB_TOKEN"
+        who = "GITHUB_APP_KEY as the key of GITHUB_APP_ID" if self.credential.is_app else "GITHUB_TOKEN"
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized
             self._fail(f"GitHub does not accept {who} (any more): {answer.message}; give another", 300.0)
         what = urlsplit(path).path.removeprefix(f"/repos/{self._settings.repository}")
+        if answer.status == 404 and what.startswith("/app/installations/"):  # noqa: PLR2004 - Not Found
+            self._fail(
+                "the App has no installation of the number in GITHUB_INSTALLATION_ID; that stands at the end of the address "
+                "of its installation page",
+                300.0,
+            )
         if answer.status in (403, 404):
             self._fail(
                 f"GitHub does not let this account at {what or 'the repository'} of {self._settings.repository} "

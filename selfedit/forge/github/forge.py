@@ -14,7 +14,7 @@ from selfedit.forge.github import gateword, texts
 from selfedit.forge.github.client import PATIENCE, Client
 from selfedit.forge.github.hub import Hub, Pull
 from selfedit.forge.github.looking import Looking
-from selfedit.forge.github.merging import merge
+from selfedit.forge.github.merging import merge, unqueue
 from selfedit.forge.github.pushing import NotPushed, Remote
 from selfedit.forge.github.settings import GitHubSettings
 from selfedit.ports import ForgeDown, Shown
@@ -110,10 +110,7 @@ class GitHubForge:
         """Bring here what is on `main` there; the commit that it names."""
         there = await self._hub.tip(self._repo.branch)
         if not there:
-            raise ForgeDown(
-                f"{self._settings.repository} on GitHub has no branch {self._repo.branch}; push it there first",
-                300.0,
-            )
+            raise ForgeDown(await self._hub.lacks(self._repo.branch), 300.0)
         known = await asyncio.to_thread(self._repo.resolve, f"refs/theseus/remote/{self._repo.branch}")
         if known == there:
             return there
@@ -129,6 +126,12 @@ class GitHubForge:
             pull = await self._find(proposal)
             return await self._merge(pull, proposal.approved_head, title, message)
 
+    async def unqueue(self, proposal: Proposal) -> None:
+        """Take it out of the merge queue."""
+        async with self._lock(proposal.number):
+            if (pull := await self._find(proposal)) is not None:
+                await unqueue(self._hub, pull)
+
     # Taking back
 
     async def propose_revert(self, proposal: Proposal, commit: str, message: str) -> Shown:
@@ -139,7 +142,7 @@ class GitHubForge:
         async with self._lock(proposal.number):
             branch = _revert_branch(proposal)
             pull = await self._hub.find(0, branch)
-            if pull is not None and pull.merged and pull.head == commit:
+            if pull is not None and pull.merged and pull.head == commit and pull.base == self._repo.branch:
                 return self._shown_as(pull)
             await self._push(proposal.number, branch, commit)
             title, body = texts.revert_title(proposal), texts.revert_body(proposal, message)
@@ -152,7 +155,14 @@ class GitHubForge:
 
     async def look_at_revert(self, proposal: Proposal) -> PullState | None:
         """What that pull request is now; None where there is none."""
-        return await self._look(await self._hub.find(0, _revert_branch(proposal)))
+        pull = await self._hub.find(0, _revert_branch(proposal))
+        if (
+            pull is not None
+            and not pull.open
+            and not await asyncio.to_thread(self._undoes, proposal, pull.head)
+        ):
+            return None
+        return await self._look(pull)
 
     async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
         """Merge that pull request if it still is at `head`."""
@@ -171,8 +181,9 @@ class GitHubForge:
                 return self._shown_as(pull)
             no = await self._pushed(proposal.number, proposal.branch, proposal.head)
             if no is not None:
-                if pull is None:
-                    raise ForgeDown(no.why, 300.0)
+                known = proposal.pull or (pull and self._remote.pushed(proposal.number, pull.head))
+                if pull is None or not known or no.rule == "forbidden":
+                    raise ForgeDown(no.why, 300.0)  # what nobody here began may be another's
                 return self._shown_as(pull)  # somebody pushed to it meanwhile: `look` tells of that
             changed = await asyncio.to_thread(self._changed, proposal)
             title = texts.title(proposal)
@@ -187,7 +198,22 @@ class GitHubForge:
             return self._shown_as(pull)
 
     async def _find(self, proposal: Proposal) -> Pull | None:
-        return await self._hub.find(proposal.pull, proposal.branch)
+        pull = await self._hub.find(proposal.pull, proposal.branch)
+        if pull is None or pull.open or pull.number == proposal.pull:
+            return pull
+        return pull if await asyncio.to_thread(self._is_of, proposal, pull.head) else None
+
+    def _undoes(self, proposal: Proposal, head: str) -> bool:
+        """Whether a head was made to undo this merge, as far as it is known here; it is built on it then."""
+        known = self._repo.resolve(head) is not None
+        return not (known and proposal.merge) or self._repo.is_ancestor(proposal.merge, head)
+
+    def _is_of(self, proposal: Proposal, head: str) -> bool:
+        """Whether a head is one of this proposal; a branch of that name may have been another's, of an older home."""
+        known = self._repo.resolve(head) is not None
+        if not (head and proposal.head and known) or self._repo.is_ancestor(head, proposal.base):
+            return False
+        return self._repo.is_ancestor(head, proposal.head) or self._repo.is_ancestor(proposal.head, head)
 
     async def _look(self, pull: Pull | None) -> PullState | None:
         if pull is None:

@@ -22,6 +22,10 @@ async def look(client: Client, settings: GitHubSettings, branch: str) -> Found:
     base = f"/repos/{settings.repository}"
     there = await client.get(base, no=HIDDEN)
     if isinstance(there, No):
+        if there.status == 401:  # noqa: PLR2004 - Unauthorized
+            raise ForgeDown(
+                f"GitHub does not accept this token ({there.message}); is it whole, and has it not expired?"
+            )
         raise ForgeDown(
             f"{settings.repository} is not to be seen with this token; does it exist, and may the token read it?"
         )

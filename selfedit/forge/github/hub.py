@@ -40,6 +40,7 @@ class Pull:
     node: str
     url: str
     branch: str
+    base: str
     head: str
     open: bool
     draft: bool
@@ -111,6 +112,13 @@ class Hub:
         """The commit that a branch names there; empty where there is none."""
         got = await self.client.get(f"{self.base}/git/ref/heads/{quote(branch)}", no=(404,))
         return "" if isinstance(got, No) else Fields(got, "a ref").object("object").commit("sha")
+
+    async def lacks(self, branch: str) -> str:
+        """Why a branch is not there: it was never pushed, or the repository is not to be seen either."""
+        repository = self.base.removeprefix("/repos/")
+        if isinstance(await self.client.get(self.base, no=(403, 404)), No):
+            return f"{repository} is not to be seen there; is GITHUB_REPOSITORY right, and may this App or token read it?"
+        return f"{repository} on GitHub has no branch {branch}; push it there first"
 
     async def create(self, branch: str, base: str, title: str, body: str, *, draft: bool) -> Pull:
         """Open a pull request; where somebody was faster, the one that is there."""
@@ -184,6 +192,7 @@ class Hub:
             node=one.text("node_id"),
             url=one.text("html_url", default=""),
             branch=head.text("ref"),
+            base=one.object("base").text("ref"),
             head=head.commit("sha"),
             open=one.text("state") == "open",
             draft=one.flag("draft", default=False),

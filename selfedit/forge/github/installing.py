@@ -33,6 +33,15 @@ EVENTS = (
 )
 """What a webhook has to tell of: everything after which something may be another."""
 _WORDS = {"ok": "ok", "differs": "differs", "unseen": "cannot be seen"}
+_EPILOG = """\
+Settings, from the environment or from .env:
+  GITHUB_ADMIN_TOKEN     a token of an administrator, for this alone; never taken from .env
+  GITHUB_REPOSITORY      owner/name
+  GITHUB_API_URL         another GitHub than github.com: https://HOST/api/v3
+  GITHUB_WEBHOOK_SECRET  with --webhook: what webhooks are signed with
+
+It shows what differs, asks, and sets it; it never pushes. docs/github.md says more.
+Exit codes: 0 all is as wanted, 1 something is not, 2 something could not be seen or asked."""
 _OWNER = re.compile(r"@[A-Za-z0-9](?:[A-Za-z0-9-]*)(?:/[A-Za-z0-9._-]+)?")
 
 
@@ -85,7 +94,10 @@ def as_whom(environ: MutableMapping[str, str], repository: str, *, check: bool) 
         environ.pop(name, None)
     if settings is None:
         raise SettingsProblem(
-            "GITHUB_REPOSITORY is not set, or there is nothing to ask as; set it to owner/name, and GITHUB_ADMIN_TOKEN"
+            "GITHUB_REPOSITORY is not set: set it to owner/name, in .env or by --repository"
+            if not environ.get("GITHUB_REPOSITORY", "").strip()
+            else "GITHUB_ADMIN_TOKEN is not set: a token of an administrator, for this alone (docs/github.md says with "
+            "which rights)"
         )
     return settings, int(app) if app.isdigit() else 0
 
@@ -137,7 +149,10 @@ def _env_file(path: Path) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scripts/github-setup", description=(__doc__ or "").partition("\n")[0]
+        prog="scripts/github-setup",
+        description="Sets a repository on GitHub up so that its rules bind everybody, or says what is not so.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="only say what is not as it should be")
     parser.add_argument("--yes", action="store_true", help="change what differs without asking")
@@ -182,7 +197,11 @@ def _write_owners(owners: Sequence[str], rules: Rules) -> int:
     place = ROOT / OWNERS_FILE
     place.parent.mkdir(exist_ok=True)
     place.write_text(codeowners(owners, rules.zones.live), "utf-8")
-    _say(f"{OWNERS_FILE} is written; bring it to {rules.repo.branch} by a pull request, as any change.")
+    branch = rules.repo.branch
+    _say(
+        f"{OWNERS_FILE} is written; commit it, and bring it to {branch} on GitHub: by a push while {branch} is not protected "
+        "yet, later by a pull request."
+    )
     return OK
 
 

@@ -6,12 +6,14 @@ from selfedit.forge.github.client import No
 from selfedit.forge.github.hub import Hub, Pull
 from selfedit.forge.github.looking import Looking
 from selfedit.forge.github.payload import Fields
+from selfedit.ports import ForgeDown
 from selfedit.repo import Repo
 
 _ENQUEUE = (
     "mutation($id:ID!,$head:GitObjectID!){enqueuePullRequest(input:{pullRequestId:$id,expectedHeadOid:$head})"
     "{mergeQueueEntry{id state}}}"
 )
+_DEQUEUE = "mutation($id:ID!){dequeuePullRequest(input:{id:$id}){mergeQueueEntry{id}}}"
 _NOT_IN_THIS_WAY = ("merge commits are not allowed", "linear history")
 
 
@@ -55,6 +57,19 @@ async def merge(
             "forbidden", f"GitHub does not let Theseus merge ({got.message}); look at its rights there"
         )
     return await _why_not(hub, repo, got, pull.number, head=head, main=main)
+
+
+async def unqueue(hub: Hub, pull: Pull) -> None:
+    """Take a pull request out of the merge queue.
+
+    Raises:
+        ForgeDown: It is not known whether it stands there still.
+    """
+    got = await hub.client.graphql(_DEQUEUE, {"id": pull.node}, changes=True)
+    if isinstance(got, No) and not (await hub.again(pull.number)).merged:
+        raise ForgeDown(
+            f"GitHub does not take pull request {pull.number} out of its merge queue: {got.message}", 30.0
+        )
 
 
 def _standing(pull: Pull, head: str) -> str | Decision | None:

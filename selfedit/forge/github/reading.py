@@ -75,7 +75,7 @@ def pull_state(seen: Seen, me: str) -> PullState:
         base=pull.object("base").text("ref"),
         head=head.commit("sha"),
         merged=pull.commit("merge_commit_sha") if merged else "",
-        merged_by=_maybe(pull.maybe("merged_by")) if merged else None,
+        merged_by=_merger(pull.maybe("merged_by"), me) if merged else None,
         closed_by=closed_by,
         reviews=reviews(seen.reviews, seen.comments, seen.roles, me),
         pushed_by=pushers(seen.activity, seen.commits, me),
@@ -190,6 +190,12 @@ def _remark(one: Fields) -> Remark:
         path=one.text("path", default="")[:500],
         line=one.number("line", default=one.number("original_line", default=0)),
     )
+
+
+def _merger(user: Fields | None, me: str) -> Account | None:
+    """Who merged; Theseus is no person, also where it acts with the token of an account for people."""
+    by = _maybe(user)
+    return by.model_copy(update={"person": False}) if by is not None and by.id == me else by
 
 
 def _maybe(user: Fields | None) -> Account | None:

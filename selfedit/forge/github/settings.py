@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PUBLIC_API = "https://api.github.com"
-_CREDENTIALS = ("GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_KEY", "GITHUB_INSTALLATION_ID")
+CREDENTIALS = ("GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_KEY", "GITHUB_INSTALLATION_ID")
+"""By what it is told as whom the steward acts; no other process is given any of it."""
 _OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?"
 _REPOSITORY = re.compile(rf"({_OWNER})/(?!\.{{1,2}}$)([A-Za-z0-9._-]{{1,100}})")
 _TOKEN = re.compile(r"[\x21-\x7e]{8,1024}")
@@ -108,7 +109,7 @@ def take_credentials(environ: MutableMapping[str, str]) -> GitHubSettings | None
     Raises:
         SettingsProblem: Something is given and cannot be used.
     """
-    taken = {name: value for name in _CREDENTIALS if (value := environ.pop(name, ""))}
+    taken = {name: value for name in CREDENTIALS if (value := environ.pop(name, ""))}
     return read_settings({**environ, **taken})
 
 
@@ -134,6 +135,16 @@ def read_settings(given: Mapping[str, str]) -> GitHubSettings | None:
         proxy=_proxy(given, api),
         authorities=given.get("SSL_CERT_FILE", ""),
     )
+
+
+def left_out(given: Mapping[str, str]) -> str:
+    """What is missing where only a part of the settings is given, so that `main` stays here; empty where nothing is. Pure."""
+    credential = any(given.get(name, "").strip() for name in CREDENTIALS)
+    repository = bool(given.get("GITHUB_REPOSITORY", "").strip())
+    if repository == credential:
+        return ""
+    missing = "GITHUB_REPOSITORY" if credential else "GITHUB_TOKEN, or what a GitHub App needs,"
+    return f"none, and main lives here: {missing} is not set (docs/github.md)"
 
 
 def _credential(given: Mapping[str, str]) -> Token | App | None:

@@ -55,7 +55,7 @@ def body(one: Proposal, changed: Sequence[Changed], git: str) -> str:
     judged = one.report if one.report is not None and one.report.head == one.head else None
     parts = [
         _opening(one, judged),
-        f"## What was asked for\n\n{quote(one.goal) if one.goal else _NO_GOAL}",
+        f"## What was asked for\n\n{_goal(one)}",
         f"## Why, as its author puts it\n\n{quote(one.reason)}" if one.reason else "",
         f"## What it changes\n\n{_edits(one)}\n\n{_files(changed)}".rstrip(),
         *(_judged(one, judged, changed) if judged else ()),
@@ -68,19 +68,28 @@ def body(one: Proposal, changed: Sequence[Changed], git: str) -> str:
 
 def revert_body(one: Proposal, why: str) -> str:
     """The body of the pull request that takes a proposal back."""
+    rows = [row.partition(": ") for row in why.splitlines()]
+    by, reason = (
+        next((value for key, _, value in rows if key == name), "") for name in ("Reverted-by", "Reason")
+    )
+    there = f"#{one.pull}, " if one.pull else ""
+    asked = f" It was asked for by {code(_called(one, by), 80)}." if by else ""
     return (
-        f"This takes proposal {one.number} back ({code(one.title, LONGEST_TITLE)}). The running bot serves the code from "
-        "before already; with this, the branch follows.\n\n"
-        f"{quote(why)}\n\n"
-        "The tree of this commit was made and judged by the steward, and is signed by it. It is merged by itself as soon "
-        "as the rules of this repository let it.\n"
+        f"This takes proposal {one.number} back ({there}{code(one.title, LONGEST_TITLE)}).{asked}\n\n"
+        f"{quote(reason or why)}\n\n"
+        "The running bot serves the code from before already; with this, the branch follows. The steward made this tree, "
+        "and judged it. It is merged by itself as soon as the rules of this repository let it: when its checks have passed, "
+        "and somebody has approved it where they ask for that. Whoever closes it leaves the branch as it is, and the bot on "
+        f"the code from before, until somebody asks for `/rollback {one.number}` again.\n\n"
+        f"---\n\n{block(why)}\n"
     )
 
 
 def comment(text: str) -> str:
     """A sentence or more, as a comment."""
+    said = text[:1].upper() + text[1:]
     return (
-        "\n\n".join(prose(one, 2000) for one in text.splitlines()[:60] if one.strip()) or "(nothing to say)"
+        "\n\n".join(prose(one, 2000) for one in said.splitlines()[:60] if one.strip()) or "(nothing to say)"
     )
 
 
@@ -163,6 +172,7 @@ def revert_word(one: Proposal) -> Word:
 # Parts of the body
 
 _NO_GOAL = "Nobody in particular: maintenance found it by itself, from what linters, the type checker or telemetry say."
+_BY_HAND = "Nothing in words: whoever asked wrote the edits by hand."
 
 
 def _opening(one: Proposal, judged: GateReport | None) -> str:
@@ -170,8 +180,6 @@ def _opening(one: Proposal, judged: GateReport | None) -> str:
     start = f"Theseus proposes this change to its own code. It was asked for by {who}."
     if part := telling.part(one):
         start += f" It is {part}, a larger goal in small steps: the next is proposed when this one is live and kept."
-    if part := telling.part(one):
-        start += f" It is {part}, which was too large for one."
     if judged is None:
         return f"{start}\n\n**It is being judged.** It becomes ready for review when the gate has passed it; there is nothing to do until then."
     if judged.verdict != "passed":
@@ -180,8 +188,27 @@ def _opening(one: Proposal, judged: GateReport | None) -> str:
     people = "an approval" if needed == 1 else f"{needed} approvals"
     return (
         f"{start}\n\nThe gate has passed the exact tree that would be merged. What it takes now is {people} of this head, "
-        "by somebody who may and did not ask for it. Whoever wants something else requests changes: the texts of such a "
-        "review go to its author, who drafts it again."
+        f"by somebody who may and did not ask for it. {_something_else(one)}"
+    )
+
+
+def _goal(one: Proposal) -> str:
+    if one.goal:
+        return quote(one.goal)
+    return _BY_HAND if one.author == "person" else _NO_GOAL
+
+
+def _something_else(one: Proposal) -> str:
+    """What whoever wants another change does: only a model drafts again."""
+    if one.author == "model":
+        return (
+            "Whoever wants something else requests changes: the texts of such a review go to its author, who drafts it "
+            "again."
+        )
+    whose = "it was made by hand" if one.author == "person" else "it follows what analysers found"
+    return (
+        f"No model drafts it again, because {whose}: whoever wants something else pushes it to the branch, or closes this "
+        "and asks anew with `/improve`."
     )
 
 
@@ -252,7 +279,7 @@ def _try_it(one: Proposal, git: str) -> str:
         "scripts/test        # everything that is checked here\n"
         "scripts/run         # without DISCORD_TOKEN: at the console\n"
     )
-    judge = f"python -m selfedit gate --repo . --base {one.base[:12]} --head {one.head[:12]}"
+    judge = f".venv/bin/python -m selfedit gate --repo . --base {one.base[:12]} --head {one.head[:12]}"
     return f"## How to try it\n\n```sh\n{steps}{judge}   # the gate's own verdict again\n```"
 
 
@@ -260,7 +287,7 @@ def _roll_back(one: Proposal) -> str:
     return (
         "## How to take it back\n\n"
         "After the merge it is watched, and taken back by itself if it fails. A person does that with "
-        f"`/rollback {one.number}` in chat, or `python -m selfedit rollback {one.number}`; the revert comes here as a "
+        f"`/rollback {one.number}` in chat, or `.venv/bin/python -m selfedit rollback {one.number}` on its machine; the revert comes here as a "
         "pull request of its own."
     )
 

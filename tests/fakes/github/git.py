@@ -1,6 +1,7 @@
 """The repository behind the stand-in, bare and real; what GitHub does in it is done here by git."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,8 @@ from tests.fakes.github.things import ZERO, NotPossible
 GITHUB = ("GitHub", "noreply@github.com")
 Name = tuple[str, str]
 """Of a person: what they are called, and their address."""
+_LASTING = re.compile(r"-.*|[0-9a-f]{40}(\.\.[0-9a-f]{40})?", re.DOTALL)
+"""Arguments of a question to which the answer never changes: options, and commits by their full names."""
 _HOOK = Path(__file__).with_name("update.sh")
 _ENDS = ("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
 
@@ -55,6 +58,7 @@ class Bare:
     def __init__(self, path: Path, start: Path | None) -> None:
         """Make one, whose `main` is that of the repository `start`, or else a commit with a README."""
         self.path = path
+        self._told: dict[tuple[str, ...], str] = {}
         path.mkdir(parents=True)
         self._env = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
         self._env |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}
@@ -97,6 +101,14 @@ class Bare:
             raise GitFailed(f"git {' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
+    def told(self, *command: str, fine: Sequence[int] = (0,)) -> str:
+        """What git says to a question; asked once where the answer lasts."""
+        if not all(map(_LASTING.fullmatch, command[1:])):
+            return self.run(*command, fine=fine)
+        if (known := self._told.get(command)) is None:
+            known = self._told[command] = self.run(*command, fine=fine)
+        return known
+
     def refs(self, under: str = "refs/") -> dict[str, str]:
         """The refs there are, with their commits."""
         listed = self.run("for-each-ref", "--format=%(refname) %(objectname)", under).splitlines()
@@ -106,8 +118,12 @@ class Bare:
         """The commit that a ref, a branch or part of a commit's name means; empty where there is none."""
         if name.startswith("-") or not name:
             return ""
-        found = self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", fine=(0, 1, 128))
-        return found.strip()
+        if ("found", name) in self._told:
+            return name
+        found = self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", fine=(0, 1, 128)).strip()
+        if found == name:  # a commit by its full name, and nothing is ever taken out
+            self._told["found", name] = name
+        return found
 
     def branch(self, name: str) -> str:
         """The commit of a branch; empty where there is none."""
@@ -121,7 +137,7 @@ class Bare:
         """Whether the history of one commit has another in it."""
         if old == ZERO or not old or not new:
             return False
-        told = self.run("merge-base", old, new, fine=(0, 1)).strip()
+        told = self.told("merge-base", old, new, fine=(0, 1)).strip()
         return told == self.find(old)
 
     def between(self, base: str, head: str) -> list[Commit]:
@@ -130,7 +146,7 @@ class Bare:
 
     def log(self, *what: str) -> list[Commit]:
         """Commits, as `git log` lists them."""
-        shown = self.run("log", "-z", "--format=" + "%x00".join(_ENDS) + "%x00", *what, "--")
+        shown = self.told("log", "-z", "--format=" + "%x00".join(_ENDS) + "%x00", *what, "--")
         ends = len(_ENDS) + 1
         parts = shown.split("\0")
         rows = [parts[at : at + ends] for at in range(0, len(parts) - ends + 1, ends)]
@@ -146,7 +162,7 @@ class Bare:
 
     def merged_tree(self, ours: str, theirs: str) -> str:
         """The tree of a merge; empty where there are conflicts."""
-        told = self.run("merge-tree", "--write-tree", ours, theirs, fine=(0, 1))
+        told = self.told("merge-tree", "--write-tree", ours, theirs, fine=(0, 1))
         lines = told.splitlines()
         return lines[0] if len(lines) == 1 else ""
 
@@ -194,8 +210,8 @@ class Bare:
 
     def changed(self, base: str, head: str, *, patches: bool = False) -> list[Changed]:
         """What a pull request changes, with the lines if they are wanted: its head against where it left its base."""
-        left = self.run("merge-base", base, head).strip()
-        raw = self.run("diff-tree", "-r", "-M", "-z", "--raw", "--numstat", "--no-abbrev", left, head)
+        left = self.told("merge-base", base, head).strip()
+        raw = self.told("diff-tree", "-r", "-M", "-z", "--raw", "--numstat", "--no-abbrev", left, head)
         return _changed(raw, lambda path: self.run("diff", "-M", left, head, "--", path) if patches else "")
 
     def text(self, commit: str, path: str) -> str | None:

@@ -1,6 +1,7 @@
 """Who asks: tokens, Apps and their keys; and the operations about accounts."""
 
 import base64
+import functools
 import secrets
 import time
 from collections.abc import Mapping
@@ -32,16 +33,24 @@ PERMISSIONS = {
 
 def make_app(world: World, slug: str) -> tuple[App, str]:
     """Make an App that is installed on the repository, and its private key as PEM text."""
+    public, pem = _keys(slug)
+    bot = world.account(f"{slug}[bot]", "write", kind="Bot")
+    made = App(world.id(), slug, slug.capitalize(), bot, world.id(), public, dict(PERMISSIONS))
+    world.apps[made.id] = made
+    return made, pem.decode()
+
+
+@functools.cache
+def _keys(slug: str) -> tuple[bytes, bytes]:
+    """The public and the private key of an App, as PEM: the same in a whole process, because making one takes its time."""
+    del slug
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form = serialization.PrivateFormat.TraditionalOpenSSL
     pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    bot = world.account(f"{slug}[bot]", "write", kind="Bot")
-    made = App(world.id(), slug, slug.capitalize(), bot, world.id(), public, dict(PERMISSIONS))
-    world.apps[made.id] = made
-    return made, pem.decode()
+    return public, pem
 
 
 def token_of(headers: Mapping[str, str]) -> str:

@@ -103,7 +103,6 @@ class Pull:
     labels: list[str] = field(default_factory=list)
     asked: list[Account] = field(default_factory=list)
     """Whose review was requested."""
-    asked_teams: list[str] = field(default_factory=list)
     assignees: list[Account] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
