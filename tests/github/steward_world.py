@@ -96,6 +96,9 @@ async def _sandbox() -> LocalSandbox:
 class World:
     """A steward without its process; `again` is what the next process has."""
 
+    reason = "People asked for it."
+    """Why each change is made; with another one the same change of the same second is another commit."""
+
     def __init__(
         self,
         folder: Path,
@@ -197,7 +200,7 @@ class World:
 
     async def proposed(self, words: str) -> Proposal:
         """A proposal that waits for reviewers."""
-        self.author.ready.append(draft(words))
+        self.author.ready.append(draft(words).model_copy(update={"reason": self.reason}))
         made = await self.pipeline.improve(Request(requested_by=ASKED_BY, goal=words))
         assert made.stage is Stage.OPENED, made.why
         return made

@@ -191,6 +191,7 @@ async def test_a_home_begun_anew_does_not_take_old_pull_requests_for_its_own(
     await steward.close()
     shutil.move(steward.folder / "home", steward.folder / "gone")
     anew = World(steward.folder, on(github))
+    anew.reason = "People asked for it again."
     await anew.proposed("words")
     await anew.rounds(2)
     assert (anew.proposal().stage, anew.proposal().pull) == (Stage.OPENED, 2)
@@ -207,6 +208,7 @@ async def test_a_home_begun_anew_does_not_take_an_old_revert_for_its_own(
     await steward.close()
     shutil.move(steward.folder / "home", steward.folder / "gone")
     anew = World(steward.folder, on(github))
+    anew.reason = "People asked for it again."
     await merged(anew, github)
     await anew.mainline.condemn(1, "slow")
     await anew.rounds(2)
