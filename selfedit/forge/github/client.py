@@ -174,7 +174,7 @@ class Client:
             if not isinstance(answer, No):
                 self._well()
                 return answer
-            if answer.status == 401 and jwt is None and not renewed and self.credential.forget():  # noqa: PLR2004
+            if answer.status == 401 and jwt is None and not renewed and self.credential.forget():  # noqa: PLR2004 - Unauthorized
                 renewed, attempt = True, attempt - 1
                 continue
             self._well()
