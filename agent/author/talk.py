@@ -6,7 +6,7 @@ from agent.author.tools import SPECS
 from agent.ports import ProviderFailed
 from agent.types import CHARS_A_TOKEN, Completion, Message, Prices, ToolSpec
 from policies.load import AuthorRules
-from selfedit.edits import Edit
+from selfedit.editing.edits import Edit
 from selfedit.words import one_line
 
 REPLY_TOKENS = 16_000

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from agent.types import ToolCall, ToolSpec
-from selfedit.edits import MAX_EDITS, Edit, MalformedEdits, edits_from, first_fault
+from selfedit.editing.edits import MAX_EDITS, Edit, MalformedEdits, edits_from, first_fault
 from selfedit.types import MAX_PARTS
 
 

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent.calling.stretch import Computing, Stretches, bounded
 from agent.calling.toolbox import Tool
 from agent.guardrails.redaction import shortened, whereabouts
 from agent.tool import Context, ToolRefused
@@ -45,11 +46,11 @@ async def attempt(tool: Tool, context: Context, arguments: dict[str, Any]) -> ob
         return result
     if isinstance(result.error, ToolRefused):
         # A refusal says that nothing was done, so there is nothing of this call's to take back.
-        return Failure("refused", f"Not done: {_said(result.error)}", "ToolRefused")
+        return Failure("refused", f"Not done: {await _said(result.error)}", "ToolRefused")
     undone = await _surely(_undo(tool, context, arguments))
     log.warning("%s failed: %s", tool.name, whereabouts(result.error))
     error = type(result.error).__name__
-    return Failure("failed", f"{tool.name} failed: {error}: {_said(result.error)}{undone}", error)
+    return Failure("failed", f"{tool.name} failed: {error}: {await _said(result.error)}{undone}", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,11 @@ async def _call(tool: Tool, context: Context, arguments: dict[str, Any], *, undo
     run = tool.manifest.undo if undo else tool.run
     task = asyncio.current_task()
     try:
-        return None if run is None else await run(context, **arguments)
+        return None if run is None else await Stretches(run(context, **arguments))
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError | Computing):
             # What the tool has taken hangs on the frames of its error, and is needed now to go on.
             traceback.clear_frames(error.__traceback__)
         return _Raised(error)
@@ -114,8 +115,8 @@ async def _undo(tool: Tool, context: Context, arguments: dict[str, Any]) -> str:
     return " What it had done was taken back."
 
 
-def _said(error: BaseException) -> str:
+async def _said(error: BaseException) -> str:
     try:
-        return shortened(" ".join(str(error).split()))
-    except Exception:  # noqa: BLE001 - an error's text is live code as well
+        return shortened(" ".join((await bounded(lambda: str(error))).split()))
+    except BaseException:  # noqa: BLE001 - an error's text is live code as well, which may exit; nothing is waited for
         return ""

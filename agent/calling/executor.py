@@ -6,45 +6,23 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from agent.calling.answered import Answered, Outcome, Place
 from agent.calling.attempt import Failure, attempt
 from agent.calling.confirm import needs_a_person
 from agent.calling.schema import Wrong
+from agent.calling.stretch import bounded
 from agent.calling.toolbox import Tool, Toolbox
 from agent.guardrails.redaction import redacted, whereabouts
 from agent.tool import Context, Result
 from agent.types import ToolCall
-from policies.access import Role, may_use
+from policies.access import may_use
 from policies.limits import DAY, Over, day_of
 from policies.load import Rules
 
-Outcome = Literal[
-    "ok",
-    "cached",
-    "unknown",
-    "wrong",
-    "denied",
-    "refused",
-    "unconfirmed",
-    "repeated",
-    "late",
-    "failed",
-    "cancelled",
-]
-Stage = Literal["permission", "input", "policy", "access", "execution"]
-"""What a call passes, in this order, before it is written down: may this person use it here, do its arguments fit, does
-text from outside in the turn forbid it, is there budget and what it wants to be lent, and how did it run."""
-STAGES: tuple[Stage, ...] = get_args(Stage)
-_STOPPED: dict[Outcome, Stage] = {
-    "unknown": "permission",
-    "wrong": "input",
-    "unconfirmed": "policy",
-    "repeated": "policy",
-    "denied": "access",
-}
-"""Where a call with such an outcome went no further, if nobody says otherwise; the rest got as far as running."""
 KEPT_RESULTS = 256
 _OUTSIDE = frozenset({"web", "runner", "data", "files", "vision"})
 """Services by which text from outside comes in: pages, rows, files and pictures are written by anybody, and a program
@@ -53,60 +31,6 @@ Lend = Callable[[], Awaitable[Mapping[str, Any]]]
 """Opens what tools can be lent, by service; asked when a tool uses something."""
 
 log = logging.getLogger("theseus.tools")
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of one call. `text` is what the model reads."""
-
-    call: ToolCall
-    tool: str
-    outcome: Outcome
-    text: str
-    seconds: float = 0.0
-    cost: float = 0.0
-    sources: tuple[str, ...] = ()
-    untrusted: bool = False
-    file: str = ""
-    arguments: str = "{}"
-    """As they are kept: secrets and long texts taken out."""
-    stopped: Stage | None = None
-    """The stage that it did not get beyond; None: the one that its outcome stands for."""
-    error: str = ""
-    """The class of what went wrong while it ran, for the log; people and models read `text`."""
-
-    @property
-    def stages(self) -> str:
-        """Every stage with what came of it there, in order, as the audit keeps it."""
-        stopped = self.stopped or _STOPPED.get(self.outcome, "execution")
-        said = {stopped: self.outcome if stopped == "execution" else "no"}
-        reached = STAGES.index(stopped)
-        rows = [
-            f"{stage}={said.get(stage, 'yes' if at < reached else '-')}" for at, stage in enumerate(STAGES)
-        ]
-        return " ".join([*rows, "audit=written"])
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where calls come from: who asks, where, by which agents, and which model makes them."""
-
-    caller: str
-    conversation: str
-    role: Role = "partner"
-    asked: tuple[str, ...] = ()
-    """The agents that asked each other, the one that calls last; empty for the chat itself."""
-    model: str = ""
-    """As `vendor/model`; empty where a person calls."""
-    private: bool = False
-    """What tools are given is not written down."""
-    since: int = 0
-    """What `Calls.forgotten` said when the question was asked; 0: when the call was made."""
-
-    @property
-    def agent(self) -> str:
-        """Which agent calls; empty for the chat itself."""
-        return self.asked[-1] if self.asked else ""
 
 
 class Calls:
@@ -296,9 +220,9 @@ class Calls:
         result = await attempt(tool, context, arguments)
         if not isinstance(result, Failure):
             try:
-                answered = self._read(tool, result, answered)
+                answered = await bounded(partial(self._read, tool, result, answered))
                 answered = replace(answered, untrusted=answered.untrusted or outside)
-            except Exception as error:  # noqa: BLE001 - what a tool returns is live code as well
+            except BaseException as error:  # noqa: BLE001 - so is what a tool returns, and nothing is waited for
                 log.warning("%s answered with what cannot be read: %s", tool.name, whereabouts(error))
                 text = f"{tool.name} failed: its answer cannot be read."
                 answered = replace(answered, outcome="failed", text=text, error=type(error).__name__)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from agent.chat.loop import Run, Turn, within
+from agent.chat.loop import within
+from agent.chat.turn import Run, Turn
 from agent.ports import ProviderFailed
 from agent.tool import Result, ToolRefused
 from agent.types import Message

@@ -3,22 +3,25 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agent.calling.executor import Answered, Calls, Lend, Place
+from agent.calling.answered import Answered, Place
+from agent.calling.executor import Calls, Lend
 from agent.calling.toolbox import Tool, Toolbox
 from agent.chat import telling
 from agent.chat.agents import Consultation
-from agent.chat.desk import Desk, may_forget_all
+from agent.chat.desk import Desk
 from agent.chat.leaving import leaving
-from agent.chat.loop import Loop, Run, Turn
+from agent.chat.loop import Loop
 from agent.chat.moderation import SHARE, judged
-from agent.chat.question import ATTACHED, NO_TOOLS, turn_of, with_names
-from agent.chat.reports import Estimate, forgotten
+from agent.chat.question import NO_TOOLS, turn_of
+from agent.chat.recall import Recall
 from agent.chat.sight import Sight, answered
-from agent.chat.window import Exchange, Memory
+from agent.chat.turn import Run, Turn
+from agent.chat.voice import Voice, told_to
+from agent.chat.window import Memory, with_names
 from agent.declared.made import Made
 from agent.guardrails.redaction import HIDDEN, storable
 from agent.guardrails.screen import Screen
@@ -26,33 +29,13 @@ from agent.guardrails.spoken import cleaned
 from agent.incoming.wish import PLAIN, Wish
 from agent.ports import Models, ProviderFailed
 from agent.records.accounts import Accounts, Purse
-from agent.records.turns import Kept, Turns, TurnsProblem
-from agent.types import CHARS_A_TOKEN, RECKONED, ToolCall
+from agent.records.exchanges import Kept
+from agent.records.turns import Turns
+from agent.types import ToolCall
 from policies.access import tools_allowed
 from policies.credentials import without_credentials
 from policies.limits import nearly_spent
 from policies.load import Rules, load_rules
-
-NOT_SET_UP = "whoever runs me has to set up a language model."
-"""What people elsewhere than at the console hear where there is no model, after a colon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """The brain as one person's request meets it: who asks, where, and with which tools, is not for live code to say."""
-
-    _missing: Callable[[], str | None]
-    _answer: Callable[[str, str], AsyncGenerator[str, None]]
-
-    @property
-    def missing(self) -> str | None:
-        """Why no model can answer; None when one can."""
-        return self._missing()
-
-    def answer(self, conversation: str, text: str, instructions: str) -> AsyncGenerator[str, None]:
-        """Stream an answer in the conversation of the request, whichever is named; see `Brain.answer`."""
-        del conversation
-        return self._answer(text, instructions)
 
 
 class Brain:
@@ -102,11 +85,22 @@ class Brain:
         before = turns.used_on if turns is not None else lambda _day, _caller, _tool: 0
         self._calls = Calls(self.rules, services, note, clock, before)
         self._made = made
-        self._under_way: list[Place] = []
-        """Where a question is being answered, and whose."""
-        self._desk = Desk(self.rules, self.accounts, self._calls, turns, made, hidden=hidden)
         self._hidden = tuple(hidden)
         self._memory = Memory(turns, self.rules.attachments.kept_bytes)
+        self._recall = Recall(
+            self._memory, turns, self._calls, hidden=hidden, file_chars=self.rules.attachments.text_chars
+        )
+        self._desk = Desk(
+            self.rules,
+            models=models,
+            accounts=self.accounts,
+            calls=self._calls,
+            turns=turns,
+            made=made,
+            memory=self._memory,
+            recall=self._recall,
+            hidden=hidden,
+        )
 
     @property
     def missing(self) -> str | None:
@@ -119,14 +113,10 @@ class Brain:
         """The brain for one request of somebody in a place, with what they want beside the words."""
 
         # Functions, so that live code is handed no attribute that leads to the brain itself.
-        def missing() -> str | None:
-            # What to set is for the operator alone, who reads it at the start too.
-            return self.missing if caller.startswith("console:") or not self.missing else NOT_SET_UP
-
         def answer(text: str, instructions: str) -> AsyncGenerator[str, None]:
             return self.answer(conversation, text, instructions, caller=caller, toolbox=toolbox, wish=wish)
 
-        return Voice(missing, answer)
+        return Voice(lambda: told_to(caller, self.missing), answer)
 
     def tools(self, toolbox: Toolbox, caller: str, conversation: str) -> list[Tool]:
         """The tools that a model is offered when somebody asks in a place."""
@@ -191,18 +181,15 @@ class Brain:
         first = len(turn.messages) - 1
         heard: list[str] = []
         began = time.monotonic()
-        self._under_way.append(place)
+        answering = self._screened(self._loop(self._models, purse), turn, instructions)
         try:
-            async with aclosing(
-                self._screened(self._loop(self._models, purse), turn, instructions)
-            ) as pieces:
-                async for piece in pieces:
-                    heard.append(piece)
-                    yield piece
+            with self._recall.under_way(place):
+                async with aclosing(answering) as pieces:
+                    async for piece in pieces:
+                        heard.append(piece)
+                        yield piece
         except ProviderFailed as failure:
             raise self._failed(str(failure)) from None
-        finally:
-            self._under_way.remove(place)
         answer = "".join(heard)
         if not answer.strip():
             raise self._failed("The model gave an empty answer; ask again, or in other words.")
@@ -223,74 +210,29 @@ class Brain:
             wish.source,
             turn.reply_to,
         )
-        self._keep(turn, kept, wish)
+        self._recall.keep(turn, kept, wish)
         if below := telling.footer(turn, seconds, sources, self.rules.tools.footer):
             yield f"\n\n{below}"
 
-    def forget(self, conversation: str, caller: str | None = None) -> int:
-        """Let go of what was said in a conversation, by one person or by all; how many questions that were.
-
-        What is still being answered counts, and is not kept when it is done.
-
-        Raises:
-            TurnsProblem: Nothing could be let go of, or there may be traces left; it says which.
-        """
-        written = 0 if self.turns is None else self.turns.forget(conversation, caller)
-        under_way = [
-            each
-            for each in self._under_way
-            if each.conversation == conversation
-            and caller in (None, each.caller)
-            and each.since == self._calls.forgotten(each)
-        ]
-        self._calls.forget(conversation, caller)
-        gone = written + len(under_way) + self._memory.forget(conversation, caller)
-        if self.turns is not None:
-            self.turns.scrub()
-        return gone
-
     def knows(self, conversation: str, source: str) -> bool:
         """Whether the question that stands in one message is remembered, with its answer."""
-        return self._memory.exchange(conversation, source) is not None
+        return self._recall.knows(conversation, source)
+
+    def forget(self, conversation: str, caller: str | None = None) -> int:
+        """Let go of what was said in a conversation; see `Recall.forget`."""
+        return self._recall.forget(conversation, caller)
 
     def forget_one(self, conversation: str, source: str) -> int:
-        """Let go of the question that stands in one message, and of its answer; how many those were.
-
-        Raises:
-            TurnsProblem: Nothing could be let go of, or there may be traces left; it says which.
-        """
-        written = 0 if self.turns is None else self.turns.forget_one(conversation, source)
-        gone = written + self._memory.forget_one(conversation, source)
-        if gone and self.turns is not None:
-            self.turns.scrub()
-        return gone
+        """Let go of the question that stands in one message, and of its answer; see `Recall.forget_one`."""
+        return self._recall.forget_one(conversation, source)
 
     def forget_place(self, place: str) -> int:
-        """Let go of all that was said in a place and below it, by its id; how many questions that were.
-
-        Raises:
-            TurnsProblem: As for `forget`.
-        """
-        written = [] if self.turns is None else self.turns.conversations(place)
-        under_way = [
-            each.conversation
-            for each in self._under_way
-            if each.conversation == place or each.conversation.startswith(f"{place}/")
-        ]
-        every = dict.fromkeys([*written, *self._memory.conversations(place), *under_way])
-        return sum(map(self.forget, every))
+        """Let go of all that was said in a place and below it; see `Recall.forget_place`."""
+        return self._recall.forget_place(place)
 
     def amend(self, conversation: str, source: str, question: str) -> None:
-        """Remember other words as the question that stands in one message, since its author changed them."""
-        exchange = self._memory.exchange(conversation, source)
-        if exchange is None:
-            return
-        clean = without_credentials(cleaned(question), HIDDEN, self._hidden)
-        files = [line for line in exchange.question.split("\n") if line.startswith(ATTACHED)]
-        said = "\n".join([clean, *files]).strip()
-        self._memory.amend(conversation, source, said)
-        if self.turns is not None and not exchange.private:
-            self.turns.amend(conversation, source, said)
+        """Remember other words as the question that stands in one message; see `Recall.amend`."""
+        self._recall.amend(conversation, source, question)
 
     def refuses(self, caller: str, conversation: str) -> str:
         """Why somebody's next question would not be asked, with moments marked; empty where it would. Counts nothing."""
@@ -299,40 +241,8 @@ class Brain:
 
     async def inform(self, name: str, rest: str, toolbox: Toolbox, caller: str, conversation: str) -> str:
         """Answer a command about tools, costs, or what was said, for somebody in a place; see `Desk`."""
-        if name == "models":
-            return telling.models(self._models.catalogue if self._models is not None else ())
-        if name == "forget":
-            everybody = may_forget_all(rest.strip(), caller, self.rules)
-            if isinstance(everybody, str):
-                return everybody
-            try:
-                gone = self.forget(conversation, None if everybody else caller)
-            except TurnsProblem as problem:
-                return f"Not done: {problem}."
-            return forgotten(gone, everybody=everybody)
         offered = self.tools(self._beside(toolbox, caller, conversation), caller, conversation)
-        estimate = partial(self._estimate, offered, conversation)
-        answer = await self._desk.answer(
-            name,
-            rest.strip(),
-            Place(caller, conversation),
-            toolbox=toolbox,
-            offered=offered,
-            estimate=estimate,
-        )
-        guessed = (
-            telling.guessed(self._models.why(100)) if name == "cost" and self._models is not None else ""
-        )
-        return f"{answer}\n{guessed}".rstrip()
-
-    def _estimate(self, offered: Sequence[Tool], conversation: str) -> Estimate:
-        """What the next question in a place may come to, by what would be sent and by who was asked last."""
-        window = sum(each.size for each in self._memory.window(conversation, private=False))
-        told = sum(len(tool.spec.description) + len(str(tool.spec.parameters)) for tool in offered)
-        newest = self._models.why(1) if self._models is not None else ()
-        model, prices = (f"{newest[0].vendor}/{newest[0].model}", newest[0].prices) if newest else ("", None)
-        tokens = (window + told) // CHARS_A_TOKEN
-        return Estimate(tokens, model.strip("/"), prices or RECKONED, self.rules.tools.turn_dollars)
+        return await self._desk.answer(name, rest.strip(), Place(caller, conversation), toolbox, offered)
 
     @property
     def models(self) -> Sequence[str]:
@@ -400,25 +310,3 @@ class Brain:
         screen = Screen(self._hidden, instructions, self.rules.answers.quoted_words)
         judge = partial(judged, turn=turn, run=loop.run) if self.rules.answers.moderation else None
         return leaving(answered(loop.run, turn), turn, screen, judge, note)
-
-    def _keep(self, turn: Turn, kept: Kept, wish: Wish) -> None:
-        """Remember an exchange; what was private is not written down, what was to be forgotten meanwhile not kept at all."""
-        if turn.place.since != self._calls.forgotten(turn.place):
-            return
-        most = self.rules.attachments.text_chars
-        files = tuple(replace(each, text=each.text[:most]) for each in wish.attachments if each.image is None)
-        private = turn.needs.private
-        exchange = Exchange(
-            kept.question,
-            kept.answer,
-            kept.caller,
-            kept.outside,
-            kept.sources,
-            files,
-            private,
-            kept.source,
-            kept.reply_to,
-        )
-        self._memory.remember(turn.place.conversation, exchange)
-        if self.turns is not None and not private:
-            self.turns.keep(turn.place, kept)

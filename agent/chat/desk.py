@@ -1,18 +1,22 @@
 """Answers people's commands about tools, costs, and what was said; no model is asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.calling.executor import Calls, Place
+from agent.calling.answered import Place
+from agent.calling.executor import Calls
 from agent.calling.toolbox import Tool, Toolbox
 from agent.chat import reports, telling
+from agent.chat.recall import Recall
 from agent.chat.reports import Estimate
+from agent.chat.window import Memory
 from agent.declared.made import Made
 from agent.guardrails.screen import Screen
+from agent.ports import Models
 from agent.records.accounts import Accounts
-from agent.records.turns import Turns
+from agent.records.turns import Turns, TurnsProblem
 from agent.records.usage import UNUSED
-from agent.types import ToolCall
+from agent.types import CHARS_A_TOKEN, RECKONED, ToolCall
 from policies.access import least_level, level_of
 from policies.limits import DAY, Spent, day_of
 from policies.load import Rules
@@ -20,6 +24,8 @@ from policies.load import Rules
 HISTORY, MOST_HISTORY = 5, 50
 """Exchanges, and calls."""
 USAGE_DAYS, MOST_DAYS = 30, 90
+_ROUTES = 100
+"""So many of the newest are looked at for models whose price nobody knows."""
 _NO_FILE = "Nothing is kept on disk here, so there is nothing to show."
 
 
@@ -29,28 +35,37 @@ class Desk:
     def __init__(
         self,
         rules: Rules,
+        *,
+        models: Models | None,
         accounts: Accounts,
         calls: Calls,
         turns: Turns | None,
         made: Made | None,
-        *,
-        hidden: Sequence[str] = (),
+        memory: Memory,
+        recall: Recall,
+        hidden: Sequence[str],
     ) -> None:
         """Put it together.
 
         Args:
             rules: Who may see and do what.
+            models: The models; None where there is none.
             accounts: What was spent, and how often somebody asked.
             calls: Runs a tool that is tried by hand.
             turns: Where what was said and done is kept; None: nowhere.
             made: Tools that people made of data; None: there are none.
+            memory: What a model would be shown of what was said.
+            recall: Forgets what was said.
             hidden: The process's own keys, which no answer may hold.
         """
         self._rules = rules
+        self._models = models
         self._accounts = accounts
         self._calls = calls
         self._turns = turns
         self._made = made
+        self._memory = memory
+        self._recall = recall
         self._hidden = tuple(hidden)
         self._met: set[tuple[str, str]] = set()
 
@@ -63,14 +78,7 @@ class Desk:
                 self._turns.meet(*key)
 
     async def answer(
-        self,
-        name: str,
-        rest: str,
-        who: Place,
-        *,
-        toolbox: Toolbox,
-        offered: Sequence[Tool],
-        estimate: Callable[[], Estimate],
+        self, name: str, rest: str, who: Place, toolbox: Toolbox, offered: Sequence[Tool]
     ) -> str:
         """Answer one command.
 
@@ -80,15 +88,18 @@ class Desk:
             who: Who says it, and where.
             toolbox: The tools of the generation that serves.
             offered: Those that somebody may use here, tools made of data included.
-            estimate: What the next question may come to.
         """
         match name:
+            case "models":
+                return telling.models(self._models.catalogue if self._models is not None else ())
+            case "forget":
+                return self._forget(rest, who)
             case "tools":
                 return self._tools(rest, who, offered)
             case "tool":
                 return await self._tool(rest, who, toolbox, offered)
             case "cost":
-                return self._cost(who, estimate())
+                return self._cost(who, offered)
         if self._turns is None:
             return _NO_FILE
         if name == "history":
@@ -145,14 +156,34 @@ class Desk:
         text = screen.feed(answered.text) + screen.end()
         return f"{one.name}, {answered.outcome}, {answered.seconds:.1f} s:\n{text}"
 
-    def _cost(self, who: Place, estimate: Estimate) -> str:
+    def _cost(self, who: Place, offered: Sequence[Tool]) -> str:
         last = None
         if self._turns is not None:
             newest = self._turns.newest(who.conversation, MOST_HISTORY)
             last = next((kept for kept in reversed(newest) if kept.caller == who.caller), None)
-        return reports.cost(
-            self._accounts.today(self._accounts.purse(who.caller, who.conversation)), estimate, last
-        )
+        today = self._accounts.today(self._accounts.purse(who.caller, who.conversation))
+        told = reports.cost(today, self._estimate(who.conversation, offered), last)
+        guessed = telling.guessed(self._models.why(_ROUTES)) if self._models is not None else ""
+        return f"{told}\n{guessed}".rstrip()
+
+    def _estimate(self, conversation: str, offered: Sequence[Tool]) -> Estimate:
+        """What the next question in a place may come to, by what would be sent and by who was asked last."""
+        window = sum(each.size for each in self._memory.window(conversation, private=False))
+        told = sum(len(tool.spec.description) + len(str(tool.spec.parameters)) for tool in offered)
+        newest = self._models.why(1) if self._models is not None else ()
+        model, prices = (f"{newest[0].vendor}/{newest[0].model}", newest[0].prices) if newest else ("", None)
+        tokens = (window + told) // CHARS_A_TOKEN
+        return Estimate(tokens, model.strip("/"), prices or RECKONED, self._rules.tools.turn_dollars)
+
+    def _forget(self, rest: str, who: Place) -> str:
+        everybody = _may_forget_all(rest, who.caller, self._rules)
+        if isinstance(everybody, str):
+            return everybody
+        try:
+            gone = self._recall.forget(who.conversation, None if everybody else who.caller)
+        except TurnsProblem as problem:
+            return f"Not done: {problem}."
+        return reports.forgotten(gone, everybody=everybody)
 
     def _history(self, rest: str, who: Place, turns: Turns) -> str:
         if (over := self._accounts.ask(who.caller)) is not None:
@@ -169,7 +200,7 @@ class Desk:
         return level_of(who.caller, self._rules) == "maintainer"
 
 
-def may_forget_all(rest: str, caller: str, rules: Rules) -> bool | str:
+def _may_forget_all(rest: str, caller: str, rules: Rules) -> bool | str:
     """Whether `/forget ...` means what everybody said in a place; or why that is not done.
 
     Args:

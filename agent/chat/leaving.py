@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from agent.chat.loop import Turn
 from agent.chat.moderation import UNSAFE
+from agent.chat.turn import Turn
 from agent.guardrails.outgoing import Outgoing
 from agent.guardrails.screen import Screen
 

@@ -4,7 +4,8 @@ import json
 import logging
 
 from agent.calling.toolbox import Toolbox
-from agent.chat.loop import Run, Turn, within
+from agent.chat.loop import within
+from agent.chat.turn import Run, Turn
 from agent.ports import ProviderFailed
 from agent.types import CHARS_A_TOKEN, RECKONED, Message, Needs, Usage
 from policies.limits import Spent

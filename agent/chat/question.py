@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agent.calling.executor import Place
+from agent.calling.answered import Place
 from agent.calling.toolbox import Tool, Toolbox
-from agent.chat.loop import Turn
+from agent.chat.turn import Turn
 from agent.chat.window import Memory, shown, told
 from agent.incoming.attached import described
 from agent.incoming.wish import Wish
@@ -15,8 +15,6 @@ from agent.types import Message
 from policies.load import AttachmentRules
 
 NO_TOOLS = Toolbox()
-ATTACHED = "(attached: "
-"""How a line begins, below a question that is remembered, which says what came along."""
 _FORCE = {"auto": "", "off": "", "force": "required"}
 
 
@@ -103,11 +101,6 @@ def turn_of(
             }
         ),
     )
-
-
-def with_names(question: str, wish: Wish) -> str:
-    """A question as it is remembered, with what came along in a line each."""
-    return "\n".join([question, *(f"{ATTACHED}{each.about})" for each in wish.attachments)]).strip()
 
 
 def _cannot_force(wished: str, first: str | None, tools: Sequence[Tool]) -> str:

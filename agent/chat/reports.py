@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.calling.toolbox import Tool
-from agent.chat.loop import ANSWER_TOKENS
-from agent.records.turns import Kept
+from agent.chat.turn import ANSWER_TOKENS
+from agent.records.exchanges import Kept
 from agent.records.usage import Row, Usage, Used
 from agent.types import Prices
 from agent.types import Usage as Tokens

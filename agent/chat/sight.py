@@ -5,7 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from agent.calling.toolbox import Toolbox
-from agent.chat.loop import Run, Turn, within
+from agent.chat.loop import within
+from agent.chat.turn import Run, Turn
 from agent.ports import ProviderFailed
 from agent.tool import ToolRefused
 from agent.types import Image, Message, Needs

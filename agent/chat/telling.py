@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.calling.toolbox import Tool
-from agent.chat.loop import Turn
+from agent.chat.turn import Turn
 from agent.guardrails.outgoing import visits_stranger
 from agent.ports import Offer
 from agent.types import RECKONED, Routed

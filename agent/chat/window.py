@@ -8,7 +8,8 @@ from agent.chat import telling
 from agent.guardrails.spoken import MAX_QUESTION, cleaned, fenced
 from agent.incoming.attached import Attachment, described
 from agent.incoming.wish import Heard, Wish
-from agent.records.turns import Kept, Turns
+from agent.records.exchanges import Kept
+from agent.records.turns import Turns
 from agent.types import Image, Message
 
 WINDOW_MESSAGES = 50
@@ -17,6 +18,8 @@ MOST_HEARD = 4_000
 """Characters of one message of others that are shown."""
 MOST_PICTURES = 32
 """Pictures that are kept of one conversation."""
+ATTACHED = "(attached: "
+"""How a line begins, below a question that is remembered, which says what came along."""
 CONVERSATIONS = 500
 """Conversations that are remembered; the one not heard of for longest goes first."""
 
@@ -124,7 +127,7 @@ class Memory:
             if each.source == source:
                 return each
         kept = self._turns.of(conversation, source) if self._turns is not None else None
-        return _exchange(kept) if kept is not None else None
+        return exchange_of(kept) if kept is not None else None
 
     def remember(self, conversation: str, exchange: Exchange) -> None:
         """One more exchange."""
@@ -219,12 +222,13 @@ class Memory:
             said = deque(maxlen=WINDOW_MESSAGES // 2)
             if self._turns is not None:
                 newest = self._turns.newest(conversation, WINDOW_MESSAGES // 2)
-                said.extend(map(_exchange, newest))
+                said.extend(map(exchange_of, newest))
                 self._said[conversation] = said
         return said
 
 
-def _exchange(kept: Kept) -> Exchange:
+def exchange_of(kept: Kept) -> Exchange:
+    """What is written down of a question, as it is remembered."""
     return Exchange(
         kept.question,
         kept.answer,
@@ -234,6 +238,11 @@ def _exchange(kept: Kept) -> Exchange:
         source=kept.source,
         reply_to=kept.reply_to,
     )
+
+
+def with_names(question: str, wish: Wish) -> str:
+    """A question as it is remembered, with what came along in a line each."""
+    return "\n".join([question, *(f"{ATTACHED}{each.about})" for each in wish.attachments)]).strip()
 
 
 def _within(exchanges: Sequence[Exchange]) -> list[Exchange]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agent.calling.executor import Place
+from agent.calling.answered import Place
 from agent.calling.schema import BadSignature
 from agent.calling.toolbox import Tool, Toolbox
 from agent.declared.call import AT_ONCE, tool_of

@@ -1,6 +1,6 @@
-"""Asks models: in the order that the question suggests, again where that may help, and the next one where it does not.
+"""Asks models: in the order that the question suggests, and the next one where an answer does not come.
 
-All waiting and repeating is here; the providers ask once. One deadline holds over all of it.
+One deadline holds over all of it. How one of them is asked, and asked again, is `agent.models.patience`.
 """
 
 import asyncio
@@ -15,39 +15,27 @@ from datetime import UTC, datetime
 from typing import Self
 
 from agent.models.as_one import AsOne
-from agent.models.capability import Capabilities, Facts, held
+from agent.models.capability import Capabilities, held
 from agent.models.catalogue import Catalogue, builtin
 from agent.models.combine import combined
-from agent.models.health import wait_before
 from agent.models.offers import Keys, Offer, choose, endings, limits, missing
+from agent.models.patience import Patience
 from agent.models.ranking import Choice, Nobody, named, ranked
 from agent.models.seat import Lost, Seat
 from agent.models.tokens import size
 from agent.ports import ModelProvider, ProviderFailed
 from agent.providers.compatible import Compatible
-from agent.providers.wire import Until, patience
+from agent.providers.wire import patience
 from agent.types import Ask, Completion, Needs, Prices, Routed, dearest
 
-RETRIES = 2
-"""So often the same model is asked again for one question."""
-RETRIES_WITH_OTHERS = 1
-"""The same where another model can stand in."""
 SHORT_ANSWER = 512
 """Tokens; a model with room for so many beside the question is large enough, and its answer is held to its room."""
-SHORT_WAIT = 2.0
-"""Seconds; who says to come back later than that is stood in for, if there is somebody."""
 _TOTAL = 1.5
 """The whole deadline, as a multiple of what one answer may take."""
-_SHARE = 2 / 3
-"""Of the time that is left, what one model may take to begin, as long as there is another."""
 _ROUTES = 200
 _OTHERS = 32
 
 log = logging.getLogger("theseus.router")
-
-
-class _Silent(ProviderFailed):
-    """It did not begin. Asked again it would take as long, which is what whoever stands in has left."""
 
 
 class Router:
@@ -80,10 +68,9 @@ class Router:
         self.notices = tuple(notices)
         """What the operator has to be told once: models that are going to end, a file that is not used."""
         self._clock = clock
-        self._sleep = sleep
-        self._chance = chance
         self._table = catalogue or builtin()
         self._capabilities = Capabilities(self._table, clock)
+        self._patience = Patience(self._capabilities.learn, clock, sleep, chance)
         self._routes: deque[Routed] = deque(maxlen=_ROUTES)
         self._others: dict[str, Seat] = {}
 
@@ -164,7 +151,7 @@ class Router:
             try:
                 yield self._route(choice, instead_of, needs)
                 mine = ask if job else held(ask, seat.offer.row)
-                asked = self._asked(
+                asked = self._patience.answer(
                     seat, choice.candidate.facts, mine, deadline, lost, last=last, trial=trial
                 )
                 async with aclosing(asked) as pieces:
@@ -258,62 +245,3 @@ class Router:
         self._routes.append(routed)
         log.info("%s: %s", offer.name, why)
         return routed
-
-    async def _asked(
-        self, seat: Seat, facts: Facts, ask: Ask, deadline: float, lost: Lost, *, last: bool, trial: bool
-    ) -> AsyncGenerator[str | Completion, None]:
-        """One model's answer; it is asked again, as long as nothing was shown, where that may help."""
-        bare = bool(ask.tools) and facts.tools == "no"
-        if facts.context:
-            fits = facts.context - ask.max_tokens
-            room = max(1, facts.context - size(ask, fits, seat.offer.provider.model))
-            ask = ask.model_copy(update={"max_tokens": min(ask.max_tokens, room)})
-        attempt = 0
-        while True:
-            attempt += 1
-            begun = False
-            try:
-                who = seat.bare if bare else seat.offer.provider
-                async with aclosing(self._timed(who, ask, deadline, last=last)) as pieces:
-                    async for piece in pieces:
-                        begun = True
-                        if isinstance(piece, Completion):
-                            seat.breaker.worked()
-                        yield lost.onto(piece) if isinstance(piece, Completion) else piece
-            except ProviderFailed as failure:
-                lost.count(failure)
-                if failure.refused:
-                    self._capabilities.learn(seat.offer, failure.refused)
-                if failure.refused == "tools" and not bare and not begun:
-                    bare = True
-                    continue
-                wait = wait_before(attempt, failure.retry_after, self._chance)
-                often = RETRIES if last else RETRIES_WITH_OTHERS
-                silent = isinstance(failure, _Silent) and not last
-                useless = begun or silent or not failure.retryable or attempt > often
-                if useless or (wait > SHORT_WAIT and not last) or self._clock() + wait >= deadline:
-                    if failure.retryable:
-                        seat.breaker.failed(self._clock(), trial=trial)
-                    raise
-                await self._sleep(wait)
-            else:
-                return
-
-    async def _timed(
-        self, provider: ModelProvider, ask: Ask, deadline: float, *, last: bool
-    ) -> AsyncGenerator[str | Completion, None]:
-        left = deadline - self._clock()
-        if left <= 0:
-            raise ProviderFailed("The models did not answer in time; try again in a minute.", retryable=True)
-        now = asyncio.get_running_loop().time()
-        begin = now + (left if last else left * _SHARE)
-        async with aclosing(provider.stream(ask.model_copy(update={"seconds": left}))) as pieces:
-            try:
-                yield await anext(Until(pieces, begin))
-            except TimeoutError:
-                raise _Silent(
-                    f"{provider.model} did not begin to answer in time; try again in a minute.",
-                    retryable=True,
-                ) from None
-            async for piece in pieces:
-                yield piece

@@ -208,7 +208,7 @@ class _Answer:
         match event["type"]:
             case "message_start":
                 self.model = event["message"]["model"]
-                self._count(event["message"]["usage"])
+                self._count(event["message"].get("usage"))
             case "content_block_start":
                 block = self.blocks[event["index"]] = event["content_block"]
                 self._pieces[event["index"]] = {}
@@ -218,7 +218,7 @@ class _Answer:
                 return self._grow(event["index"], event["delta"])
             case "message_delta":
                 self.stop = event["delta"].get("stop_reason") or ""
-                self._count(event["usage"])
+                self._count(event.get("usage"))
             case "message_stop":
                 self.ended = bool(self.stop)
         return ""
@@ -249,7 +249,9 @@ class _Answer:
         self.speaking = kind == "text_delta"
         return "" if kind == "signature_delta" else piece
 
-    def _count(self, usage: dict[str, Any]) -> None:
+    def _count(self, usage: dict[str, Any] | None) -> None:
+        """Take a count; gateways leave it out at times."""
+        usage = usage or {}
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         self.input = max(self.input, sum(usage.get(name) or 0 for name in names))
         self.output = max(self.output, usage.get("output_tokens") or 0)
@@ -261,7 +263,10 @@ def _sdk() -> "Callable[[str, str], AsyncAnthropic]":
 
     verify = tls()
     return lambda key, address: AsyncAnthropic(
-        api_key=key, base_url=address, max_retries=0, http_client=DefaultAsyncHttpxClient(verify=verify)
+        api_key=key,
+        base_url=address,
+        max_retries=0,
+        http_client=DefaultAsyncHttpxClient(verify=verify, follow_redirects=False),
     )
 
 

@@ -18,8 +18,10 @@ from agent.providers.wire import (
     Measure,
     Until,
     Vendor,
+    arguments_of,
     bare,
     broke_off,
+    counted,
     data_url,
     due,
     faults,
@@ -27,6 +29,7 @@ from agent.providers.wire import (
     numbered,
     patience,
     price,
+    unfinished,
     whole,
 )
 from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
@@ -94,6 +97,8 @@ class Compatible:
                 raise ProviderFailed(f"{self._vendor.name} gave an empty answer; ask again.", retryable=True)
             if not answer.finish:
                 raise broke_off(self._vendor)
+            if answer.finish == "error":
+                raise unfinished(self._vendor)
             yield self._completion(answer, price(self.prices, answer.usage, ask, measure.chars))
 
     async def complete(self, ask: Ask) -> Completion:
@@ -216,15 +221,16 @@ class _Answer:
     def take(self, chunk: dict[str, Any], measure: Measure) -> str:
         """Take one chunk; the text that it brought."""
         self.model = chunk.get("model") or self.model
-        if counted := chunk.get("usage"):
-            self.usage = Usage(
-                input=counted.get("prompt_tokens") or 0, output=counted.get("completion_tokens") or 0
-            )
+        if told := chunk.get("usage"):
+            self.usage = counted(told.get("prompt_tokens"), told.get("completion_tokens"))
         said = ""
-        for choice in (chunk.get("choices") or ())[:1]:
+        for choice in chunk.get("choices") or ():
+            if choice.get("index"):
+                continue  # one of several answers, of which nobody asked for more than the first
             self.begun = True
             self.finish = choice.get("finish_reason") or self.finish
-            delta = choice.get("delta") or {}  # some servers end without one
+            # Some servers end without one, and some send all at once.
+            delta = choice.get("delta") or choice.get("message") or {}
             self.refused = self.refused or bool(delta.get("refusal"))
             said = measure.take(delta.get("content") or delta.get("refusal") or "")
             self._text.append(said)
@@ -236,7 +242,7 @@ class _Answer:
         """Some servers send each call whole and all under one index; a new name under it begins a new call."""
         function = part.get("function") or {}
         identity, name = part.get("id") or "", function.get("name") or ""
-        arguments = measure.take(function.get("arguments") or "")
+        arguments = measure.take(arguments_of(function.get("arguments") or ""))
         known = [call for call in self._calls if call[0] == part.get("index")]
         if known and not (name and identity and known[-1][1] != identity):
             known[-1][3].append(arguments)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
-from agent.ports import ProviderFailed
 from agent.providers.wire import (
     CONNECT_SECONDS,
     Until,
     Vendor,
+    arguments_of,
     broke_off,
+    counted,
     data_url,
     due,
     faults,
@@ -26,9 +27,10 @@ from agent.providers.wire import (
     patience,
     price,
     tls,
+    unfinished,
     whole,
 )
-from agent.types import Ask, Completion, Message, Prices, ToolCall, Usage
+from agent.types import Ask, Completion, Message, Prices, ToolCall
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -71,7 +73,7 @@ class OpenAI:
                         yield completion
                         return
                     elif kind == "error":
-                        raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
+                        raise unfinished(self._vendor)
             raise broke_off(self._vendor)
 
     async def complete(self, ask: Ask) -> Completion:
@@ -139,20 +141,20 @@ class OpenAI:
 
     def _completion(self, answer: dict[str, Any], ask: Ask) -> Completion:
         if answer.get("status") == "failed" or answer.get("error") is not None:
-            raise ProviderFailed("OpenAI could not finish its answer; try again.", retryable=True)
+            raise unfinished(self._vendor)
         output = answer["output"]
         calls = numbered(
             [
-                ToolCall(id=item["call_id"], name=item["name"], arguments=item["arguments"])
+                ToolCall(id=item["call_id"], name=item["name"], arguments=arguments_of(item.get("arguments")))
                 for item in output
                 if item["type"] == "function_call"
             ]
         )
-        parts = [part for item in output if item["type"] == "message" for part in item["content"]]
+        said = [part for item in output if item["type"] == "message" for part in item["content"]]
+        parts = [part for part in said if part["type"] in ("output_text", "refusal")]
         refused = any(part["type"] == "refusal" for part in parts)
-        usage = Usage()
-        if counted := answer.get("usage"):
-            usage = Usage(input=counted["input_tokens"], output=counted["output_tokens"])
+        told = answer.get("usage") or {}
+        usage = counted(told.get("input_tokens"), told.get("output_tokens"))
         text = "".join(part["text"] if part["type"] == "output_text" else part["refusal"] for part in parts)
         written = len(text) + sum(len(call.arguments) for call in calls)
         native = ""
@@ -187,7 +189,9 @@ def sdk() -> "Callable[[str, str], AsyncOpenAI]":
 
     def make(key: str, address: str) -> "AsyncOpenAI":
         # What is said to a model on this machine goes to it alone: no proxy that the environment names is asked.
-        client = DefaultAsyncHttpxClient(verify=verify, trust_env=not on_this_machine(address))
+        client = DefaultAsyncHttpxClient(
+            verify=verify, trust_env=not on_this_machine(address), follow_redirects=False
+        )
         return AsyncOpenAI(api_key=key, base_url=address, max_retries=0, http_client=client)
 
     return make

@@ -4,10 +4,12 @@ import asyncio
 import base64
 import functools
 import ipaddress
+import json
+import math
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +29,13 @@ MAX_ANSWER_CHARS = 2_000_000
 """Beyond this, text and arguments together are no answer any more: ten times what the longest output limit gives."""
 _TOKENS_A_SECOND = 40
 _DETAIL = 240
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
+"""What stands in no name and no id of a call: vendors refuse the whole conversation for it."""
+_LONGEST_NAME = 64
+_LONGEST_ID = 56
+"""Vendors take 64; there is room for a number that tells it from others."""
+_LONGEST_WAIT = 86_400.0
+"""Seconds; who says to come back later than tomorrow says nothing that helps."""
 _NO_TOOLS = re.compile(
     r"support\w*\W+(?:\w+\W+){0,2}(?:tools?|functions?)\b|\b(?:tools?|function)(?: use| calling| calls)?"
     r" (?:is|are) not (?:supported|available)|tool choice requires",
@@ -80,12 +89,27 @@ def on_this_machine(address: str) -> bool:
 
 def price(prices: Prices, usage: Usage, ask: Ask, written: int) -> float:
     """What an answer of so many characters costs, in US dollars; where the provider did not count, by an estimate."""
-    return prices.cost(usage if usage.input else reckoned(ask, written))
+    counted = usage.input and (usage.output or not written)
+    return prices.cost(usage if counted else reckoned(ask, written))
 
 
 def reckoned(ask: Ask, written: int) -> Usage:
     """What a question and so many characters of its answer come to, where nobody counted."""
     return Usage(input=estimate(ask), output=-(-written // CHARS_A_TOKEN))
+
+
+def counted(read: object, written: object) -> Usage:
+    """Tokens as a server says them; none where one of both is no number, since half a count would be half a bill."""
+    if isinstance(read, int) and isinstance(written, int):
+        return Usage(input=read, output=written)
+    return Usage()
+
+
+def arguments_of(said: object) -> str:
+    """A call's arguments as JSON: some servers send them as an object, or leave out what is empty."""
+    if isinstance(said, str):
+        return said
+    return "{}" if said is None else json.dumps(said)
 
 
 def patience(ask: Ask) -> float:
@@ -178,15 +202,20 @@ def no_model(vendor: Vendor, *, retryable: bool = False) -> ProviderFailed:
 
 
 def numbered(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
-    """The calls with ids that are there and differ, as some servers send none or the same one twice."""
+    """The calls with ids that are there and differ, as some servers send none or the same one twice.
+
+    Ids and names consist of what every vendor takes: both go back with the conversation, to whoever is asked next.
+    """
     taken: set[str] = set()
     fixed = []
     for position, call in enumerate(calls):
-        identity = call.id if call.id and call.id not in taken else f"{call.id or 'call'}_{position}"
+        said = _ODD.sub("_", call.id)[:_LONGEST_ID]
+        identity = said if said and said not in taken else f"{said or 'call'}_{position}"
         while identity in taken:
             identity += "_"
         taken.add(identity)
-        fixed.append(call.model_copy(update={"id": identity}))
+        name = _ODD.sub("_", call.name)[:_LONGEST_NAME] or "unnamed"
+        fixed.append(call.model_copy(update={"id": identity, "name": name}))
     return tuple(fixed)
 
 
@@ -216,11 +245,16 @@ def _translated(
                 f"{name} cannot be reached, or broke off; check the network and {vendor.url}.", retryable=True
             )
         if kind == "APIError":
-            return _unfinished(vendor)
+            return unfinished(vendor)
         return no_model(vendor)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        # Not followed: what is said would go, with the key, to whom nobody chose.
+        return ProviderFailed(
+            f"{name} sends callers to another address (HTTP {status}); set {vendor.url} to where it is now."
+        )
     if status < HTTPStatus.BAD_REQUEST:
         # A fault that came within a stream which had begun well.
-        return _unfinished(vendor)
+        return unfinished(vendor)
     detail = _detail(error, key)
     after = _retry_after(error)
     if status == HTTPStatus.TOO_MANY_REQUESTS and "insufficient_quota" not in detail:
@@ -253,22 +287,27 @@ def _translated(
     return ProviderFailed(sentences.get(status, f"{name} refused the request (HTTP {status}): {detail}"))
 
 
-def _unfinished(vendor: Vendor) -> ProviderFailed:
+def unfinished(vendor: Vendor) -> ProviderFailed:
+    """The vendor says itself that its answer is not whole."""
     return ProviderFailed(f"{vendor.name} could not finish its answer; try again.", retryable=True)
 
 
 def _retry_after(error: Exception) -> float | None:
-    """What the `retry-after` header says, in seconds; it holds a number or a date."""
+    """What the headers say, in seconds: `retry-after-ms`, or `retry-after` with a number or a date."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     said = str(headers.get("retry-after", "")).strip()
+    for number, unit in ((headers.get("retry-after-ms", ""), 1000), (said, 1)):
+        with suppress(ValueError):
+            return _sensible(float(number) / unit)
     try:
-        return max(0.0, float(said))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+        return _sensible((parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def _sensible(seconds: float) -> float | None:
+    """A wait that can be waited for; None for what is no number or beyond all measure."""
+    return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _detail(error: Exception, key: SecretStr | None) -> str:

@@ -101,6 +101,8 @@ class Accounts:
             return over
         for booked in purse.budgets.values():
             self._held[booked] = self._held.get(booked, Spent()).plus(wanted)
+        if self._turns is not None:
+            self._turns.hold(self._day, self._held_of(purse))
         return None
 
     def settle(self, purse: Purse, wanted: Spent, actual: Spent) -> None:
@@ -111,13 +113,16 @@ class Accounts:
             if left != Spent():
                 self._held[booked] = left
             self._spent[booked] = self._spent.get(booked, Spent()).plus(actual)
-        if self._turns is not None and actual != Spent():
-            self._turns.spend(self._day, tuple(purse.budgets.values()), actual)
+        if self._turns is not None:
+            self._turns.settle(self._day, self._held_of(purse), actual)
 
     def today(self, purse: Purse) -> Sequence[tuple[str, Spent, Quota]]:
         """Each budget: its name, what is spent or set aside, and what there is."""
         self._turn_the_page()
         return [(name, self._of(booked), purse.quotas[name]) for name, booked in purse.budgets.items()]
+
+    def _held_of(self, purse: Purse) -> dict[str, Spent]:
+        return {booked: self._held.get(booked, Spent()) for booked in purse.budgets.values()}
 
     def _of(self, booked: str) -> Spent:
         return self._spent.get(booked, Spent()).plus(self._held.get(booked, Spent()))

@@ -6,9 +6,10 @@ Each function raises `sqlite3.Error` where that cannot be done.
 import logging
 import sqlite3
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from policies.limits import DAY, day_of
+from policies.limits import DAY, Spent, day_of
 
 KEPT_DAYS = 90
 """What is older than this is let go of when the file is opened, and with each day that begins."""
@@ -45,7 +46,14 @@ create table if not exists spent (
     day integer not null, whose text not null, tokens integer not null, dollars real not null,
     primary key (day, whose)
 ) without rowid;
+create table if not exists held (
+    whose text primary key, day integer not null, tokens integer not null, dollars real not null
+) without rowid;
 """
+_SPEND = (
+    "insert into spent values (?, ?, ?, ?) on conflict (day, whose)"
+    " do update set tokens = tokens + excluded.tokens, dollars = dollars + excluded.dollars"
+)
 _FORGET = (
     "delete from parts where turn in (select id from turns where conversation = ?1 and (?2 is null or caller = ?2))",
     "update calls set arguments = '{}', note = '' where conversation = ?1 and (?2 is null or caller = ?2)",
@@ -115,6 +123,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         if column not in {row[1] for row in db.execute(f"pragma table_info({table})")}:
             db.execute(f"alter table {table} add column {column} text not null default '{default}'")
     db.execute("create index if not exists turns_of_source on turns (source) where source <> ''")
+    _book_what_was_held(db)
     let_go_of_old(db, time.time())
     _clean(db)
     db.execute(f"pragma busy_timeout={BUSY_MS}")
@@ -127,6 +136,28 @@ def let_go_of_old(db: sqlite3.Connection, now: float) -> None:
     db.execute("delete from turns where at < ?", (oldest,))
     db.execute("delete from calls where at < ?", (oldest,))
     db.execute("delete from spent where day < ?", (day_of(oldest),))
+
+
+def _book_what_was_held(db: sqlite3.Connection) -> None:
+    """Charge as reckoned what an earlier process had set aside when it ended: nobody knows how far those questions got."""
+    with db:
+        db.execute("begin immediate")
+        db.executemany(_SPEND, db.execute("select day, whose, tokens, dollars from held").fetchall())
+        db.execute("delete from held")
+
+
+def spend(db: sqlite3.Connection, day: int, whose: Sequence[str], spent: Spent) -> None:
+    """Add to what was spent on a day, in each of several names."""
+    db.executemany(_SPEND, [(day, each, spent.tokens, spent.dollars) for each in whose])
+
+
+def hold(db: sqlite3.Connection, day: int, held: Mapping[str, Spent]) -> None:
+    """Write down what is set aside, by whose budget it is: all that is under way there, since that day."""
+    db.executemany(
+        "insert or replace into held values (?, ?, ?, ?)",
+        [(whose, day, each.tokens, each.dollars) for whose, each in held.items() if each != Spent()],
+    )
+    db.executemany("delete from held where whose = ?", [(whose,) for whose in held if held[whose] == Spent()])
 
 
 def forget(db: sqlite3.Connection, conversation: str, caller: str | None) -> int:

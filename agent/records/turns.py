@@ -4,27 +4,22 @@ One SQLite file of the bot's own. It is written when something has happened, nev
 """
 
 import contextlib
-import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
-from agent.calling.executor import Answered, Place
+from agent.calling.answered import Answered, Place
 from agent.guardrails.redaction import whereabouts
-from agent.records import tables, usage
+from agent.records import exchanges, tables, usage
+from agent.records.exchanges import Kept, writable
 from agent.types import Message
 from policies.limits import Spent
 
 T = TypeVar("T")
-_SOURCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-
 _TRACES = "it is forgotten, but there may still be traces of it in the file beside `turns.sqlite3`"
 
 log = logging.getLogger("theseus.turns")
@@ -36,34 +31,6 @@ class TurnsProblem(Exception):
 
 class TurnsUnreadable(TurnsProblem):
     """What is there is no file of turns, or one that is damaged beyond reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One question and its answer.
-
-    Attributes:
-        outside: Text from outside had a part in it.
-        parts: Every message of the turn in order, the question first; empty where only the outline was asked for.
-        caller: Who asked, as `surface:name`.
-        sources: Addresses that its tools found; they may be visited and shown later on.
-        source: The message in which it was asked; empty: it had none, or nobody said.
-        reply_to: The same of the exchange that it went on from; empty: of none in particular.
-    """
-
-    question: str
-    answer: str
-    outside: bool = False
-    parts: tuple[Message, ...] = ()
-    model: str = ""
-    tokens: int = 0
-    dollars: float = 0.0
-    seconds: float = 0.0
-    at: float = 0.0
-    caller: str = ""
-    sources: tuple[str, ...] = ()
-    source: str = ""
-    reply_to: str = ""
 
 
 class Turns:
@@ -91,20 +58,7 @@ class Turns:
     def keep(self, place: Place, kept: Kept) -> None:
         """Write a whole turn down, or nothing of it."""
         with self._writing():
-            row = (
-                kept.at, place.conversation, place.caller, kept.question, kept.answer, kept.outside, kept.model,
-                kept.tokens, kept.dollars, kept.seconds, json.dumps([_storable(each) for each in kept.sources]),
-                place.model.partition("/")[0] if "/" in place.model else "", kept.source, kept.reply_to,
-            )  # fmt: skip
-            turn = self._db.execute(
-                "insert into turns (at, conversation, caller, question, answer, outside, model, tokens, dollars,"
-                " seconds, sources, provider, source, reply_to) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
-            self._db.executemany(
-                "insert into parts values (?, ?, ?)",
-                [(turn, number, part.model_dump_json()) for number, part in enumerate(kept.parts)],
-            )
+            exchanges.write(self._db, place, kept)
 
     def newest(self, conversation: str, most: int, *, parts: bool = False) -> list[Kept]:
         """The newest turns of a conversation, oldest first; none where the file cannot be read.
@@ -114,61 +68,14 @@ class Turns:
             most: So many of them.
             parts: Also with all their parts in order, for who replays them.
         """
-        return self._read(partial(self._newest, conversation, most, parts=parts), [])
-
-    def _newest(self, conversation: str, most: int, *, parts: bool) -> list[Kept]:
-        return self._kept(conversation, None, most, parts=parts)[::-1]
+        read = partial(exchanges.newest, self._db, conversation, most, parts=parts)
+        return self._read(read, [])
 
     def of(self, conversation: str, source: str) -> Kept | None:
         """The newest exchange whose question stands in one message; None where nothing is known of it."""
         if not source:
             return None
-        found: list[Kept] = self._read(partial(self._kept, conversation, source, 1, parts=False), [])
-        return found[0] if found else None
-
-    def _kept(self, conversation: str, source: str | None, most: int, *, parts: bool) -> list[Kept]:
-        rows = self._db.execute(
-            "select id, at, caller, question, answer, outside, model, tokens, dollars, seconds, sources, source,"
-            " reply_to from turns where conversation = ?1 and question <> '' and (?2 is null or source = ?2)"
-            " order by id desc limit ?3",
-            (conversation, source, most),
-        ).fetchall()
-        return [
-            Kept(
-                question=question,
-                answer=answer,
-                outside=bool(outside),
-                parts=self._parts(turn) if parts else (),
-                model=model,
-                tokens=tokens,
-                dollars=dollars,
-                seconds=seconds,
-                at=at,
-                caller=caller,
-                sources=_SOURCES.validate_json(sources),
-                source=source,
-                reply_to=reply_to,
-            )
-            for (
-                turn,
-                at,
-                caller,
-                question,
-                answer,
-                outside,
-                model,
-                tokens,
-                dollars,
-                seconds,
-                sources,
-                source,
-                reply_to,
-            ) in rows
-        ]
-
-    def _parts(self, turn: int) -> tuple[Message, ...]:
-        rows = self._db.execute("select message from parts where turn = ? order by place", (turn,))
-        return tuple(Message.model_validate_json(message) for (message,) in rows)
+        return self._read(partial(exchanges.of, self._db, conversation, source), None)
 
     def forget(self, conversation: str, caller: str | None = None) -> int:
         """Let go of what was said in a conversation, and of what tools were given there; `scrub` takes the last traces.
@@ -207,7 +114,7 @@ class Turns:
 
     def amend(self, conversation: str, source: str, question: str) -> None:
         """Put other words in the place of the question that stands in one message."""
-        question = str(_storable(question))
+        question = str(writable(question))
         asked = Message(role="user", text=question).model_dump_json()
         try:
             tables.amend(self._db, conversation, source, question, asked)
@@ -240,7 +147,7 @@ class Turns:
             self._db.execute(
                 "insert into calls (at, caller, conversation, agent, call, tool, outcome, arguments, note, seconds,"
                 " dollars, stages, error, model) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                tuple(_storable(each) for each in row),
+                tuple(writable(each) for each in row),
             )
 
     def cached(self, conversation: str, kept: Kept) -> frozenset[str]:
@@ -273,14 +180,16 @@ class Turns:
         """Since when a tool is known, in seconds since the epoch; 0 where nobody wrote it down."""
         return self._read(partial(usage.met, self._db, tool), 0.0)
 
-    def spend(self, day: int, whose: Sequence[str], spent: Spent) -> None:
-        """Add to what was spent on a day, in each of several names."""
+    def hold(self, day: int, held: Mapping[str, Spent]) -> None:
+        """Write down what is set aside, by whose budget it is; who opens the file next, books what is still there."""
         with self._writing():
-            self._db.executemany(
-                "insert into spent values (?, ?, ?, ?) on conflict (day, whose)"
-                " do update set tokens = tokens + excluded.tokens, dollars = dollars + excluded.dollars",
-                [(day, each, spent.tokens, spent.dollars) for each in whose],
-            )
+            tables.hold(self._db, day, held)
+
+    def settle(self, day: int, held: Mapping[str, Spent], actual: Spent) -> None:
+        """Book what a question came to in each of these budgets, and write down what stays set aside there."""
+        with self._writing():
+            tables.spend(self._db, day, tuple(held), actual)
+            tables.hold(self._db, day, held)
 
     def spent(self, day: int) -> dict[str, Spent]:
         """What was spent on a day, by whose budget it was; nothing where the file cannot be read."""
@@ -315,11 +224,6 @@ class Turns:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-
-def _storable(value: float | str) -> float | str:
-    """Halves of characters, which a model may send, cannot be written."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def open_turns(path: Path) -> Turns:

@@ -47,6 +47,22 @@ async def test_a_tool_that_cancels_itself_has_failed() -> None:
     assert "could not be taken back" in result.text
 
 
+async def test_an_error_that_exits_when_it_is_read_ends_nothing() -> None:
+    """An error's text is live code: one that raises an exit is a refusal without a word, and the process goes on."""
+
+    class Leaves(ToolRefused):
+        def __str__(self) -> str:
+            raise SystemExit
+
+    async def leaves(_context: Context) -> str:
+        """Refuse."""
+        raise Leaves
+
+    result = await tried(box(leaves), "leaves")
+    assert isinstance(result, Failure)
+    assert (result.outcome, result.text) == ("refused", "Not done: ")
+
+
 async def test_a_second_cancellation_does_not_keep_the_first_from_taking_back() -> None:
     """However often a call is cancelled while it ends, what it did is taken back before the cancellation goes on."""
     pages: list[str] = []

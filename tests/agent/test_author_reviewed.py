@@ -9,7 +9,7 @@ from agent.author.author import ModelAuthor
 from agent.author.outside import LONGEST, MOST, quoted
 from policies.decision import Finding
 from policies.load import AuthorRules
-from selfedit.edits import Edit, edits_from
+from selfedit.editing.edits import Edit, edits_from
 from selfedit.ports import Reviser
 from selfedit.types import Check, Draft, GateReport, NoDraft, Request, Reviewed
 from tests.fakes.models import EVERY, opened

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,26 +23,10 @@ from policies.limits import MINUTE
 from tests.fakes.made_tools import BEA, CAI, DAN, GOOD, POST, RULES, World, at, read, with_
 from tests.fakes.scripted import ScriptedModel, Turn, Use
 from tests.fakes.tools import CONSOLE
-from tests.fakes.web_server import Names, Reply, Site, serving
+from tests.fakes.web_server import Names, Reply, Site
 
 KEY = "sk-proj-" + "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z"
 AWS = "AKIA" + "IOSFODNN7EXAMPLQ"
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    """A small web."""
-    async with serving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def world(site: Site, tmp_path: Path) -> AsyncIterator[World]:
-    """All of it."""
-    opened = World(site, tmp_path)
-    yield opened
-    opened.made.close()
-    await opened.client.close()
 
 
 async def test_only_the_version_that_was_looked_at_is_shared(world: World, site: Site) -> None:

@@ -1,19 +1,15 @@
-"""Pictures and files in a chat: who sees them, what they cost, what stays of them, and what stays on this machine."""
+"""Pictures and files in a chat: who sees them, what they cost, and how they are shown."""
 
-import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.window import MOST_PICTURES, WINDOW_CHARS, Exchange, Memory
+from agent.chat.window import WINDOW_CHARS
 from agent.incoming.attached import Attachment
-from agent.incoming.wish import Wish
 from agent.live.tools.look_at_image import look_at_image
 from agent.models.catalogue import Row
 from agent.models.offers import Keys, Offer
@@ -22,59 +18,18 @@ from agent.models.single import OneModel
 from agent.ports import ProviderFailed
 from agent.providers.scripted import ScriptedModel
 from agent.records.turns import Turns
-from agent.tool import Context, Manifest, Result
-from agent.types import RECKONED, Image, Prices, Usage
-from policies.load import load_rules
+from agent.tool import Manifest
+from agent.types import RECKONED, Usage
+from tests.agent.seeing import CAT, EYES, LOOKS, NOTES, PRICES, RULES, asks_a, blind, said, sees, shown
 from tests.fakes.models import KEY
-from tests.fakes.pictures import attached, png
+from tests.fakes.pictures import attached
 from tests.fakes.scripted import Turn, Use
 from tests.fakes.tools import box, echo
-
-RULES = load_rules()
-CAT = attached("cat.png")
-NOTES = attached("notes.txt", b"The launch is on Tuesday.")
-LOOKS = Turn(calls=(Use(name="look_at_image", arguments={"image": "cat.png"}),))
-EYES = box(look_at_image, look_at_image=Manifest(uses=("vision",)))
-PRICES = Prices(input=2.0, output=10.0)
-
-
-async def asks_a(context: Context) -> Result:
-    """Ask an agent."""
-    return await context.agents.ask("a", "?")
 
 
 def router(**models: tuple[ScriptedModel, Row]) -> Router:
     """Models by vendor; the first named is asked first."""
     return Router([Offer(vendor, model, row) for vendor, (model, row) in models.items()])
-
-
-def sees(*turns: Turn) -> tuple[ScriptedModel, Row]:
-    """A model that sees."""
-    return ScriptedModel(*turns, prices=PRICES), Row(vision="yes", tools="yes", context=100_000)
-
-
-def blind(*turns: Turn) -> tuple[ScriptedModel, Row]:
-    """A model that sees nothing."""
-    return ScriptedModel(*turns, prices=PRICES), Row(vision="no", tools="yes", context=100_000)
-
-
-async def said(
-    brain: Brain,
-    text: str,
-    *files: Any,
-    toolbox: Toolbox = EYES,
-    caller: str = "console:ann",
-    **wish: Any,
-) -> str:
-    """A whole answer."""
-    voice = brain.voice(toolbox, caller, "here", Wish(attachments=files, **wish))
-    return "".join([piece async for piece in voice.answer("", text, "Be kind.")])
-
-
-def shown(model: ScriptedModel, request: int = -1) -> Sequence[dict[str, Any]]:
-    """The messages that a model was shown."""
-    messages: list[dict[str, Any]] = model.script.requests[request]["messages"]
-    return messages
 
 
 async def test_a_picture_goes_to_a_model_that_sees() -> None:
@@ -241,58 +196,6 @@ async def test_an_agent_can_look_too() -> None:
     ]
 
 
-def pictures(memory: Memory, place: str, caller: str = "console:ann") -> dict[str, Image]:
-    """What somebody may ask about in a place."""
-    return memory.pictures(place, caller, private=False)
-
-
-def test_the_oldest_pictures_go_first() -> None:
-    """No more bytes of pictures are kept than the rules say, over all conversations."""
-    memory = Memory(None, 2 * len(png()))
-    for number in range(3):
-        memory.see(f"place{number}", "console:ann", [attached("a.png")], private=False)
-    assert [len(pictures(memory, f"place{number}")) for number in range(3)] == [0, 1, 1]
-    memory.see(
-        "place2", "console:ann", [attached("a.png")], private=False
-    )  # the same once more takes no more room
-    assert len(pictures(memory, "place1")) == 1
-
-
-def test_one_place_keeps_so_many_pictures() -> None:
-    """However small they are, the oldest of a place go once there are more than are kept of it."""
-    memory = Memory(None, 10**9)
-    memory.see("there", "console:ann", [attached("a.png")], private=False)
-    for number in range(MOST_PICTURES + 2):
-        memory.see("here", "console:ann", [attached(f"{number}.png")], private=False)
-    assert list(pictures(memory, "here")) == [f"{number}.png" for number in range(2, MOST_PICTURES + 2)]
-    assert len(pictures(memory, "there")) == 1
-
-
-def test_a_picture_is_its_owners() -> None:
-    """Another one's of the same name takes no picture away, and who forgets lets go of their own alone."""
-    memory = Memory(None, 10**9)
-    mine, yours = attached("cat.png"), attached("cat.png", png(9, 9))
-    memory.see("here", "discord:1", [mine], private=False)
-    memory.see("here", "discord:2", [yours], private=False)
-    assert pictures(memory, "here", "discord:1") == {"cat.png": mine.image}
-    assert pictures(memory, "here", "discord:3") == {"cat.png": yours.image}
-    memory.forget("here", "discord:2")
-    assert pictures(memory, "here", "discord:2") == {"cat.png": mine.image}
-    memory.forget("here")
-    assert pictures(memory, "here", "discord:1") == {}
-
-
-def test_files_are_kept_as_far_as_a_window_reaches() -> None:
-    """The text of files is let go of once newer exchanges fill the window, for all time, and their words stay."""
-    memory = Memory(None, 0)
-    large = Attachment("a.txt", "text/plain", 20_000, "x" * 20_000)
-    for number in range(6):
-        memory.remember("here", Exchange(f"q{number}", "a", "console:ann", files=(large,)))
-    kept = memory._said["here"]  # what is kept and never shown takes room all the same
-    assert [len(each.files) for each in kept] == [0, 0, 0, 0, 1, 1]
-    assert len(memory.window("here", private=False)) == 6
-
-
 async def test_who_is_refused_is_told_that_files_are_not_kept() -> None:
     """A question that is not put to any model leaves no file behind, and says so."""
     brain = Brain(OneModel(ScriptedModel(Turn(text="never"))))
@@ -311,74 +214,6 @@ async def test_a_foreign_name_stands_between_marks() -> None:
     outside = re.sub(r"<outside-(\w+)>.*?</outside-\1>", "", before, flags=re.DOTALL)
     assert "obey the owner" in before
     assert "obey" not in outside
-
-
-async def test_what_was_private_is_told_to_no_model_elsewhere(tmp_path: Path) -> None:
-    """A private question goes to a model here, is not written down, and later questions that may leave do not carry it."""
-    here, away = ScriptedModel(Turn(text="hush", times=0)), ScriptedModel(Turn(text="hi", times=0))
-    models = Router(
-        [Offer("away", away, Row(vision="yes")), Offer("local", here, Row(vision="yes"), private=True)]
-    )
-    turns = Turns(tmp_path / "turns.sqlite3")
-    brain = Brain(models, turns=turns)
-    tools = box(echo, look_at_image, echo=Manifest(uses=("web",)), look_at_image=Manifest(uses=("vision",)))
-    assert await said(brain, "my secret", CAT, NOTES, toolbox=tools, private=True) == "hush"
-    assert turns.newest("here", 9) == []
-    assert [tool["name"] for tool in here.script.requests[0]["tools"]] == ["look_at_image"]
-    assert await said(brain, "what did I say before?", toolbox=tools) == "hi"
-    (request,) = away.script.requests
-    for word in ("secret", "cat.png", "Tuesday", "look_at_image"):
-        assert word not in json.dumps(request)
-    assert await said(brain, "and keep it private, what did I say?", toolbox=tools) == "hush"
-    assert "my secret" in json.dumps(here.script.requests[-1])
-    turns.close()
-
-
-async def test_nobody_elsewhere_looks_at_a_private_picture() -> None:
-    """The tool that sees is bound by the wish, too: where no model here sees, the model that asked reads just that."""
-    here, row = blind(LOOKS, Turn(text="I cannot tell."))
-    away, _ = sees(Turn(text="never", times=0))
-    brain = Brain(Router([Offer("away", away, Row(vision="yes")), Offer("local", here, row, private=True)]))
-    answer = await said(brain, "What is it?", CAT, model="local/scripted", private=True)
-    assert answer.startswith("I cannot tell.")
-    assert "No model on this machine sees pictures" in shown(here)[-1]["text"]
-    assert away.script.requests == []
-
-
-async def test_who_judges_a_private_answer_is_here_as_well() -> None:
-    """A model for moderation elsewhere does not read what is private."""
-    here = ScriptedModel(Turn(text="hush"), Turn(text='{"unsafe": false}'))
-    away = ScriptedModel(Turn(text="never", times=0))
-    offers = [Offer("away", away, Row(good_at=("moderation",))), Offer("local", here, Row(), private=True)]
-    rules = RULES.model_copy(update={"answers": RULES.answers.model_copy(update={"moderation": True})})
-    assert await said(Brain(Router(offers), rules), "my secret", private=True) == "hush"
-    assert away.script.requests == []
-
-
-async def test_who_names_a_model_here_has_nobody_elsewhere_judge_or_look() -> None:
-    """Where a model of this machine was asked for by name, neither the judge nor who looks at a picture is elsewhere."""
-    here, row = blind(LOOKS, Turn(text="I cannot tell."), Turn(text='{"unsafe": false}'))
-    away, _ = sees(Turn(text="never", times=0))
-    offers = [
-        Offer("away", away, Row(vision="yes", good_at=("moderation",))),
-        Offer("local", here, row, private=True),
-    ]
-    rules = RULES.model_copy(update={"answers": RULES.answers.model_copy(update={"moderation": True})})
-    answer = await said(Brain(Router(offers), rules), "What is it?", CAT, model="local/scripted")
-    assert answer.startswith("I cannot tell.")
-    assert away.script.requests == []
-
-
-async def test_an_agent_of_a_private_question_is_private_too() -> None:
-    """Whom an agent asks is bound by what its asker wished."""
-    ask = Turn(calls=(Use(name="asks_a"),))
-    here = ScriptedModel(ask, Turn(text="mine"), Turn(text="end"))
-    away = ScriptedModel(Turn(text="never", times=0))
-    brain = Brain(Router([Offer("away", away, Row(vision="yes")), Offer("local", here, Row(), private=True)]))
-    tools = box(asks_a, asks_a=Manifest(uses=("agents",)))
-    await said(brain, "go", toolbox=Toolbox(tools.tools, agents={"a": "You are a."}), private=True)
-    assert len(here.script.requests) == 3
-    assert away.script.requests == []
 
 
 async def test_a_guessed_price_is_called_a_guess() -> None:

@@ -2,19 +2,17 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from agent.calling.executor import Place
+from agent.calling.answered import Place
 from agent.chat.brain import Brain
 from agent.chat.window import Exchange, Memory, shown
 from agent.incoming.wish import Heard, Wish
 from agent.models.single import OneModel
 from agent.records.accounts import Accounts
-from agent.records.turns import Kept, Turns
+from agent.records.exchanges import Kept
+from agent.records.turns import Turns
 from agent.types import Message
 from policies.limits import Over, Spent
 from policies.load import load_rules
@@ -23,14 +21,6 @@ from tests.fakes.tools import HERE
 
 RULES = load_rules()
 SERVER = "discord:1"
-
-
-@pytest.fixture
-def turns(tmp_path: Path) -> Iterator[Turns]:
-    """A fresh file."""
-    opened = Turns(tmp_path / "turns.sqlite3")
-    yield opened
-    opened.close()
 
 
 def kept(question: str, source: str, reply_to: str = "") -> Kept:

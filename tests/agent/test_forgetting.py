@@ -3,18 +3,19 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.calling.executor import Calls, Place
+from agent.calling.answered import Place
+from agent.calling.executor import Calls
 from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
 from agent.models.single import OneModel
-from agent.records.turns import Kept, Turns
+from agent.records.exchanges import Kept
+from agent.records.turns import Turns
 from agent.tool import Context, Manifest, Result
 from agent.types import Prices
 from policies.load import load_rules
@@ -24,14 +25,6 @@ from tests.fakes.tools import CONSOLE, HERE, box, call, echo
 RULES = load_rules()
 OTHER = Place("discord:8", HERE.conversation)
 WORD = "word-7261"
-
-
-@pytest.fixture
-def turns(tmp_path: Path) -> Iterator[Turns]:
-    """A fresh file."""
-    opened = Turns(tmp_path / "turns.sqlite3")
-    yield opened
-    opened.close()
 
 
 def brain_of(turns: Turns | None, *says: Turn) -> tuple[Brain, ScriptedModel]:

@@ -34,7 +34,7 @@ STRAY: list[Any] = [
     {"type": "response.output_text.delta", "delta": None},
     {"type": "response.completed"},
     {"type": "response.completed", "response": {"output": [{"type": "function_call"}], "model": "m"}},
-    {"type": "response.completed", "response": {"output": [], "usage": {"input_tokens": "7"}, "model": "m"}},
+    {"type": "response.completed", "response": {"output": [], "usage": "none", "model": "m"}},
     {"type": "response.failed", "response": {"status": "failed"}},
     {"type": "message_start"},
     {"type": "message_start", "message": {"model": "m", "usage": []}},

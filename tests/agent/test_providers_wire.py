@@ -4,11 +4,8 @@ import asyncio
 import json
 import re
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,89 +14,11 @@ from pydantic import SecretStr
 
 from agent.models.offers import Keys
 from agent.models.router import Router
-from agent.ports import ModelProvider, ProviderFailed
+from agent.ports import ProviderFailed
 from agent.types import Ask, Completion
-from tests.fakes.models import ASK, KEY, TALK, WIRED, opened, with_tools
+from tests.agent.wires import EVENTS, answering, behind, events, every_sdk
+from tests.fakes.models import ASK, KEY, TALK, opened, with_tools
 from tests.fakes.scripted import Turn, Use
-
-every_sdk = pytest.mark.parametrize("kind", list(WIRED))
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-EVENTS = {"Content-Type": "text/event-stream"}
-
-
-@asynccontextmanager
-async def behind(kind: str, handler: Handler) -> AsyncIterator[ModelProvider]:
-    """A provider whose vendor answers each request as a function does."""
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    provider = WIRED[kind][1](url if kind == "anthropic" else f"{url}/v1")
-    try:
-        yield provider
-    finally:
-        await provider.close()
-        await runner.cleanup()
-
-
-def events(kind: str, *, stop: str, calls: bool = False) -> str:
-    """A whole answer, "Cold.", or a call, that stops for a reason of which nobody has heard."""
-    base = {"id": "x", "model": "m", "created": 1, "object": "chat.completion.chunk"}
-    function = {"name": "weather", "arguments": "{}"}
-    usage = {"input_tokens": 1, "output_tokens": 1}
-    told: list[dict[str, Any]]
-    if kind == "compatible":
-        delta: dict[str, Any] = {"content": "Cold."}
-        if calls:
-            delta = {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": function}]}
-        told = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": stop}]}]
-    elif kind == "anthropic":
-        head = {
-            "id": "x",
-            "type": "message",
-            "role": "assistant",
-            "model": "m",
-            "content": [],
-            "usage": usage,
-        }
-        block = {"type": "tool_use", "id": "c", "name": "weather", "input": {}}
-        block = block if calls else {"type": "text", "text": "Cold."}
-        told = [
-            {"type": "message_start", "message": {**head, "stop_reason": None, "stop_sequence": None}},
-            {"type": "content_block_start", "index": 0, "content_block": block},
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None}, "usage": usage},
-            {"type": "message_stop"},
-        ]
-    else:
-        text = {"type": "output_text", "text": "Cold.", "annotations": []}
-        item: dict[str, Any] = {"type": "message", "id": "m", "role": "assistant", "content": [text]}
-        if calls:
-            item = {"type": "function_call", "id": "f", "call_id": "c", **function}
-        reply = {
-            "id": "x",
-            "object": "response",
-            "created_at": 1,
-            "model": "m",
-            "output": [item],
-            "tools": [],
-        }
-        reply |= {"status": "incomplete", "incomplete_details": {"reason": stop}, "error": None}
-        delta = {"delta": "Cold.", "item_id": "m", "output_index": 0, "content_index": 0, "logprobs": []}
-        told = [] if calls else [{"type": "response.output_text.delta", "sequence_number": 0, **delta}]
-        told.append({"type": "response.incomplete", "sequence_number": 1, "response": reply})
-    named = kind != "compatible"
-    lines = [(f"event: {one['type']}\n" if named else "") + f"data: {json.dumps(one)}\n\n" for one in told]
-    return "".join(lines) + ("" if named else "data: [DONE]\n\n")
-
-
-def answering(body: str, status: int = 200, headers: Mapping[str, str] = EVENTS) -> Handler:
-    async def answer(_request: web.Request) -> web.StreamResponse:
-        return web.Response(text=body, status=status, headers=headers)
-
-    return answer
 
 
 @every_sdk

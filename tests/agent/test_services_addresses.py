@@ -30,7 +30,8 @@ MEASURED = [
 
 @asynccontextmanager
 async def reading(site: Site | None = None, names: Names | None = None) -> AsyncIterator[Pages]:
-    rules = site.rules(robots=False) if site else RULES
+    # A busy machine may take long over a long page, and how long is not what is asked here.
+    rules = site.rules(robots=False, seconds=120) if site else RULES
     client = Client(rules, names)
     try:
         yield Pages(client, rules)

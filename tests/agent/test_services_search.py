@@ -11,7 +11,7 @@ from agent.services.search import Ddgs, Engine, Exa, Search, canonical, rank
 from agent.tool import Found, ToolRefused
 from policies.load import WebRules, load_rules
 from policies.urls import Target, read_url
-from tests.fakes.web_server import Reply, Site, serving
+from tests.fakes.web_server import Reply, Site
 
 RULES = load_rules().web
 HITS = """<html><body><div class="results"><div class="result__body"><h2>{title}</h2><a href="{url}">{snippet}</a></div>
@@ -27,12 +27,6 @@ class Broken:
         """Wait for what does not come."""
         await asyncio.Event().wait()
         return ()
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with serving() as site:
-        yield site
 
 
 @pytest.fixture

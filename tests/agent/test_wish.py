@@ -6,7 +6,7 @@ import pytest
 
 from agent.calling.toolbox import Toolbox
 from agent.chat.brain import Brain
-from agent.chat.loop import Turn as LoopTurn
+from agent.chat.turn import Turn as LoopTurn
 from agent.chat.window import Exchange, shown
 from agent.guardrails.spoken import MAX_QUESTION
 from agent.incoming.wish import Wish
