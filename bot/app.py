@@ -37,9 +37,9 @@ from bot.theseus import Bot
 from bot.thread import in_thread
 from policies.credentials import without_credentials
 from policies.load import Rules, RulesProblem, load_rules
-from selfedit.bot_process import USELESS
 from selfedit.ports import Reviser
 from selfedit.protocol import LINE_LIMIT, News, Peer
+from selfedit.running.bot_process import USELESS
 from selfedit.types import NoDraft
 
 LAST_SECONDS = 2.0

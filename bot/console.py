@@ -25,7 +25,7 @@ from bot.lines import MAX_LINE, Lines, TooLong
 from bot.surface import Control, Theseus
 from policies.load import load_rules
 from selfedit import protocol as say
-from selfedit import render
+from selfedit.answers import render
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession

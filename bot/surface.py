@@ -16,7 +16,7 @@ from bot.telemetry import Met
 from policies.decision import Decision
 from policies.rights import Capability, Person
 from selfedit import protocol as say
-from selfedit import render
+from selfedit.answers import render
 from selfedit.types import Stage
 
 Hear = Callable[[BaseModel], None]

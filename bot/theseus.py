@@ -187,8 +187,8 @@ class Bot:
         name, text = parts or (None, line.strip())
         if name == control.ATTACH:
             return "Here, files are sent with the message itself; /attach is for the console."
-        if name == control.SETUP:
-            return control.SETUP_ELSEWHERE
+        if name in control.ELSEWHERE:
+            return control.ELSEWHERE[name]
         if name == control.CHAT:
             asked = read_question(text, wish)
             if isinstance(asked, control.Unclear):

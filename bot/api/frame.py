@@ -12,15 +12,12 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from bot.api.connections import Connections
 from bot.settings import Listen
 
 LONGEST_BODY = 1024 * 1024
 """Bytes of a request's body, of which no more are read. What is said here is short: of GitHub's own examples of webhooks the
 longest has 28 kB, and the texts of people in one are at most 64 Ki characters; that GitHub may send 25 MB helps nobody."""
-MOST_CONNECTIONS = 256
-"""So many at a time; what comes beyond is hung up on, so that nobody can use up the sockets that chat needs."""
-IDLE_SECONDS = 15.0
-"""A connection on which nothing is asked any more is closed after so long."""
 END_SECONDS = 2.0
 """How long requests that are under way may go on when the process ends."""
 
@@ -53,14 +50,7 @@ async def serving(listen: Listen, app: web.Application) -> AsyncIterator[int]:
     Raises:
         CannotListen: That address cannot be had.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=IDLE_SECONDS,
-        lingering_time=1.0,
-        shutdown_timeout=END_SECONDS,
-    )
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=END_SECONDS)
     await runner.setup()
     try:
         server = await _listening(listen, runner)
@@ -77,10 +67,7 @@ async def _listening(listen: Listen, runner: web.AppRunner) -> asyncio.Server:
     answering = runner.server
     if answering is None:
         raise RuntimeError("the application was not set up")
-
-    def accept() -> asyncio.BaseProtocol:
-        return answering() if len(answering.connections) < MOST_CONNECTIONS else _Full()
-
+    accept = Connections(answering).accept
     try:
         return await asyncio.get_running_loop().create_server(accept, listen.host, listen.port)
     except OSError as error:
@@ -89,14 +76,6 @@ async def _listening(listen: Listen, runner: web.AppRunner) -> asyncio.Server:
         else:
             why = f"nobody can listen on {listen} here ({error.strerror or error}); set THESEUS_HTTP to another address"
         raise CannotListen(f"There is no HTTP surface: {why}. Chat goes on without.") from error
-
-
-class _Full(asyncio.Protocol):
-    """Hangs up."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
 
 
 async def _nameless(_request: web.Request, response: web.StreamResponse) -> None:

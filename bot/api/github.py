@@ -21,10 +21,11 @@ from policies.limits import too_often
 PATH = "/webhooks/github"
 MOST_A_MINUTE = 600
 """Requests, whoever sends them. A busy repository has a few in a second, and what is missed is found by looking."""
-MOST_BODIES = 16
-"""So many are read at a time; who comes meanwhile waits for their turn, with nothing of theirs in memory yet."""
-BODY_SECONDS = 10.0
-"""How long somebody may take to send one. GitHub itself waits ten seconds for the answer."""
+MOST_BYTES = 16 * 1024 * 1024
+"""So many are held of all bodies that are coming in at a moment; whoever would bring more is asked to come again. Bodies that come
+slowly therefore hold nobody up."""
+BODY_SECONDS = 5.0
+"""How long somebody may take to send one. GitHub sends it at once, and waits ten seconds for the answer."""
 
 
 class Webhook:
@@ -54,7 +55,7 @@ class Webhook:
         self._secret, self._repository, self._branch = secret, repository, branch
         self._now, self._body_seconds = now, body_seconds
         self._asked: deque[float] = deque(maxlen=MOST_A_MINUTE)
-        self._reading = asyncio.Semaphore(MOST_BODIES)
+        self._held = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Where it is reached, and how."""
@@ -69,7 +70,8 @@ class Webhook:
             return over
         headers = request.headers
         content_type = webhook.known_type(_one(request, "Content-Type"))
-        if not content_type or headers.get("Content-Encoding", "identity") != "identity":
+        packed = [one for one in headers.getall("Content-Encoding", []) if one.strip().lower() != "identity"]
+        if not content_type or packed:
             why = f"Send {webhook.JSON} or {webhook.FORM}, as it is."
             return no(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, why)
         body = await self._body(request)
@@ -108,13 +110,23 @@ class Webhook:
         length = request.content_length
         if length is not None and length > request.client_max_size:
             raise web.HTTPRequestEntityTooLarge(request.client_max_size, length)
+        read = bytearray()
         try:
-            async with self._reading, asyncio.timeout(self._body_seconds):
-                return await request.read()
+            async with asyncio.timeout(self._body_seconds):
+                async for piece in request.content.iter_any():
+                    read += piece
+                    self._held += len(piece)
+                    if len(read) > request.client_max_size:
+                        raise web.HTTPRequestEntityTooLarge(request.client_max_size, len(read))
+                    if self._held > MOST_BYTES:
+                        return _come_again()
+            return bytes(read)
         except TimeoutError:
             answer = no(HTTPStatus.REQUEST_TIMEOUT, "This took too long to come.")
-        except (ClientError, web.RequestPayloadError, asyncio.IncompleteReadError):
+        except (ClientError, ConnectionError, web.RequestPayloadError, asyncio.IncompleteReadError):
             answer = no(HTTPStatus.BAD_REQUEST, "Not all of it came.")
+        finally:
+            self._held -= len(read)
         answer.force_close()
         return answer
 
@@ -123,6 +135,13 @@ def _one(request: web.Request, name: str) -> str:
     """A header that has to be there once; empty where it is not."""
     values = request.headers.getall(name, [])
     return values[0] if len(values) == 1 else ""
+
+
+def _come_again() -> web.Response:
+    answer = no(HTTPStatus.SERVICE_UNAVAILABLE, "Too much comes at once; send it again in a minute.")
+    answer.headers["Retry-After"] = "60"
+    answer.force_close()
+    return answer
 
 
 def _heard(status: str, why: str = "") -> web.Response:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bot.control.options import Option, Suggests, usage_of
+from bot.control.options import NONE, Option, Suggests, usage_of
 from bot.control.told import TOLD_COMMANDS, Told
 from bot.feature import CommandInfo
 from policies.rights import CAPABILITIES, Capability
 from selfedit import protocol as say
-from selfedit.edits import MAX_EDITS, Edit, MalformedEdits, first_fault, parse_edits
+from selfedit.editing.edits import MAX_EDITS, Edit, MalformedEdits, first_fault, parse_edits
 from selfedit.types import Request
 
 MAX_EDITS_BYTES = MAX_EDITS * 20_000
@@ -179,8 +179,11 @@ def _reject(rest: str, by: str) -> BaseModel | Unclear:
 
 
 def _rollback(rest: str, by: str) -> BaseModel | Unclear:
-    number = _number(rest, "rollback") if rest else None
-    return number if isinstance(number, Unclear) else say.Rollback(number=number, by=by)
+    first, _, why = rest.partition(" ")
+    number = None if first in ("", NONE) else _number(first, "rollback")
+    if isinstance(number, Unclear):
+        return number
+    return say.Rollback(number=number, by=by, why=" ".join(why.split()) or say.NO_REASON)
 
 
 def _bare(name: str, make: Callable[[str], BaseModel]) -> Callable[[str, str], BaseModel | Unclear]:
@@ -263,7 +266,10 @@ _COMMANDS: dict[str, _Command] = {
         "approve",
         "take a merged one back, by default the newest",
         _rollback,
-        (_proposal("merged", required=False),),
+        (
+            _proposal("merged", required=False),
+            Option("reason", "why, behind a number", shown="why", longest=400),
+        ),
     ),
     "status": _Command("see", "how things stand", _bare("status", lambda _by: say.Status())),
     "why": _Command(
@@ -300,11 +306,22 @@ SETUP_ELSEWHERE = (
     "/setup is a panel: on Discord, type / and choose it from the list that opens. "
     "In words, /rights shows who may do what, /grant and /withdraw change it."
 )
+MODERATE = "moderate"
+"""Discord's own: it has a member kicked, banned or muted there."""
+ELSEWHERE = {
+    SETUP: SETUP_ELSEWHERE,
+    MODERATE: "Members are kicked, banned and muted on Discord, on the server where they are.",
+}
+"""Commands that are answered by Discord's part alone, and what is said of each anywhere else."""
 ATTACH = "attach"
 """The console's own: elsewhere files come with the message."""
 _SAID: dict[str, Told] = {
     CHAT: Told("chat, and say how it is to be answered", usage=CHAT_USAGE),
     SETUP: Told("on Discord, for the owner: who may do what, and where news go"),
+    MODERATE: Told(
+        "on Discord, for whoever may: kick, ban or mute a member, after a press of a button",
+        usage=f"{MODERATE} kick|ban|mute WHO [TIME] [WHY]",
+    ),
     ATTACH: Told(
         "at the console: send a text or a picture along with your next message; none takes it back",
         usage="attach [PATH|none]",

@@ -7,9 +7,11 @@ from typing import Literal
 LONGEST_TEXT = 6000
 """Characters of what is said in words, where a command says nothing else; chat services take no more."""
 LARGEST_NUMBER = 999_999_999
+NONE = "-"
+"""Stands in a line where nothing is given and something comes behind it."""
 
-Kind = Literal["text", "number", "yes", "file"]
-"""What is put into a field: words, a whole number from 1 on, yes or no, or a file."""
+Kind = Literal["text", "number", "yes", "file", "person"]
+"""What is put into a field: words, a whole number from 1 on, yes or no, a file, or somebody."""
 Suggests = Literal["", "any", "open", "merged", "models", "tools", "force"]
 """What is offered while a field is filled in: proposals at all, open ones, merged ones, models, tools, tools with the word
 for any of them, or nothing."""
@@ -52,6 +54,8 @@ def usage_of(name: str, options: Sequence[Option]) -> str:
 
 
 def typed(name: str, options: Sequence[Option], given: Mapping[str, object]) -> str:
-    """The line that somebody would type who gives the same; what is not given is left out."""
-    said = [str(given[option.name]).strip() for option in options if given.get(option.name) is not None]
-    return " ".join([f"/{name}", *filter(None, said)])
+    """The line that somebody would type who gives the same; what is not given is left out, or `NONE` before what is."""
+    said = [str(value).strip() if (value := given.get(option.name)) is not None else "" for option in options]
+    while said and not said[-1]:
+        said.pop()
+    return " ".join([f"/{name}", *(each or NONE for each in said)])

@@ -16,6 +16,7 @@ from agent.incoming.wish import PLAIN
 from bot.attaching import Files
 from bot.control.commands import CHAT, SETUP, parse, split
 from bot.discord.commands.menus import Menus
+from bot.discord.commands.moderate import moderate
 from bot.discord.commands.slash import Means, Slash, tell_alone
 from bot.discord.conversation.answering import PACE, Answer, Pace
 from bot.discord.conversation.files import sent
@@ -25,6 +26,8 @@ from bot.discord.counting import counted
 from bot.discord.incoming.catchup import CatchUp
 from bot.discord.incoming.inbox import Inbox, Item, Kind
 from bot.discord.incoming.places import Places, Question
+from bot.discord.moderation.deeds import read as read_deed
+from bot.discord.moderation.moderation import Moderation
 from bot.discord.permits import INTENTS, missing, say_missing, to_answer
 from bot.discord.person import Owners
 from bot.discord.review.review import Review
@@ -98,8 +101,8 @@ class Client(discord.Client):
         """What becomes of questions after they were asked."""
         self._reader = Reader(self, theseus.recall, self.followed.question_of)
         self.places = Places(self.inbox, self._answer_message, self._where, calm_seconds)
-        self._catch_up = CatchUp(self, self.inbox, self.places, self._kind)
-        self._handover = Handover(self, self.shelf, lambda: not self._catch_up.under_way)
+        self.catch_up = CatchUp(self, self.inbox, self.places, self._kind)
+        self._handover = Handover(self, self.shelf, lambda: not self.catch_up.under_way)
         self._arrivals, self._tell, self._introduced = Arrivals(self.shelf), tell, False
         self.setup = Setup(theseus, self.shelf, self.inbox, self.owners)
         """The panel of `/setup`."""
@@ -111,7 +114,10 @@ class Client(discord.Client):
             theseus, self._messages, self._files, self.inbox, self.owners.person, opens, self.review.control
         )
         self.tree = Slash(self, means, test_server)
-        self.tree.menus = Menus(self.tree, means).entries
+        self.moderation = Moderation(self, self.inbox, theseus.discreet)
+        """Has members kicked, banned and muted."""
+        menus = Menus(self.tree, means)
+        self.tree.beside = lambda: [*menus.entries(), moderate(self.moderation.used)]
         self._register_seconds, self._pace = register_seconds, pace
         self._background: list[asyncio.Task[None]] = []
 
@@ -150,7 +156,7 @@ class Client(discord.Client):
 
     async def on_ready(self) -> None:
         """Everything is known: tell the operator, once, how things stand and what is next."""
-        self._catch_up.begin_elsewhere(self.guilds)
+        self.catch_up.begin_elsewhere(self.guilds)
         if self.application is not None and self.user is not None and not self._introduced:
             self._introduced = True
             without, done = self._theseus.missing, self._theseus.somebody_approves
@@ -177,7 +183,7 @@ class Client(discord.Client):
             ending.push_async_callback(super().close)
             if self._handover is not None:
                 ending.push_async_callback(self._handover.leave)
-            for part in (self.review, self.places, self._catch_up):
+            for part in (self.review, self.places, self.catch_up):
                 ending.push_async_callback(part.close)
             ending.callback(self.inbox.end)
             if self._handover is not None and not self._leaving:
@@ -186,12 +192,12 @@ class Client(discord.Client):
 
     async def idle(self) -> None:
         """Wait until all that was accepted is answered or lost."""
-        await self._catch_up.idle()
+        await self.catch_up.idle()
         await self.places.idle()
 
     async def on_message(self, message: discord.Message) -> None:
         """Take what is meant for us, once, and not before what was said earlier and missed."""
-        self._catch_up.hear(message)
+        self.catch_up.hear(message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """A form that nobody knows was open when the process ended: whoever sent it is told to open it again."""
@@ -207,7 +213,7 @@ class Client(discord.Client):
         self._begun(missed=True)
 
     def _begun(self, *, missed: bool) -> None:
-        self._catch_up.begin(missed=missed)
+        self.catch_up.begin(missed=missed)
         self.review.catch_up()
 
     def _kind(self, message: discord.Message) -> Kind | None:
@@ -221,8 +227,10 @@ class Client(discord.Client):
             command is None or command[0] not in {info.name for info in self._theseus.commands}
         ):
             return None
-        asked = parse(self._text(message), "", files=False)
-        return Kind.CHAT if asked is None else Kind.CONTROL
+        text = self._text(message)
+        # Neither is carried out a second time, whatever becomes of the message or the process.
+        chat = parse(text, "", files=False) is None and read_deed(text) is None
+        return Kind.CHAT if chat else Kind.CONTROL
 
     def _text(self, message: discord.Message) -> str:
         """What a message says to us."""
@@ -249,7 +257,7 @@ class Client(discord.Client):
         message = question.message
         text, place = self._text(message), conversation_of(message)
         person = await self.owners.person(message.author)
-        if await self.review.typed(question, text, person):
+        if await self.review.typed(question, text, person) or await self.moderation.typed(question, text):
             return
         typing, clean = message.channel.typing, self._theseus.discreet
         async with Answer(question, clean=clean, typing=typing, pace=self._pace) as answer:

@@ -27,7 +27,13 @@ NEEDED = (
     Permit("attach_files", "Attach Files", "long answers and diffs, as files"),
     Permit("read_message_history", "Read Message History", "replies, and what was said while it was away"),
 )
-"""Every permission that the bot uses; it asks for no other."""
+"""Every permission that the bot cannot do without; the invitation asks for no other."""
+MODERATION = {
+    "kick": Permit("kick_members", "Kick Members", "kicking, for who may do that themselves"),
+    "ban": Permit("ban_members", "Ban Members", "banning, likewise"),
+    "mute": Permit("moderate_members", "Timeout Members", "muting, likewise"),
+}
+"""What it uses only where somebody wants a member moderated, by what is done: whoever wants that gives it to its role."""
 PERMISSIONS = discord.Permissions(**{permit.flag: True for permit in NEEDED})
 """All of them as the number that an invitation carries."""
 SCOPES = ("bot", "applications.commands")

@@ -19,7 +19,7 @@ from bot.control.commands import (
 )
 from bot.control.pasted import begins_edits, brackets
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.rights import NEEDS
 from selfedit.types import Request
 
@@ -47,6 +47,8 @@ def wrong(line: str) -> str:
         ("/reject 3 not  now", say.Reject(number=3, by=ANN, why="not  now")),
         ("/rollback", say.Rollback(by=ANN)),
         ("/rollback 4", say.Rollback(number=4, by=ANN)),
+        ("/rollback 4 it  broke", say.Rollback(number=4, by=ANN, why="it broke")),
+        ("/rollback - 3 people complained", say.Rollback(by=ANN, why="3 people complained")),
         ("/status", say.Status()),
         ("/why", say.Why()),
         ("/halt", say.Halt(by=ANN)),

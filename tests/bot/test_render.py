@@ -11,8 +11,8 @@ from rich.text import Text
 from policies.decision import Finding, Severity
 from sandbox.types import Protection, SandboxInfo
 from selfedit import protocol as say
-from selfedit import render
-from selfedit.edits import parse_edits
+from selfedit.answers import render
+from selfedit.editing.edits import parse_edits
 from selfedit.types import Check, FileDiff, GateReport, Stage, Traced
 from tests.fakes.steward import STATUS, proposal
 

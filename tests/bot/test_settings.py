@@ -4,7 +4,7 @@ import pytest
 
 from bot.app import hidden, main
 from bot.settings import SettingProblem, Settings, read_settings
-from selfedit.bot_process import USELESS
+from selfedit.running.bot_process import USELESS
 
 WORDS = ("Value error", "Input should be", "interpret")
 """A library's, which are not for people."""

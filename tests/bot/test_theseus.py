@@ -13,7 +13,7 @@ from bot.theseus import Bot, Mind
 from policies.decision import Finding
 from policies.load import load_rules
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.ports import Reviser, Tell, Workbench
 from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Request, Reviewed
 from tests.fakes.brain import ScriptedBrain

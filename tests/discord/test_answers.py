@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 
-from bot.messages import lay_out
+from bot.discord.conversation.layout import lay_out, units
 from policies.load import Quota
-from tests.bot.test_messages_layout import answers, is_sent_whole_and_fit
 from tests.discord.clients import Listener, connected
 from tests.discord.talking import footer, talking
+from tests.discord.test_layout import answers, is_sent_whole_and_fit
 from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, User
 
@@ -62,6 +63,61 @@ async def test_who_asks_too_often_is_told_politely(
 def test_two_thousand_generated_answers_leave_whole_and_fit(text: str) -> None:
     """Fences, tables, emoji, scripts from right to left, 20,000 characters, mentions, invitations and keys, all mixed."""
     is_sent_whole_and_fit(text)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["🇩🇪", "1️⃣", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "नि", "e\u0301\u0327"],
+    ids=["flag", "keycap", "flag of a region", "vowel sign", "accents"],
+)
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+def test_no_sign_is_cut_within(sign: str, before: str) -> None:
+    """What people see as one character is in one message, however long a line without spaces is."""
+    often = 6_000 // units(sign)
+    messages = lay_out(before + sign * often).messages
+    assert sum(one.count(sign) for one in messages) == often
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<:smile:123456789012345678>",
+        "<t:1700000000:R>",
+        "</chat ask:123456789012345678>",
+        "<#123456789012345678>",
+        "||what is to be hidden||",
+        "https://discord.gg/abc",
+    ],
+)
+def test_no_form_of_discord_is_cut_within(form: str) -> None:
+    """An emoji, a time, a command, a channel, what is hidden, an invitation: each is in one message, also without spaces around it."""
+    messages = lay_out(("字" * 40 + form) * 60).messages
+    shown = "<https://discord.gg/abc>" if "discord.gg" in form else form
+    assert sum(one.count(shown) for one in messages) == 60
+
+
+@pytest.mark.parametrize(
+    "invitation",
+    [
+        "discord.gg/abc",
+        "DISCORD.GG/abc",
+        "https://discord.com:443/invite/abc",
+        "https://discord.com//invite/abc?event=1",
+        "discord.gg/invite/abc",
+        "dis\x00cord.gg/abc",
+        "https://ptb.discordapp.com/invite/abc",
+    ],
+)
+def test_an_invitation_shows_no_card_however_it_is_spelled(invitation: str) -> None:
+    """Its code stays, as a link in brackets."""
+    assert lay_out(f"come to {invitation} now").messages == ("come to <https://discord.gg/abc> now",)
+
+
+def test_a_key_is_found_also_where_it_hangs_on_to_an_invitation() -> None:
+    """What looks like a credential only once the invitation behind it stands in brackets does not leave."""
+    (message,) = lay_out(f"AKIA{'ABCD1234' * 2}discord.gg/abc").messages
+    assert "AKIA" not in message
+    assert message.endswith("<https://discord.gg/abc>")
 
 
 async def test_generated_answers_pass_discords_own_checks(server: DiscordServer, room: Channel) -> None:

@@ -225,6 +225,25 @@ async def test_a_card_that_may_not_be_edited_is_let_go(
         assert not (await shown(crew, server, ann, room)).ephemeral
 
 
+async def test_a_card_that_may_not_be_edited_is_shown_anew_where_news_go(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where that server has a channel for news, the proposal has its card there from then on, and the log says where it was."""
+    steward, news = steward_of(ann), server.room(guild, "news")
+    steward.open(1)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        old = await shown(crew, server, ann, room)
+        crew.client.setup.news.choose(int(guild.id), int(news.id))
+        server.faults.fail("PATCH /channels/{channel_id}/messages/{message_id}", 403)
+        await steward.go(1, Stage.REJECTED, why="not now")
+        await server.until(lambda: any(one.data["embeds"] for one in news.messages))
+        await crew.client.review.settled()
+        place = crew.client.review.board.place(1)
+    assert place is not None
+    assert (place.channel, place.message) in {(int(news.id), int(one.id)) for one in news.messages}
+    assert f"{room.id}/{old.id}" in caplog.text
+
+
 async def test_a_request_that_could_not_be_shown_waits_for_no_number(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:

@@ -14,11 +14,11 @@ from bot.discord.review.cards import MOST, Around, Press, asked_for, buttons, ca
 from bot.discord.review.fits import unfit
 from bot.discord.review.parts import card_view
 from bot.discord.review.points import IDS, Act, Point, point_of
-from bot.discord.review.text import at_words, fenced, one_line, quoted, size
+from bot.discord.text import at_words, fenced, one_line, quoted, size
 from policies.decision import Finding, Severity
 from sandbox.types import Protection
 from selfedit import protocol as say
-from selfedit.telling import Changed
+from selfedit.answers.telling import Changed
 from selfedit.types import Check, GateReport, Part, Proposal, Stage, StageTime, Traced
 from tests.fakes.life import BEGAN, EDITS, TO_LOOK_AT, head_of, judged
 from tests.fakes.steward import STATUS

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.discord.review.pages import PAGE, page
-from bot.discord.review.text import size
+from bot.discord.text import size
 from selfedit import protocol as say
 from selfedit.types import FileDiff, Stage
 from tests.discord.crew import aboard

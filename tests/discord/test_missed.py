@@ -62,6 +62,23 @@ async def test_what_was_missed_comes_first(server: DiscordServer, room: Channel,
     assert answers(server, room)[2:] == ["ahoy two", "ahoy three"]
 
 
+async def test_a_place_that_cannot_be_read_now_is_read_later(
+    server: DiscordServer, room: Channel, ann: User
+) -> None:
+    """Where Discord says to come back much later, what was missed there is read then, and answered once."""
+    history = "GET /channels/{channel_id}/messages"
+    async with aboard(server) as crew:
+        crew.client.catch_up.again_seconds = 0.01
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        server.faults.cloudflare(history, times=2).headers["Retry-After"] = "9999"
+        server.gateway.forget()
+        server.say(ann, room, f"<@{server.bot.id}> two")
+        await server.until(lambda: enough(server, room, 2))
+    assert answers(server, room) == ["ahoy one", "ahoy two"]
+    assert len(server.rest.made(*history.split())) == 3
+
+
 async def test_direct_messages_are_not_missed_either(server: DiscordServer, ann: User) -> None:
     """The same holds between two."""
     direct = server.direct(ann)

@@ -80,6 +80,10 @@ def test_usage_and_fields_come_from_the_same_words() -> None:
     assert reject is not None
     assert typed("reject", reject, {"number": 3, "reason": "too slow"}) == "/reject 3 too slow"
     assert typed("reject", reject, {"number": 3, "reason": None}) == "/reject 3"
+    rollback = options_of("rollback")
+    assert rollback is not None
+    assert typed("rollback", rollback, {"reason": "3 people complained"}) == "/rollback - 3 people complained"
+    assert typed("rollback", rollback, {}) == "/rollback"
 
 
 def test_what_begins_like_it_comes_first() -> None:

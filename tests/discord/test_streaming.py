@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from bot.discord.conversation.answering import UNFINISHED, Pace, unfinished
-from bot.messages import LONGEST
+from bot.discord.conversation.layout import LONGEST
 from tests.discord.crew import Crew, aboard
 from tests.fakes.brain import ScriptedBrain
 from tests.fakes.discord.server import DiscordServer

@@ -17,9 +17,9 @@ from bot.control.commands import LONGEST_GOAL
 from bot.discord.commands.registration import AnyCommand
 from bot.discord.commands.slash import FAILED, Means, Slash, tell_alone
 from bot.discord.conversation.files import said, sent
+from bot.discord.conversation.layout import lay_out
 from bot.discord.incoming.places import as_files
 from bot.discord.patience import UNREACHABLE, patiently
-from bot.messages import lay_out
 from bot.surface import Show, unseen
 from policies.rights import Capability
 

@@ -28,6 +28,7 @@ _KINDS: dict[str, Any] = {
     "number": app_commands.Range[int, 1, LARGEST_NUMBER],
     "yes": bool,
     "file": discord.Attachment,
+    "person": discord.User,  # also of a server's member: whether somebody is one is for the command to say
 }
 
 

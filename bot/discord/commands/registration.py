@@ -31,7 +31,7 @@ _SEEN = [
     "max_length",
 ]
 
-AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu
+AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu | app_commands.Group
 
 log = logging.getLogger("theseus.discord")
 

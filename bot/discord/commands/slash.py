@@ -4,7 +4,6 @@ Names, texts and fields come from the commands themselves, live ones included. A
 it says it takes; a live one takes one text, in the form in which it is typed.
 """
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,14 +16,16 @@ from discord import app_commands
 
 from agent.guardrails.redaction import whereabouts
 from agent.incoming.wish import Wish
-from bot.asking import ANY, FIELDS, FILES, filled_in
+from bot.asking import FIELDS, FILES, filled_in
 from bot.attaching import Files, Sent
-from bot.control.commands import CHAT, CONSOLE_ONLY, TOLD, Asked, Unclear, needs, options_of, parse
+from bot.control.commands import CHAT, CONSOLE_ONLY, MODERATE, TOLD, Asked, Unclear, needs, options_of, parse
 from bot.control.options import Option, typed
-from bot.discord.commands.options import Given, built, matching, short
+from bot.discord.commands.offers import Offers
+from bot.discord.commands.options import Given, built
 from bot.discord.commands.registration import AnyCommand, Registration
 from bot.discord.conversation.answering import Answer, Used, unnoted
 from bot.discord.conversation.files import sent
+from bot.discord.conversation.reading import place_of
 from bot.discord.incoming.inbox import Inbox
 from bot.discord.patience import TAKEN, UNREACHABLE, patiently, promptly
 from bot.discord.person import Who
@@ -32,8 +33,6 @@ from bot.feature import CommandInfo
 from bot.messages import Messages, own_place
 from bot.surface import Show, Theseus, unseen
 from policies.rights import Person
-from selfedit import protocol as say
-from selfedit.types import Proposal, Stage
 
 HELP = "help"
 """The live command whose answer is for who asks alone."""
@@ -42,19 +41,10 @@ CHANGED = "This command has changed meanwhile, and your Discord does not know it
 FAILED = "Sorry, that failed, and it is written down; try again."
 MOST = 90
 """Commands that are registered; Discord takes 100 in all, menus apart."""
-OFFER_SECONDS = 2.0
-"""How long may be thought about what is offered while somebody types; Discord waits three seconds."""
-MOST_PROPOSALS = 200
-"""Among so many proposals, the newest, is looked for what fits."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _WORDS = (Option("text", ""),)
 """All that live code is handed of a command."""
-_STAGES: dict[str, frozenset[Stage]] = {
-    "any": frozenset(Stage),
-    "open": frozenset({Stage.OPENED}),
-    "merged": frozenset({Stage.MERGED, Stage.LIVE, Stage.KEPT}),
-}
 
 Work = Callable[[Show], Awaitable[str]]
 """Finds out what is answered, and may show pieces of it while it is being written."""
@@ -106,10 +96,11 @@ class Slash(app_commands.CommandTree[discord.Client]):
             allowed_installs=app_commands.AppInstallationType(guild=True),
         )
         self._means = means
+        self._offer = Offers(means.theseus, means.who).offer
         self._registration = Registration(self, test_server)
         self._offered: tuple[tuple[CommandInfo, ...], bool] | None = None
-        self.menus: Callable[[], Sequence[AnyCommand]] = tuple
-        """Makes what is offered beside commands: entries of context menus."""
+        self.beside: Callable[[], Sequence[AnyCommand]] = tuple
+        """Makes what is offered beside these: entries of context menus, and commands with parts."""
 
     async def register(self) -> None:
         """See to it that Discord offers what works now. Where it cannot be done now, what was there stays."""
@@ -117,10 +108,11 @@ class Slash(app_commands.CommandTree[discord.Client]):
         offered = tuple(theseus.commands), theseus.kept
         if offered == self._offered:
             return
-        kept = [info for info in offered[0] if info.name not in CONSOLE_ONLY and _NAME.fullmatch(info.name)]
+        others = CONSOLE_ONLY | {MODERATE}
+        kept = [info for info in offered[0] if info.name not in others and _NAME.fullmatch(info.name)]
 
         def make() -> Sequence[AnyCommand]:
-            return [*map(self._command, kept[:MOST]), *self.menus()]
+            return [*map(self._command, kept[:MOST]), *self.beside()]
 
         if await self._registration.offer(make, kept=offered[1]):
             self._offered = offered
@@ -155,35 +147,6 @@ class Slash(app_commands.CommandTree[discord.Client]):
             await self.line(interaction, name, typed(name, _WORDS if info.live else options, said))
 
         return built(name, info.summary or name, options, run, self._offer)
-
-    async def _offer(
-        self, interaction: discord.Interaction, option: Option, begun: str
-    ) -> list[app_commands.Choice[Any]]:
-        """What is offered for a field, to people who may know of it."""
-        means, person = self._means, await self._means.who(interaction.user)
-        if option.suggests in _STAGES:
-            if not means.theseus.may("see", person).allowed:
-                return []
-            found = await self._proposals(option.suggests)
-            titles = {short(f"{one.number} · {one.title} ({one.stage})"): one.number for one in found}
-            return [app_commands.Choice(name=title, value=titles[title]) for title in matching(begun, titles)]
-        if not means.theseus.may("chat", person).allowed:
-            return []
-        if option.suggests == "models":
-            names = means.theseus.models
-        else:
-            names = means.theseus.tools(person.id, place_of(interaction))
-            names = [ANY, *names] if option.suggests == "force" else names
-        return [app_commands.Choice(name=one, value=one) for one in matching(begun, names)]
-
-    async def _proposals(self, which: str) -> list[Proposal]:
-        try:
-            async with asyncio.timeout(OFFER_SECONDS):
-                answer = await self._means.theseus.ask(say.Proposals(limit=MOST_PROPOSALS))
-        except TimeoutError:
-            return []
-        several = answer.proposals if isinstance(answer, say.ProposalsAre) else ()
-        return [one for one in several if one.stage in _STAGES[which]]
 
     # How they are answered
 
@@ -293,12 +256,6 @@ class Slash(app_commands.CommandTree[discord.Client]):
                 log.exception("an answer could not be sent")
                 why = f"Discord did not take the answer: {type(error).__name__}"
                 self._means.inbox.lost(interaction.id, why)
-
-
-def place_of(interaction: discord.Interaction) -> str:
-    """The stable id of the place where something was used."""
-    here = f"{interaction.channel_id}"
-    return f"discord:{here}" if interaction.guild_id is None else f"discord:{interaction.guild_id}/{here}"
 
 
 async def tell_alone(interaction: discord.Interaction, text: str) -> None:

@@ -17,9 +17,9 @@ from typing import Any, Protocol, Self
 import discord
 
 from agent.guardrails.redaction import whereabouts
+from bot.discord.conversation.layout import MOST_MESSAGES, fit, lay_out, pieces
 from bot.discord.incoming.places import as_files
 from bot.discord.patience import UNREACHABLE, patiently
-from bot.messages import MOST_MESSAGES, fit, lay_out, pieces
 
 UNFINISHED = "-# writing …"
 """Stands below what is not all yet, in small letters."""

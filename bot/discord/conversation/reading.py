@@ -160,3 +160,9 @@ def conversation_of(message: discord.Message) -> str:
     if message.guild is None:
         return f"discord:{message.channel.id}"
     return f"discord:{message.guild.id}/{message.channel.id}"
+
+
+def place_of(interaction: discord.Interaction) -> str:
+    """The stable id of the place where something was used."""
+    here = f"{interaction.channel_id}"
+    return f"discord:{here}" if interaction.guild_id is None else f"discord:{interaction.guild_id}/{here}"

@@ -24,7 +24,7 @@ MOST_ELSEWHERE = 20
 AT_ONCE = 4
 """Places that are read at once."""
 AGAIN_SECONDS = 60.0
-"""After so long a place is tried again that could not be read."""
+"""Before a place is tried again that could not be read, where nothing else is said."""
 _NEAR = 50
 """Messages after a question among which an answer to it is looked for."""
 
@@ -63,6 +63,8 @@ class CatchUp:
 
     def __init__(self, client: discord.Client, inbox: Inbox, places: Places, meant: Meant) -> None:
         self._client, self._inbox, self._places, self._meant = client, inbox, places, meant
+        self.again_seconds = AGAIN_SECONDS
+        """After so long a place is tried again that could not be read."""
         self._readings: dict[int, _Reading] = {}
         self._waiting: dict[int, list[discord.Message]] = {}
         """What was said in a place while that is being read, in the order in which it was heard."""
@@ -146,7 +148,7 @@ class CatchUp:
 
     async def _again(self, heard: Heard) -> None:
         """Read a place later that cannot be read now; what was missed there stays noted until then."""
-        await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(self.again_seconds)
         self._start({heard.channel: _Reading(heard=heard)})
 
     async def idle(self) -> None:

@@ -22,7 +22,7 @@ from bot.discord.review.cards import Around, Press, card
 from bot.discord.review.parts import card_view
 from bot.discord.review.points import Act
 from selfedit import protocol as say
-from selfedit.telling import Changed, counted
+from selfedit.answers.telling import Changed, counted
 from selfedit.types import Proposal, Stage
 
 PAUSE = 1.5
@@ -94,6 +94,8 @@ class Board:
         shelf.executescript(_TABLES)
         self._shelf, self._client, self._ask = shelf, client, ask
         self.pause, self.again = pause, AGAIN
+        self.shut_out: Callable[[int, Place], None] = _left_there
+        """Hears of a card that the bot may not change any more, and which is the proposal's no longer."""
         self._failed: dict[int, int] = {}
         self._later: dict[int, asyncio.TimerHandle] = {}
         self._doing: dict[int, tuple[Stage, str]] = {}
@@ -251,9 +253,17 @@ class Board:
         message = channel.get_partial_message(place.message)
         try:
             await patiently(lambda: message.edit(content=None, embed=drawn.embed, view=drawn.view))
-        except (discord.NotFound, discord.Forbidden):
-            log.info("the card of proposal %d is gone, or where the bot may not be any more", number)
+        except discord.NotFound:
+            log.info("the card of proposal %d is gone", number)
             self.let_go(place.message)
+        except discord.Forbidden:
+            log.warning(
+                "the card of proposal %d stands where the bot may not change it any more: %s",
+                number,
+                place.link,
+            )
+            self.let_go(place.message)
+            self.shut_out(number, place)
         except UNREACHABLE as error:
             log.warning("the card of proposal %d could not be changed: %s", number, error)
             return False
@@ -276,6 +286,10 @@ class Board:
             while len(self._changed) > _KEPT:
                 self._changed.popitem(last=False)
         return self._changed.get(one.head, ())
+
+
+def _left_there(_number: int, _place: Place) -> None:
+    """Nobody shows it anew."""
 
 
 def _seen(one: Proposal) -> str:

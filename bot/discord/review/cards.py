@@ -10,7 +10,7 @@ from datetime import datetime
 import discord
 
 from bot.discord.review.points import Act
-from bot.discord.review.text import (
+from bot.discord.text import (
     address,
     at_words,
     clean,
@@ -24,8 +24,8 @@ from bot.discord.review.text import (
 )
 from policies.decision import Finding
 from policies.merge import to_look_at
-from selfedit import telling
-from selfedit.telling import SHORT, Changed
+from selfedit.answers import telling
+from selfedit.answers.telling import SHORT, Changed
 from selfedit.types import STANDING, Check, GateReport, Proposal, Stage, StageTime
 from selfedit.words import describe
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from bot.control.commands import Asked
+from bot.discord.conversation.layout import LONGEST
 from bot.discord.review import sheets
 from bot.discord.review.board import Board, Place
 from bot.discord.review.cards import asked_for
@@ -16,15 +17,14 @@ from bot.discord.review.pages import page
 from bot.discord.review.parts import sure_view
 from bot.discord.review.points import Act, Point
 from bot.discord.review.sending import Asker, Shown
-from bot.discord.review.text import clean, fenced, named, one_line
 from bot.discord.setup.panel import changed, table
-from bot.messages import LONGEST
+from bot.discord.text import clean, fenced, named, one_line
 from bot.surface import Theseus
 from policies.merge import OWN_CHANGE
 from policies.rights import Person
 from selfedit import protocol as say
-from selfedit import render
-from selfedit.telling import SHORT
+from selfedit.answers import render
+from selfedit.answers.telling import SHORT
 from selfedit.types import Proposal
 
 ALONE = frozenset(
@@ -47,6 +47,8 @@ class Commands:
     def __init__(self, theseus: Theseus, board: Board) -> None:
         self._theseus, self._board = theseus, board
         self._waiting: list[_Waiting] = []
+        self._whys: dict[tuple[int, int], str] = {}
+        """Why somebody wants a proposal taken back, by its number and their id, until they are sure of it."""
 
     def alone(self, asked: Asked) -> bool:
         """Whether only who asked sees the answer."""
@@ -84,8 +86,8 @@ class Commands:
                 return await self.pages(number, person, 0, 0)
             case say.Approve(number=number):
                 return await self.ask_sure(number, Act.SURE_APPROVE, person)
-            case say.Rollback(number=number):
-                return await self.ask_sure(number, Act.SURE_ROLLBACK, person)
+            case say.Rollback(number=number, why=why):
+                return await self.ask_sure(number, Act.SURE_ROLLBACK, person, why=why)
         answer = await self._theseus.ask(message)
         match answer:
             case say.ProposalsAre(proposals=several):
@@ -129,23 +131,32 @@ class Commands:
         facts = (_facts(there.proposal),) if isinstance(there, say.ProposalIs) else ()
         return Shown(made.text, view=made.view, along=(*whole, *facts))
 
-    async def ask_sure(self, number: int | None, act: Act, person: Person, head: str = "") -> Shown:
+    def why(self, number: int, person: Person) -> str:
+        """Why somebody who is sure of it wants a proposal taken back, as they said when they asked."""
+        return self._whys.pop((number, discord_id(person)), say.NO_REASON)
+
+    async def ask_sure(
+        self, number: int | None, act: Act, person: Person, head: str = "", why: str = say.NO_REASON
+    ) -> Shown:
         """The question whether somebody is sure, which only they can answer; it names the head that it is about."""
         one = await self._one(number, act)
         if not isinstance(one, Proposal):
             return one
         if head and not Point(act, one.number, head).shows(one.head):
             return Shown(moved(one.number, one.head, head))
-        if why := unfit(one, act):
-            return Shown(why)
+        if no := unfit(one, act):
+            return Shown(no)
         if act is Act.SURE_APPROVE and person.id == one.requested_by:
             return Shown(f"{OWN_CHANGE[:1].upper()}{OWN_CHANGE[1:]}.")
         point = Point(act, one.number, one.head, discord_id(person))
         title = one_line(one.title, 150)
         if act is Act.SURE_ROLLBACK:
+            self._whys[one.number, discord_id(person)] = why
             text = f"Take back proposal {one.number}, {title} (`{one.merge[:SHORT]}`)? Only this change is taken back; later ones stay."
             if one.pull:
                 text += " What ran before it serves at once; main on GitHub follows by a pull request."
+            if why != say.NO_REASON:
+                text += f"\nReason: {one_line(why, 800)}"
             return Shown(text, view=sure_view(point, "Roll back", DANGER))
         after = (
             (

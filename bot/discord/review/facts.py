@@ -1,6 +1,6 @@
 """All that is known of a proposal in words, where a card has no room for it. Pure."""
 
-from selfedit import render
+from selfedit.answers import render
 from selfedit.types import Proposal
 
 

@@ -4,10 +4,10 @@ import discord
 from pydantic import BaseModel
 
 from bot.discord.review.points import Act
-from bot.discord.review.text import named, one_line
+from bot.discord.text import named, one_line
 from policies.rights import Capability, Person
-from selfedit import render
-from selfedit.telling import SHORT
+from selfedit.answers import render
+from selfedit.answers.telling import SHORT
 from selfedit.types import STANDING, Proposal, Stage
 
 NEEDS: dict[Act, Capability] = {

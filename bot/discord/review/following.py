@@ -13,8 +13,8 @@ from bot.discord.review.board import Board, Place
 from bot.discord.review.cards import NEWS, news_line
 from bot.discord.review.commands import Commands
 from bot.discord.review.sending import Shown
-from bot.discord.review.text import one_line
 from bot.discord.setup.news import NewsPlaces
+from bot.discord.text import one_line
 from bot.surface import Theseus
 from selfedit import protocol as say
 from selfedit.types import Stage
@@ -34,6 +34,7 @@ class Following:
         self._client, self._theseus, self._board = client, theseus, board
         self._commands, self._news = commands, news
         self._jobs: set[asyncio.Task[None]] = set()
+        board.shut_out = lambda number, place: self._begin(self._show_anew(number, place))
 
     def catch_up(self) -> None:
         """Bring every card up to date of which the proposal has moved."""
@@ -84,13 +85,19 @@ class Following:
         if self._board.first_told(number, stage):
             await self._tell(Shown(news_line(answer.proposal, card.link if card else "")), only=elsewhere)
 
-    async def _show_in_news(self, number: int) -> None:
+    async def _show_anew(self, number: int, place: Place) -> None:
+        """What had its card where the bot may not change it any more has a new one where that server's news go."""
+        channel = self._news.of(place.guild) if place.guild is not None else None
+        if channel is not None and channel != place.channel:
+            await self._show_in_news(number, only={channel})
+
+    async def _show_in_news(self, number: int, only: Collection[int] | None = None) -> None:
         """What was asked for elsewhere has its card where news go, if they go anywhere."""
         channels = self._news.all()
         answer = await self._theseus.ask(say.Show(number=number)) if channels else None
         if isinstance(answer, say.ProposalIs) and self._board.place(number) is None:
             drawn = await self._board.draw(answer.proposal)
-            for place in await self._tell(Shown(embed=drawn.embed, view=drawn.view), most=1):
+            for place in await self._tell(Shown(embed=drawn.embed, view=drawn.view), most=1, only=only):
                 self._board.put(number, place, drawn)
 
     async def _tell(
@@ -98,9 +105,8 @@ class Following:
     ) -> list[Place]:
         """Say something where the owners want news, without a sound."""
         places = []
-        for guild, channel in [*self._news.all().items()][:most]:
-            if only is not None and channel not in only:
-                continue
+        wanted = [each for each in self._news.all().items() if only is None or each[1] in only]
+        for guild, channel in wanted[:most]:
             where = self._client.get_partial_messageable(channel, guild_id=guild)
             try:
                 message = await where.send(**what.new, silent=True)

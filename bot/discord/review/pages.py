@@ -7,9 +7,9 @@ import discord
 
 from bot.discord.review.parts import button, file_list
 from bot.discord.review.points import Act, Point
-from bot.discord.review.text import clean, fenced, one_line, size
+from bot.discord.text import clean, fenced, one_line, size
 from selfedit import protocol as say
-from selfedit.telling import SHORT, Changed, counted
+from selfedit.answers.telling import SHORT, Changed, counted
 
 PAGE = 1700
 """Characters of a page; the rest of a message is its heading."""

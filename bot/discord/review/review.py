@@ -263,7 +263,8 @@ class Review:
         if point.act is Act.SURE_APPROVE:
             message = say.Approve(number=one.number, by=by, roles=roles, head=one.head)
         else:
-            message = say.Rollback(number=one.number, by=by, roles=roles)
+            why = self._commands.why(one.number, person)
+            message = say.Rollback(number=one.number, by=by, roles=roles, why=why)
         answer = await self._theseus.ask(message)
         if isinstance(answer, say.ProposalIs) and point.act is Act.SURE_ROLLBACK:
             self.board.pressed(one.number, Act.ROLLBACK, discord_id(person))

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import discord
 
 from bot.discord.review.cards import COLOURS, short
-from bot.discord.review.text import fenced, listed, named, one_line, person
+from bot.discord.text import fenced, listed, named, one_line, person
 from selfedit import protocol as say
-from selfedit.telling import SHORT, shielded, status_rows
+from selfedit.answers.telling import SHORT, shielded, status_rows
 from selfedit.types import Proposal, Stage
 
 _GREEN, _YELLOW = COLOURS[Stage.KEPT], COLOURS[Stage.REJECTED]

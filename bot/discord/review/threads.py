@@ -15,7 +15,7 @@ from bot.discord.review.board import Board, Place
 from bot.discord.review.facts import facts
 from bot.discord.review.fits import said
 from bot.discord.review.sending import Shown
-from bot.discord.review.text import at_words, clean, fenced, one_line
+from bot.discord.text import at_words, clean, fenced, one_line
 from bot.surface import Theseus
 from selfedit import protocol as say
 

@@ -8,7 +8,7 @@ import discord
 
 from bot.discord.patience import UNREACHABLE
 from bot.discord.permits import NEEDED, PERMISSIONS, invitation, missing
-from selfedit.render import shown
+from selfedit.answers.render import shown
 
 MOST_NAMES = 5
 """Servers that are named to the operator; of more it is said how many there are."""

@@ -8,7 +8,7 @@ import discord
 
 from policies.rights import CAPABILITIES, EVERYONE, MAINTAINER, MANAGER, OWNER, Capability
 from selfedit import protocol as say
-from selfedit.render import shown
+from selfedit.answers.render import shown
 
 Topic = Literal["chat", "see", "propose", "approve", "halt", "setup", "news"]
 """What can be chosen: who has a capability, or where news go."""

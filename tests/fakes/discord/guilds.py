@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.discord.refusals import Refusal, invalid, unknown
 from tests.fakes.discord.rest import Call, Route
 from tests.fakes.discord.state import World
-from tests.fakes.discord.things import Event, Guild, Json, Member
+from tests.fakes.discord.things import Guild, Json
 
 CHAT, ON_USER, ON_MESSAGE = 1, 2, 3
 """Kinds of application commands."""
@@ -168,12 +168,13 @@ def _user(world: World, call: Call) -> Any:
     return world.users[call.parts["user_id"]].payload()
 
 
-def _guild(world: World, call: Call) -> Guild:
+def guild_of(world: World, call: Call) -> Guild:
+    """The server that a call is about."""
     return world.guild(call.parts["guild_id"])
 
 
 def _describe(world: World, call: Call) -> Any:
-    guild = _guild(world, call)
+    guild = guild_of(world, call)
     counted = {"approximate_member_count": len(guild.members), "approximate_presence_count": 1}
     return guild.payload() | (counted if call.query.get("with_counts") else {})
 
@@ -184,50 +185,13 @@ def _guilds(world: World, _call: Call) -> Any:
 
 
 def _channels(world: World, call: Call) -> Any:
-    return [one.payload() for one in _guild(world, call).channels.values() if not one.is_thread]
+    return [one.payload() for one in guild_of(world, call).channels.values() if not one.is_thread]
 
 
 def _threads(world: World, call: Call) -> Any:
-    guild = _guild(world, call)
+    guild = guild_of(world, call)
     active = [one for one in guild.channels.values() if one.is_thread and not one.archived]
     return {"threads": [one.payload() for one in active], "members": []}
-
-
-def _member(world: World, call: Call) -> Member:
-    found = _guild(world, call).members.get(call.parts["user_id"])
-    if found is None:
-        raise unknown("Member", 10007)
-    return found
-
-
-def _members(world: World, call: Call) -> Any:
-    after = int(call.query.get("after", 0))
-    found = sorted(_guild(world, call).members.values(), key=lambda one: int(one.user.id))
-    return [one.payload() for one in found if int(one.user.id) > after][: call.limit(1, 1000)]
-
-
-def _search(world: World, call: Call) -> Any:
-    begun = [
-        one for one in _guild(world, call).members.values() if one.user.name.startswith(call.query["query"])
-    ]
-    return [one.payload() for one in begun[: call.limit(1, 1000)]]
-
-
-def _change_roles(world: World, call: Call, *, give: bool) -> None:
-    member, role = _member(world, call), call.parts["role_id"]
-    guild = _guild(world, call)
-    if role not in guild.roles:
-        raise unknown("Role", 10011)
-    member.roles = [*(one for one in member.roles if one != role), *([role] if give else [])]
-    world.emit(Event("GUILD_MEMBER_UPDATE", {**member.payload(), "guild_id": guild.id}, 1 << 1, guild))
-
-
-def _give(world: World, call: Call) -> None:
-    _change_roles(world, call, give=True)
-
-
-def _take(world: World, call: Call) -> None:
-    _change_roles(world, call, give=False)
 
 
 _APP, _G = "/applications/{application_id}", "/guilds/{guild_id}"
@@ -257,10 +221,5 @@ ROUTES = (
     Route("GET", _G, _describe),
     Route("GET", _G + "/channels", _channels),
     Route("GET", _G + "/threads/active", _threads),
-    Route("GET", _G + "/roles", lambda world, call: _guild(world, call).payload()["roles"]),
-    Route("GET", _G + "/members", _members),
-    Route("GET", _G + "/members/search", _search),
-    Route("GET", _G + "/members/{user_id}", lambda world, call: _member(world, call).payload()),
-    Route("PUT", _G + "/members/{user_id}/roles/{role_id}", _give),
-    Route("DELETE", _G + "/members/{user_id}/roles/{role_id}", _take),
+    Route("GET", _G + "/roles", lambda world, call: guild_of(world, call).payload()["roles"]),
 )

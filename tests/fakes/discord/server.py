@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.discord import channels, guilds, messages, typed
+from tests.fakes.discord import channels, guilds, members, messages, typed
 from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.interactions import (
@@ -299,7 +299,7 @@ async def serving(
     server = DiscordServer(world, judge, token)
     app = web.Application(client_max_size=1 << 26)
     app.router.add_get("/gateway/", server.gateway.connect)
-    server.rest.add(app, [*server.interactions.routes, *guilds.ROUTES, *channels.ROUTES])
+    server.rest.add(app, [*server.interactions.routes, *guilds.ROUTES, *members.ROUTES, *channels.ROUTES])
     runner = web.AppRunner(app, shutdown_timeout=0.2)
     await runner.setup()
     try:

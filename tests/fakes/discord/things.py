@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.discord.refusals import unknown
 
 Json = dict[str, Any]
-TEXT, DM, VOICE, FORUM = 0, 1, 2, 15
+TEXT, DM, VOICE, STAGE, FORUM = 0, 1, 2, 13, 15
 THREADS = (10, 11, 12)
 EVERYTHING = (1 << 53) - 1
 """All permissions."""
@@ -72,6 +72,7 @@ class Member:
     joined: str
     roles: list[str] = field(default_factory=list)
     nick: str | None = None
+    muted_until: str | None = None
 
     def payload(self, *, with_user: bool = True) -> Json:
         """As the server lists it; messages carry it without the user."""
@@ -85,7 +86,7 @@ class Member:
             "flags": 0,
             "pending": False,
             "premium_since": None,
-            "communication_disabled_until": None,
+            "communication_disabled_until": self.muted_until,
             "banner": None,
         }
         return {**common, "user": self.user.payload()} if with_user else common
@@ -104,6 +105,8 @@ class Guild:
     """Threads too."""
     system: str | None = None
     """The channel in which Discord itself says who came."""
+    audit: list[tuple[str, str, str]] = field(default_factory=list)
+    """What the bot did to members: what, the id of whom, and the reason that it gave."""
 
     def payload(self) -> Json:
         """As the REST interface describes it."""
@@ -130,6 +133,12 @@ class Guild:
             "max_members": 500_000,
         }
 
+    def rank(self, user: User) -> tuple[int, int]:
+        """Where somebody's highest role stands; greater is higher, and of two alike the older role is."""
+        member = self.members.get(user.id)
+        roles = [self.roles[one] for one in (*(member.roles if member else ()), self.id) if one in self.roles]
+        return max((role.position, -int(role.id)) for role in roles)
+
     def permissions(self, user: User) -> int:
         """What somebody may do on the whole server."""
         if user.id == self.owner.id:
@@ -137,7 +146,7 @@ class Guild:
         member = self.members.get(user.id)
         allowed = self.roles[self.id].permissions
         for role in member.roles if member else ():
-            allowed |= self.roles[role].permissions
+            allowed |= self.roles[role].permissions if role in self.roles else 0
         return EVERYTHING if allowed & 8 else allowed
 
 
@@ -239,7 +248,7 @@ class Channel:
         common |= {"rate_limit_per_user": 0, "last_pin_timestamp": None}
         if not self.is_thread:
             common |= {"position": 0, "permission_overwrites": [], "nsfw": False, "topic": self.topic}
-            if self.kind == VOICE:
+            if self.kind in (VOICE, STAGE):
                 common |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
             return common
         count = len(self.messages)

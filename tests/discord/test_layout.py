@@ -8,13 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.guardrails.redaction import HIDDEN
-from bot.messages import LONGEST, MOST_MESSAGES, NOTHING, fit, lay_out, pieces, units
+from bot.discord.conversation.layout import LONGEST, MOST_MESSAGES, NOTHING, fit, lay_out, pieces, units
 from policies.credentials import CREDENTIALS
 
 DISCORD_TAKES = 2_000
 """Characters of one message, by Discord's documentation of messages."""
 EXAMPLES = 200
-"""Of each property; `tests/discord/test_answers.py` tries the first with ten times as many."""
+"""Of each property; `tests/discord/test_answers.py` tries the first with 2,000."""
 KEYS = (
     "sk-ant-api03-" + "Ab3_" * 8,
     "ghp_" + "x1Y2" * 10,
@@ -211,4 +211,17 @@ def test_a_key_does_not_leave_in_pieces_or_files() -> None:
 
 def _said(text: str) -> str:
     """What a text says, without what a cut may add or leave out: spaces, fences, marks of quotations."""
-    return "".join(sign for sign in text if sign not in "`>" and unicodedata.category(sign) not in NOT_SHOWN)
+    return text.translate(_SHOWN)
+
+
+class _Shown(dict[int, int | None]):
+    """What each character becomes: itself or nothing; worked out when it is met for the first time."""
+
+    def __missing__(self, number: int) -> int | None:
+        sign = chr(number)
+        shown = sign not in "`>" and unicodedata.category(sign) not in NOT_SHOWN
+        self[number] = number if shown else None
+        return self[number]
+
+
+_SHOWN = _Shown()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from policies.credentials import without_credentials
-from selfedit.render import shown
+from selfedit.answers.render import shown
 
 _HIDDEN = "(hidden)"
 _STEERS = frozenset("\\`*_~|<>[]()#")
