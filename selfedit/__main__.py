@@ -53,7 +53,7 @@ def main(argv: Words) -> int:
 
 
 def _apply(argv: Words) -> int:
-    from selfedit.apply import main as run
+    from selfedit.editing.apply import main as run
 
     return run(argv)
 
@@ -65,7 +65,7 @@ def _gate(argv: Words) -> int:
 
 
 def _steward(argv: Words) -> int:
-    from selfedit.steward import main as run
+    from selfedit.process.steward import main as run
 
     return run(argv)
 
@@ -74,7 +74,7 @@ def _steward(argv: Words) -> int:
 
 
 def _improve(argv: Words) -> int:
-    from selfedit.edits import MAX_TEXT, MalformedEdits, parse_edits
+    from selfedit.editing.edits import MAX_TEXT, MalformedEdits, parse_edits
     from selfedit.protocol import Improve
     from selfedit.types import Request
 
@@ -137,11 +137,13 @@ def _reject(argv: Words) -> int:
 
 
 def _rollback(argv: Words) -> int:
-    from selfedit.protocol import Rollback
+    from selfedit.protocol import NO_REASON, Rollback
 
     parser = _parser("rollback")
     parser.add_argument("number", type=int, nargs="?")
-    return _ask(Rollback(number=parser.parse_args(argv).number, by=_me()))
+    parser.add_argument("why", nargs="*")
+    given = parser.parse_args(argv)
+    return _ask(Rollback(number=given.number, by=_me(), why=" ".join(given.why) or NO_REASON))
 
 
 def _status(argv: Words) -> int:
@@ -197,8 +199,8 @@ def _withdraw(argv: Words) -> int:
 
 
 def _log(argv: Words) -> int:
-    from selfedit.desk import Place
-    from selfedit.ledger import Ledger
+    from selfedit.history.ledger import Ledger
+    from selfedit.process.place import Place
     from selfedit.words import one_line
 
     _parser("log").parse_args(argv)
@@ -213,14 +215,14 @@ def _log(argv: Words) -> int:
 
 
 def _verify(argv: Words) -> int:
-    from selfedit.client import ask_running
-    from selfedit.desk import Place
-    from selfedit.ledger import Ledger
+    from selfedit.history.ledger import Ledger
+    from selfedit.history.record import Record
+    from selfedit.history.signing import Signer
+    from selfedit.process.client import ask_running
+    from selfedit.process.place import Place
     from selfedit.protocol import Running, RunningIs
-    from selfedit.record import Record
     from selfedit.repo import Repo
-    from selfedit.signing import Signer
-    from selfedit.verify import attestations, grants, summary, verify
+    from selfedit.running.verify import attestations, grants, summary, verify
 
     parser = _parser("verify")
     parser.add_argument("--all", action="store_true", help="also show what vouches for each commit")
@@ -256,7 +258,7 @@ COMMANDS: dict[str, tuple[Callable[[Words], int], str]] = {
     "diff": (_diff, "N: what it changes"),
     "approve": (_approve, "N [--head SHA]: merge it and bring it to life"),
     "reject": (_reject, "N [WHY ...]: turn it down"),
-    "rollback": (_rollback, "[N]: take a merged proposal back"),
+    "rollback": (_rollback, "[N] [WHY ...]: take a merged proposal back"),
     "status": (_status, "what runs, what judges, what is open"),
     "why": (_why, "which definitions came by which proposal"),
     "halt": (_halt, "stop all self-editing; chat goes on"),
@@ -278,9 +280,9 @@ COMMANDS: dict[str, tuple[Callable[[Words], int], str]] = {
 def _ask(question: BaseModel) -> int:
     """Put a question, show progress on stderr and the answer on stdout."""
     from selfedit import protocol as say
-    from selfedit import render
-    from selfedit.client import ask
-    from selfedit.desk import Place
+    from selfedit.answers import render
+    from selfedit.process.client import ask
+    from selfedit.process.place import Place
     from selfedit.types import Stage
 
     def heard(notice: BaseModel) -> None:

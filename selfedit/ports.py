@@ -6,10 +6,14 @@ from typing import Protocol
 
 from policies.decision import Decision, Finding
 from selfedit.pulls import PullState
-from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Plan, Proposal, Request, Reviewed
+from selfedit.types import Draft, GateReport, LoadPlan, NoDraft, Plan, Proposal, Request, Reviewed, Stage
 
 Tell = Callable[[str], None]
 """Told one short sentence at a time while a stage goes on."""
+Announce = Callable[[int, Stage, str], None]
+"""Hears of a proposal's progress: number, stage, sentence."""
+ENTRY_POINTS = ("setup",)
+"""Names that the kernel calls in live code, so that nothing in live code has to."""
 
 
 class Workbench(Protocol):
@@ -148,6 +152,9 @@ class Upstream(Forge, Protocol):
 
     async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
         """Merge that pull request if it still is at `head`; the answers are those of `merge`."""
+
+    async def say_verdict(self, proposal: Proposal) -> None:
+        """Show beside a proposal's head what the gate says of it: its verdict, or that it is being judged."""
 
     async def remark(self, proposal: Proposal, key: str, text: str) -> None:
         """Say something below a pull request, once for each `key`."""

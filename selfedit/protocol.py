@@ -2,6 +2,9 @@
 
 Both ends are a `Peer`: each may call the other, many calls at a time, and send notices that want no
 answer. An expected "no" comes back as a `Refused`; a lost connection raises `ConnectionError`.
+
+All of it stands in this one file, whatever its length: it is the whole of what two processes have to agree on, and another
+version of Theseus may stand at the other end.
 """
 
 import asyncio

@@ -85,6 +85,7 @@ class PullState(Value):
         runs: Checks that ran on `head`, our own left out.
         queued: Whether it stands in the repository's merge queue.
         checks_required: Whether the forge wants checks of others before it merges anything.
+        drafted_by: The person who marked it as unfinished after it had been shown as ready; None where nobody did.
     """
 
     number: int
@@ -101,6 +102,7 @@ class PullState(Value):
     queued: bool = False
     base: str = ""
     checks_required: bool = False
+    drafted_by: Account | None = None
 
 
 def not_yet(state: PullState, branch: str, name: str) -> str:
@@ -113,6 +115,9 @@ def not_yet(state: PullState, branch: str, name: str) -> str:
     """
     if state.base and state.base != branch:
         return f"asks for another branch there than {branch}; set it back on {name}"
+    if state.draft and state.drafted_by is not None:
+        by = one_line(state.drafted_by.login, 40)
+        return f"was marked as a draft by {by}; mark it as ready for review on {name}"
     named = {
         which: [one_line(run.name, 60) for run in state.runs if run.required and run.state == which]
         for which in ("failed", "waiting")

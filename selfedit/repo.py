@@ -285,7 +285,7 @@ class Repo:
         sign: Sequence[str] = (),
         when: int | None = None,
     ) -> str:
-        """Write a commit object; `sign` holds the git settings that sign it (see `selfedit.signing`)."""
+        """Write a commit object; `sign` holds the git settings that sign it (see `selfedit.history.signing`)."""
         stamp = (
             {}
             if when is None

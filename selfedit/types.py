@@ -10,7 +10,7 @@ from policies.decision import Finding
 from policies.merge import approvals_needed
 from policies.rights import Capability, Grant
 from sandbox.types import SandboxInfo
-from selfedit.edits import Edit
+from selfedit.editing.edits import Edit
 
 
 class Value(BaseModel):
@@ -233,6 +233,8 @@ class Proposal(Value):
     """Whether parts of it are under way or still to come."""
     heard: tuple[str, ...] = ()
     """Complaints from elsewhere that were answered, with another draft or with a reason why there is none, by their keys."""
+    told: tuple[str, ...] = ()
+    """What was said or tidied up elsewhere for good, and is not done again, by keys."""
     revisions: int = 0
     """How often it was tried to draft it again because of such complaints."""
     history: tuple[StageTime, ...] = ()

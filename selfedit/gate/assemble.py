@@ -2,6 +2,7 @@
 
 import configparser
 import fnmatch
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,9 @@ from policies.load import Rules
 from policies.zones import Zone, zone_of
 from selfedit.gate.inside.trees import TREE
 from selfedit.repo import Entry, Repo, TreeChange
+
+PROPERTY = 8_000
+"""A property is tried with a hundred examples: it takes as long as so many letters of other tests, in this repository."""
 
 
 class NotJudgeable(Exception):
@@ -65,7 +69,10 @@ class Assembly:
         return seen.hexdigest()
 
     def shares(self, number: int, among: Sequence[str]) -> list[list[str]]:
-        """The test files in these places dealt out evenly, by size; none where it is not known which files are tests."""
+        """The test files in these places dealt out evenly, by the work that they look like.
+
+        None where it is not known which files are tests.
+        """
         if number <= 1 or not self.settings.plain_names:
             return []
         places = tuple(place if place.endswith(".py") else f"{place}/" for place in among)
@@ -75,11 +82,12 @@ class Assembly:
             if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
         ]
         shares: list[list[str]] = [[] for _ in range(number)]
-        sizes = [0] * number
-        for path in sorted(names, key=lambda path: -len(self.files[path])):
-            least = sizes.index(min(sizes))
+        work = {path: _work(self.files[path]) for path in names}
+        dealt = [0] * number
+        for path in sorted(names, key=lambda path: -work[path]):
+            least = dealt.index(min(dealt))
             shares[least].append(path)
-            sizes[least] += len(self.files[path])
+            dealt[least] += work[path]
         return [sorted(share) for share in shares if share]
 
 
@@ -108,7 +116,7 @@ class Assembler:
     def __init__(self, repo: Repo, rules: Rules) -> None:
         self._repo = repo
         self._rules = rules
-        self._last: tuple[str, Assembly, Mapping[str, bytes]] | None = None
+        self._last: tuple[str, Assembly, Mapping[str, Entry], Mapping[str, bytes]] | None = None
 
     def assemble(self, base: str, tree: str) -> Assembly:
         """Live files of `tree`, everything else of `base`, plain files only.
@@ -120,10 +128,13 @@ class Assembler:
         last = self._last
         if last is not None and last[0] == base == tree:
             return last[1]
-        known = last[2] if last is not None and last[0] == base else {}
-        assembly, blobs = _assemble(self._repo, base, tree, self._rules, known)
+        if last is not None and last[0] == base:
+            return _assemble(self._repo, last[2], self._repo.entries(tree), self._rules, last[3])[0]
+        ours = self._repo.entries(base)
+        theirs = ours if tree == base else self._repo.entries(tree)
+        assembly, blobs = _assemble(self._repo, ours, theirs, self._rules, {})
         if base == tree:
-            self._last = base, assembly, blobs
+            self._last = base, assembly, ours, blobs
         return assembly
 
 
@@ -133,12 +144,15 @@ def assemble(repo: Repo, base: str, tree: str, rules: Rules) -> Assembly:
 
 
 def _assemble(
-    repo: Repo, base: str, tree: str, rules: Rules, known: Mapping[str, bytes]
+    repo: Repo,
+    ours: Mapping[str, Entry],
+    theirs: Mapping[str, Entry],
+    rules: Rules,
+    known: Mapping[str, bytes],
 ) -> tuple[Assembly, Mapping[str, bytes]]:
-    ours, theirs = repo.entries(base), repo.entries(tree)
-    live = rules.zones.live
-    chosen = {path: entry for path, entry in ours.items() if zone_of(path, live) is Zone.KERNEL}
-    chosen |= {path: entry for path, entry in theirs.items() if zone_of(path, live) is Zone.LIVE}
+    live = tuple(rules.zones.live)
+    chosen = {path: entry for path, entry in ours.items() if _zone(path, live) is Zone.KERNEL}
+    chosen |= {path: entry for path, entry in theirs.items() if _zone(path, live) is Zone.LIVE}
     plain = {
         path: entry.sha for path, entry in chosen.items() if entry.mode.startswith("100") and _goes(path)
     }
@@ -147,6 +161,17 @@ def _assemble(
     names = [name for name in _SETTINGS_FILES if name in files]
     settings = "".join(plain[name][:12] for name in names)
     return Assembly(files, _settings(files, rules), settings), blobs
+
+
+@functools.lru_cache(maxsize=65536)
+def _zone(path: str, live: tuple[str, ...]) -> Zone:
+    """The same few thousand paths are asked for again at each verdict."""
+    return zone_of(path, live)
+
+
+def _work(test: bytes) -> int:
+    """How much there is to do in a file of tests, as far as its text tells."""
+    return len(test) + PROPERTY * test.count(b"@given")
 
 
 def _goes(path: str) -> bool:

@@ -11,8 +11,8 @@ from types import CodeType
 from policies.change import PARSED_BYTES, SUSPECTS, parse
 from policies.load import ZoneRules
 from policies.zones import Zone, zone_of
-from selfedit.analyse import ENTRY_POINTS
 from selfedit.gate.mutants import SHOWN, Mutant
+from selfedit.ports import ENTRY_POINTS
 
 Gone = tuple[int, int, int]
 """Lines that are no longer there: after how many lines they stood; of the old file's lines, from 0, the first of them

@@ -276,8 +276,10 @@ class Gate:
         base = None if case.by_person else case.base
         assemble = checks.assembler.assemble
         before = await asyncio.to_thread(assemble, case.base, case.base)
-        assembly = await asyncio.to_thread(assemble, base or case.tree, case.tree)
-        changed = await asyncio.to_thread(self._changed_python, case)
+        assembly, changed = await asyncio.gather(
+            asyncio.to_thread(assemble, base or case.tree, case.tree),
+            asyncio.to_thread(self._changed_python, case),
+        )
         return await checks.run(Case(assembly, base, before, changed, quick=case.quick))
 
     def _kernel(self, case: _Judgement) -> bool:

@@ -15,8 +15,8 @@ from libcst import matchers as m
 from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 from policies.change import PARSED_BYTES, parse
-from selfedit.syntax.text import No
-from selfedit.syntax.tree import parse_module
+from selfedit.editing.syntax.text import No
+from selfedit.editing.syntax.tree import parse_module
 
 SHOWN = 160
 """Characters of a line that people are shown."""

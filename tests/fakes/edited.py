@@ -1,7 +1,7 @@
 """One edit of one text, as tests of the edit language write it."""
 
-from selfedit.codemod import Applied, Rejection, apply_edits
-from selfedit.edits import edits_from
+from selfedit.editing.codemod import Applied, Rejection, apply_edits
+from selfedit.editing.edits import edits_from
 
 PATH = "bot/live/chat/reply.py"
 

@@ -16,7 +16,7 @@ from policies.load import Rules
 from policies.merge import Candidate, may_approve
 from sandbox.types import SandboxInfo
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.types import Check, FileDiff, GateReport, Proposal, Stage, StageTime
 from tests.fakes.steward import FakeSteward
 

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.calling.executor import Calls, Place
+from agent.calling.answered import Place
+from agent.calling.executor import Calls
 from agent.calling.toolbox import Toolbox
 from agent.declared.document import Document
 from agent.declared.judging import read_document

@@ -6,7 +6,7 @@ from textwrap import dedent
 from types import FunctionType, ModuleType
 from typing import Any
 
-from agent.calling.executor import Place
+from agent.calling.answered import Place
 from agent.calling.toolbox import Source, Toolbox, discover
 from agent.tool import Context, Manifest
 from agent.types import ToolCall

@@ -112,6 +112,11 @@ class MemoryUpstream:
         self._ask()
         self.remarks.setdefault((self._find(proposal.branch), key), text)
 
+    async def say_verdict(self, proposal: Proposal) -> None:
+        """Show nothing: there are no checks of its own."""
+        self._ask()
+        self._find(proposal.branch)
+
     # What people do
 
     def act(self, number: int, **changes: object) -> None:

@@ -11,6 +11,8 @@ from tests.fakes.github.description import Description, Missing, read
 from tests.fakes.github.server import GitHub
 from tests.fakes.github.things import Account
 from tests.github.asking import client
+from tests.github.scenarios import at
+from tests.github.steward_world import World
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,11 @@ def api(github: GitHub, session: aiohttp.ClientSession) -> GitHubAPI:
 def ann(github: GitHub) -> Account:
     """Somebody who may write."""
     return github.person("ann")
+
+
+@pytest.fixture
+async def steward(github: GitHub, tmp_path: Path) -> AsyncIterator[World]:
+    """A steward's parts, on the repository that GitHub has."""
+    made = at(github, tmp_path)
+    yield made
+    await made.close()

@@ -10,16 +10,16 @@ from typing import Any
 from agent.author.author import ModelAuthor
 from policies.decision import Finding
 from sandbox.types import Sandbox
+from selfedit.authors.person import Person
 from selfedit.forge.local import LocalForge
 from selfedit.gate.gate import Gate
-from selfedit.ledger import Ledger
-from selfedit.loader import Loader
-from selfedit.person import Person
-from selfedit.pipeline import Pipeline
-from selfedit.record import Record
-from selfedit.revise import Revision
-from selfedit.row import Rows
-from selfedit.signing import Signer
+from selfedit.history.ledger import Ledger
+from selfedit.history.record import Record
+from selfedit.history.signing import Signer
+from selfedit.proposals.pipeline import Pipeline
+from selfedit.proposals.revise import Revision
+from selfedit.proposals.row import Rows
+from selfedit.running.loader import Loader
 from selfedit.types import Check, Proposal, Request, Stage
 from tests.fakes.local_sandbox import LocalSandbox
 from tests.fakes.scripted import ScriptedModel, Turn, Use
@@ -169,3 +169,20 @@ def gives_up(why: str) -> Turn:
 def said(text: str, path: str = "", line: int | None = None) -> Finding:
     """What a reviewer wrote."""
     return Finding(rule="review", path=path, line=line, message=text)
+
+
+def same_but_for_tries(world: World, before: Proposal) -> Proposal:
+    """Check that nothing is changed but what was spent and heard."""
+    now = world.record.proposals[before.number]
+    spent = {
+        "tokens": before.tokens,
+        "cost": before.cost,
+        "heard": before.heard,
+        "revisions": before.revisions,
+    }
+    assert now.model_copy(update=spent) == before
+    return now
+
+
+FIRST = proposes(greeting("Hi"))
+"""The turn in which a first draft is handed over."""

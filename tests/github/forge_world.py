@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.decision import Finding
 from sandbox.types import SandboxInfo
-from selfedit.edits import WriteText
+from selfedit.editing.edits import WriteText
 from selfedit.forge.github.forge import GitHubForge, open_forge
 from selfedit.forge.github.settings import GitHubSettings, read_settings
 from selfedit.ports import Shown

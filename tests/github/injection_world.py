@@ -15,7 +15,7 @@ from typing import Any
 
 from policies.decision import Finding
 from policies.merge import same
-from selfedit.edits import Edit, WriteText, parse_edits
+from selfedit.editing.edits import Edit, WriteText, parse_edits
 from selfedit.forge.github.forge import open_forge
 from selfedit.ports import Tell, Workbench
 from selfedit.types import Draft, NoDraft, Proposal, Request, Reviewed, Stage

@@ -130,5 +130,14 @@ def at(github: GitHub, folder: Path) -> World:
     return World(folder, on(github))
 
 
+async def merged(steward: World, github: GitHub, words: str = "words") -> int:
+    """A proposal that ann approved and that is live; its number."""
+    number = (await steward.proposed(words)).number
+    github.review(github.person("ann"), steward.proposal(number).pull, "APPROVED")
+    await steward.rounds(2)
+    assert steward.proposal(number).stage is Stage.LIVE, steward.proposal(number).why
+    return number
+
+
 SCENARIOS: tuple[Callable[[GitHub, Path], Awaitable[None]], ...] = (whole_life,)
 """Each runs on a stand-in of its own, in an empty folder."""

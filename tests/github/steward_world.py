@@ -6,22 +6,23 @@ from pathlib import Path
 
 from policies.decision import Finding
 from policies.load import Rules
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.forge.github.forge import open_forge
 from selfedit.forge.github.settings import read_settings
-from selfedit.ledger import Ledger
-from selfedit.loader import Loader
-from selfedit.pipeline import Pipeline
+from selfedit.history.ledger import Ledger
+from selfedit.history.record import Record
+from selfedit.history.signing import Signer
+from selfedit.mainline.shared import Shared
 from selfedit.ports import Tell, Upstream, Workbench
-from selfedit.reconcile import Reconciler
-from selfedit.record import Record
+from selfedit.proposals.pipeline import Pipeline
+from selfedit.proposals.revise import Revision
 from selfedit.repo import Repo
-from selfedit.revise import Revision
-from selfedit.serving import Serving
-from selfedit.signing import Signer
+from selfedit.running.loader import Loader
+from selfedit.running.serving import Serving
+from selfedit.running.verify import verify
 from selfedit.types import Draft, LoadPlan, NoDraft, Proposal, Request, Reviewed, Stage
-from selfedit.upstream import UpstreamMainline
-from selfedit.verify import verify
+from selfedit.upstream.mainline import UpstreamMainline
+from selfedit.upstream.reconcile import Reconciler
 from tests.fakes.github.server import GitHub
 from tests.fakes.local_sandbox import LocalSandbox
 from tests.fakes.small_repo import GREET, SmallRepo, small_rules
@@ -144,17 +145,16 @@ class World:
             tell=self._tell,
             went_live=lambda _: None,
         )
-        self.mainline = UpstreamMainline(
+        shared = Shared(
             repo=self.repo,
             record=self.record,
             gate=self.gate,
             forge=self.forge,
             signer=self.signer,
             rules=self.rules,
-            pipeline=self.pipeline,
-            serving=self.serving,
             tell=self._tell,
         )
+        self.mainline = UpstreamMainline(shared, pipeline=self.pipeline, serving=self.serving)
         revision = Revision(
             repo=self.repo,
             record=self.record,
@@ -165,15 +165,11 @@ class World:
             tell=self._tell,
         )
         self.reconciler = Reconciler(
-            repo=self.repo,
-            record=self.record,
-            forge=self.forge,
+            shared,
             mainline=self.mainline,
             pipeline=self.pipeline,
             revise=revision.revise,
             cannot_edit=lambda: self.halted,
-            rules=self.rules,
-            tell=self._tell,
             clock=self.clock,
         )
 

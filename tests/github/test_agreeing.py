@@ -8,11 +8,11 @@ import pytest
 
 from policies.decision import Decision
 from sandbox.types import SandboxUnavailable
+from selfedit.history.signing import BESIDE
 from selfedit.ports import ForgeDown
 from selfedit.pulls import Run
-from selfedit.reconcile import LONGEST_DELAY
-from selfedit.signing import BESIDE
 from selfedit.types import Proposal, Stage
+from selfedit.upstream.schedule import LONGEST_DELAY
 from tests.fakes.small_repo import GREET
 from tests.github.memory_world import ANN, BOB, CHECK, CONSOLE, CORE, MORE, WAITING, Steward
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from selfedit import protocol as say
-from selfedit.bot_process import FORGE_SECRETS
-from selfedit.client import ask
-from selfedit.desk import Desk, Place
+from selfedit.process.client import ask
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
+from selfedit.process.steward import Steward
+from selfedit.running.bot_process import FORGE_SECRETS
 from selfedit.start import python
-from selfedit.steward import Steward
 from selfedit.types import Stage
 from tests.fakes.github.server import GitHub
 from tests.fakes.small_repo import SmallRepo

@@ -8,11 +8,11 @@ import pytest
 
 from policies.decision import Finding, Severity
 from sandbox.types import SandboxInfo
-from selfedit.edits import SetConstant, WriteText
+from selfedit.answers.telling import Changed
+from selfedit.editing.edits import SetConstant, WriteText
 from selfedit.forge.github import texts
 from selfedit.forge.github.installing import _parser
 from selfedit.ports import ForgeDown
-from selfedit.telling import Changed
 from selfedit.types import Check, GateReport, Proposal, Stage
 from tests.fakes.github.description import Description, Missing
 from tests.github.forge_world import forge_world

@@ -8,7 +8,7 @@ import pytest
 from policies.decision import Finding, Severity
 from selfedit.forge.github.forge import open_forge
 from selfedit.forge.github.settings import read_settings
-from selfedit.forge.github.texts import GATE
+from selfedit.forge.github.verdicts import GATE
 from selfedit.ports import ForgeDown
 from selfedit.types import Stage
 from tests.fakes.github.description import Description, Missing

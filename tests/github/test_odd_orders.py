@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +9,8 @@ from policies.decision import Decision
 from selfedit.types import Stage
 from tests.fakes.github.server import GitHub
 from tests.fakes.small_repo import GREET, small_rules
-from tests.github.scenarios import MORE, at
+from tests.github.scenarios import MORE, merged
 from tests.github.steward_world import ASKED_BY, World, draft, on
-
-
-@pytest.fixture
-async def steward(github: GitHub, tmp_path: Path) -> AsyncIterator[World]:
-    """A steward's parts, on the repository that GitHub has."""
-    made = at(github, tmp_path)
-    yield made
-    await made.close()
 
 
 async def queued(steward: World, github: GitHub) -> int:
@@ -32,14 +22,6 @@ async def queued(steward: World, github: GitHub) -> int:
     await steward.rounds(2)
     assert github.queue
     return review
-
-
-async def merged(steward: World, github: GitHub) -> None:
-    """A proposal that ann approved and that is live."""
-    number = (await steward.proposed("words")).number
-    github.review(github.person("ann"), steward.proposal(number).pull, "APPROVED")
-    await steward.rounds(2)
-    assert steward.proposal(number).stage is Stage.LIVE, steward.proposal(number).why
 
 
 async def test_a_withdrawn_approval_takes_it_out_of_the_queue(steward: World, github: GitHub) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from policies.decision import Decision
-from selfedit.row import TRIES
+from selfedit.proposals.row import TRIES
 from selfedit.types import MAX_PARTS, Proposal, Request, Stage
 from tests.fakes.scripted import Turn
 from tests.github.drafting_world import ANN, GOAL, World, gives_up, greeting, proposes, splits

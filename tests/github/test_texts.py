@@ -12,9 +12,9 @@ from markdown_it.token import Token
 
 from policies.decision import Finding, Severity
 from sandbox.types import SandboxInfo
-from selfedit.edits import WriteText
-from selfedit.forge.github import harmless, texts
-from selfedit.telling import Changed
+from selfedit.answers.telling import Changed
+from selfedit.editing.edits import WriteText
+from selfedit.forge.github import harmless, texts, verdicts
 from selfedit.types import Check, GateReport, Part, Proposal, Stage
 
 HEAD, BASE, TREE = "a" * 40, "b" * 40, "c" * 40
@@ -173,12 +173,12 @@ def test_comments_and_the_gates_word_are_harmless(text: str) -> None:
     for made in (
         texts.comment(text),
         texts.closing(one, text),
-        texts.word(one).summary,
+        verdicts.word(one).summary,
         texts.revert_body(one, text),
     ):
         assert_harmless(made)
         assert len(made) < 65_536
-    assert len(texts.word(one).title) <= 140
+    assert len(verdicts.word(one).title) <= 140
 
 
 def test_work_of_people_on_the_branch_is_named() -> None:
@@ -194,14 +194,14 @@ def test_a_draft_says_that_it_is_being_judged() -> None:
     made = texts.body(proposal(judged=False), [], "https://github.com/o/r.git")
     assert "being judged" in made
     assert "What the gate found" not in made
-    assert not texts.word(proposal(judged=False)).done
+    assert not verdicts.word(proposal(judged=False)).done
 
 
 def test_a_verdict_on_an_older_head_counts_for_nothing() -> None:
     """What is said of the gate is said of this head."""
     moved = proposal().model_copy(update={"head": "f" * 40})
     assert "What the gate found" not in texts.body(moved, [], "https://github.com/o/r.git")
-    assert not texts.word(moved).done
+    assert not verdicts.word(moved).done
 
 
 def test_a_body_tells_a_reviewer_everything_that_there_is() -> None:
@@ -227,7 +227,7 @@ def test_a_body_tells_a_reviewer_everything_that_there_is() -> None:
 
 def test_the_word_of_a_failed_gate_names_lines() -> None:
     """Annotations carry what the gate found, by line."""
-    word = texts.word(proposal("no good", verdict="failed"))
+    word = verdicts.word(proposal("no good", verdict="failed"))
     assert (word.done, word.passed) == (True, False)
     assert [(one["path"], one["start_line"], one["annotation_level"]) for one in word.annotations] == [
         ("bot/live/a.py", 3, "warning")

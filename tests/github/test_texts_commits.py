@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from selfedit.attestation import attested, of_revert
-from selfedit.words import head_message, revert_message
+from selfedit.history.attestation import attested, of_revert
+from selfedit.history.messages import head_message, revert_message
 from tests.github.test_texts import NASTY, proposal
 
 ACTING = re.compile(r"@\w|#\d|GH-\d|://|\[skip ci\]", re.IGNORECASE)

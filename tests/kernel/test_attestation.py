@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfedit.attestation import Attestation, attested
+from selfedit.history.attestation import Attestation, attested
 
 SAID = Attestation(
     kind="merge", tree="a" * 40, verdict="passed", policy="p", approvals=("console:ann",), proposal=3

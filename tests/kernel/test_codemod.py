@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfedit.codemod import Applied, Rejection, apply_edits, edit_text
-from selfedit.edits import Edit, EditList, edits_from
-from selfedit.syntax.document import Document
-from selfedit.syntax.glimpse import edited as glimpsed
-from selfedit.syntax.outline import Definition, named
-from selfedit.syntax.text import No
+from selfedit.editing.codemod import Applied, Rejection, apply_edits, edit_text
+from selfedit.editing.edits import Edit, EditList, edits_from
+from selfedit.editing.syntax.document import Document
+from selfedit.editing.syntax.glimpse import edited as glimpsed
+from selfedit.editing.syntax.outline import Definition, named
+from selfedit.editing.syntax.text import No
 from tests.fakes.edited import refused
 
 A, B = "bot/live/a.py", "bot/live/b.py"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from selfedit.codemod import Applied, apply_edits
-from selfedit.edits import edits_from
+from selfedit.editing.codemod import Applied, apply_edits
+from selfedit.editing.edits import edits_from
 from tests.fakes.edited import edited, refused
 
 SORTED = '''"""Doc."""

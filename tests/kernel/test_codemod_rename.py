@@ -2,8 +2,8 @@
 
 import pytest
 
-from selfedit.codemod import Applied, Rejection, apply_edits
-from selfedit.edits import edits_from
+from selfedit.editing.codemod import Applied, Rejection, apply_edits
+from selfedit.editing.edits import edits_from
 
 REPLY = "bot/live/chat/reply.py"
 LIVE = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selfedit.ledger import Ledger, LedgerProblem
+from selfedit.history.ledger import Ledger, LedgerProblem
 
 
 def filled(home: Path) -> Ledger:

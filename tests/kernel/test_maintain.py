@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from policies.decision import Finding
 from sandbox.types import Sandbox, SandboxUnavailable
-from selfedit.analyse import CodeReport, analyse
-from selfedit.codemod import Applied, apply_edits
-from selfedit.maintain import RANKS, Maintenance, family_of, fingerprint
+from selfedit.authors.analyse import CodeReport, analyse
+from selfedit.authors.maintain import RANKS, Maintenance, family_of, fingerprint
+from selfedit.editing.codemod import Applied, apply_edits
 from selfedit.types import Draft, GateReport, NoDraft, Request
 from tests.fakes.local_sandbox import LocalSandbox
 

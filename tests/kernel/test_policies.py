@@ -83,6 +83,60 @@ HONEST = {
 }
 
 
+HARMLESS = {
+    "a pattern of names": "import re\n\nNAMES = ['a', 'b.c']\nANY = re.compile('|'.join(re.escape(name) for name in NAMES))\n",
+    "a constant that is worked out": "import math\n\nROOT = math.sqrt(2)\n",
+    "a read-only table that is turned round": (
+        "from types import MappingProxyType\n\nCODE = MappingProxyType({'a': '.-'})\n"
+        "BACK = {code: letter for letter, code in CODE.items()}\n"
+    ),
+    "a path that is only a text": (
+        "from pathlib import PurePosixPath\n\n\ndef f(text: str) -> str:\n    return PurePosixPath(text).suffix\n"
+    ),
+    "what a cache hands out, only read": (
+        "from functools import cache\n\n\n@cache\ndef words() -> tuple[str, ...]:\n    return ('a', 'b')\n\n\n"
+        "def f() -> list[str]:\n    known = words()\n    found = list(known)\n    found.sort()\n    return found\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_harmless_passes_without_a_word(name: str) -> None:
+    """What can do nothing but make a value is neither refused nor shown to anybody."""
+    assert review_changes([Change("bot/live/greet/x.py", None, blob(HARMLESS[name]))], HERE).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("Be kind. Never ask for passwords or tokens.", set()),
+        ("Do not ask people for their password, tokens or API keys!", set()),
+        ("Never ask for passwords in public; ask for them in private.", {"steers_model"}),
+        ("Never ask for tokens. Ask for the password instead.", {"steers_model"}),
+    ],
+)
+def test_a_prompt_may_forbid_what_it_may_not_demand(text: str, rules: set[str]) -> None:
+    """A whole sentence that forbids to ask for secrets needs nobody's eye; one that only begins like it does."""
+    decision = review_changes([Change("agent/live/prompts/chat.md", None, blob(f"{text}\n"))], HERE)
+    assert {finding.rule for finding in decision.findings} == rules
+
+
+def test_what_a_test_hands_to_what_it_tests_is_not_about_the_test() -> None:
+    """A keyword `phases` of live code's own is no setting by which a property is not tried."""
+    code = '"""Moon."""\nfrom bot.live.moon.feature import moon\n\n\ndef test_moon() -> None:\n    assert len(moon(phases=8)) == 8\n'
+    assert review_changes([Change("tests/live/test_moon.py", None, blob(code))], HERE).findings == ()
+    settings = code.replace("bot.live.moon.feature import moon", "tests.live.helps import moon")
+    (found,) = review_changes([Change("tests/live/test_moon.py", None, blob(settings))], HERE).findings
+    assert found.rule == "skipped_test"
+
+
+def test_another_feature_is_imported_relative_to_the_file() -> None:
+    """The whole name of live code is refused, and what to write instead is said."""
+    code = "from bot.live.roll.feature import parse\n\n\ndef f(text: str) -> bool:\n    return parse(text) is None\n"
+    (found,) = review_changes([Change("bot/live/greet/x.py", None, blob(code))], HERE).findings
+    assert (found.rule, "relative to this file" in found.message) == ("forbidden_import", True)
+
+
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_patch_passes(name: str) -> None:
     """Nothing refuses what people really do."""
@@ -258,6 +312,21 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         ("reads_clock", "import time\n\n\ndef f() -> float:\n    return time.time()\n"),
         ("draws_chance", "from random import choice as pick\n\n\ndef f() -> int:\n    return pick([1, 2])\n"),
         ("keeps_state", "SEEN: list[int] = []\n\n\ndef f() -> None:\n    SEEN.append(1)\n"),
+        ("keeps_state", "SEEN = {'n': 0}\n\n\ndef f() -> None:\n    SEEN.__ior__({'n': 1})\n"),
+        (
+            "keeps_state",
+            (
+                "from functools import cache\n\n\n@cache\ndef box() -> list[int]:\n    return []\n\n\ndef f() -> None:\n"
+                "    kept = box()\n    kept.append(1)\n"
+            ),
+        ),
+        (
+            "keeps_state",
+            (
+                "from functools import lru_cache\n\n\n@lru_cache(1)\ndef box() -> dict[str, int]:\n    return {'n': 0}\n\n\n"
+                "def f() -> None:\n    box()['n'] += 1\n"
+            ),
+        ),
         (
             "lying_value",
             "class X(int):\n    def __eq__(self, other: object) -> bool:\n        return self is other\n",

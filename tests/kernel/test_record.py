@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from selfedit.edits import parse_edits
-from selfedit.ledger import Ledger
-from selfedit.record import IllegalMove, Record, change_id
+from selfedit.editing.edits import parse_edits
+from selfedit.history.ledger import Ledger
+from selfedit.history.record import IllegalMove, Record
+from selfedit.history.state import change_id
 from selfedit.types import Draft, GateReport, Request, Stage
 
 EDITS = parse_edits('[{"op": "delete_symbol", "path": "bot/live/a.py", "target": "f"}]')

@@ -23,12 +23,12 @@ from policies.rights import (
     with_change,
 )
 from selfedit import protocol as say
-from selfedit.ledger import Ledger
-from selfedit.record import Record
-from selfedit.render import answer, plain
+from selfedit.answers.render import answer, plain
+from selfedit.history.ledger import Ledger
+from selfedit.history.record import Record
 from selfedit.rights import standing
+from selfedit.running.verify import grants as told
 from selfedit.types import Granted
-from selfedit.verify import grants as told
 from tests.kernel.test_record import drafted
 
 PLAIN = load_rules()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from selfedit import telling
-from selfedit.ledger import Ledger
-from selfedit.record import IllegalMove, Record
-from selfedit.row import TRIES, Over, next_step
+from selfedit.answers import telling
+from selfedit.history.ledger import Ledger
+from selfedit.history.record import IllegalMove, Record
+from selfedit.proposals.row import TRIES, Over, next_step
 from selfedit.types import Part, Plan, Proposal, Request, Stage
 
 PLAN = Plan(goals=("Say Hi.", "Say Hey.", "Say Yo."), why="It is too much for one.", tokens=9, cost=0.5)

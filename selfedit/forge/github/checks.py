@@ -4,13 +4,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from selfedit.forge.github.payload import Fields, rows
-from selfedit.forge.github.texts import GATE
+from selfedit.forge.github.verdicts import GATE
 from selfedit.pulls import Account, Remark, Run, RunState
 
 LONGEST = 10_000
 """Signs of a text by others that are read."""
 _PASSED = ("success", "neutral", "skipped")
 _RUNNING = ("queued", "in_progress", "waiting", "requested", "pending")
+_TO_RUN_AGAIN = {
+    "cancelled": "it was cancelled; run it again there",
+    "stale": "GitHub gave it up, because it never ended; run it again there",
+    "action_required": "it waits for somebody to act on it there",
+    "startup_failure": "it could not be started; look at its workflow",
+}
+"""Conclusions that say nothing of the change, so that its author could mend nothing: they wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,8 @@ def _check_runs(found: object, annotations: Mapping[int, object]) -> Iterable[_R
         if name == GATE:
             continue
         output = run.maybe("output")
-        said = [output.text(part, default="") for part in ("title", "summary")] if output else []
+        said = [_TO_RUN_AGAIN.get(run.text("conclusion", default=""), "")]
+        said += [output.text(part, default="") for part in ("title", "summary")] if output else []
         app = run.maybe("app")
         slug = app.text("slug", default="app") if app else "app"
         by = Account(id=f"github:app{number}", login=slug, person=False)
@@ -149,7 +157,9 @@ def _state(run: Fields) -> RunState:
         return "waiting"
     if status != "completed":
         raise run.nonsense(f"its status is {status[:20]!r}")
-    return "passed" if run.text("conclusion") in _PASSED else "failed"
+    if (conclusion := run.text("conclusion")) in _TO_RUN_AGAIN:
+        return "waiting"
+    return "passed" if conclusion in _PASSED else "failed"
 
 
 def _statuses(found: object) -> Iterable[_Result]:

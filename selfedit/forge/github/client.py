@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import gidgethub
 
 from selfedit.forge.github.credentials import Credential
-from selfedit.forge.github.limits import pause
+from selfedit.forge.github.limits import Pace, pause
+from selfedit.forge.github.refusals import limited, refusal
 from selfedit.forge.github.settings import GitHubSettings, Secret
 from selfedit.forge.github.wire import FAULTS, Api, NotAnswered
 from selfedit.ports import ForgeDown
@@ -26,8 +27,6 @@ TRIES = 3
 """How often a question is asked that changes nothing."""
 PAGES = 20
 """So many pages of a hundred are read; what has more of them is not read in part."""
-BURST = 20.0
-"""So many writes may follow one another at once. GitHub asks for a second between them where there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,13 @@ class Health:
     Attributes:
         answered: When it last did, in seconds of `time.time`; 0: never.
         trouble: What kept it from answering since; empty while it answers.
+        refused: What it did not let Theseus write last, as a sentence; empty once it does.
         left, limit: How many requests are left of how many this hour; -1 where it does not say.
     """
 
     answered: float = 0.0
     trouble: str = ""
+    refused: str = ""
     left: int = -1
     limit: int = -1
 
@@ -74,7 +75,7 @@ class Client:
         self._renewing = asyncio.Lock()
         self._closed_until = 0.0
         self._limits = 0
-        self._spare, self._counted = BURST, 0.0
+        self._pace = Pace()
 
     async def end(self) -> None:
         """Let go of the connections."""
@@ -82,13 +83,18 @@ class Client:
             await self._api.close()
         self._api = None
 
-    async def get(self, path: str, *, no: tuple[int, ...] = (), jwt: Secret | None = None) -> Any:
+    async def get(self, path: str, *, no: tuple[int, ...] = (), as_app: bool = False) -> Any:
         """One thing; a `No` where GitHub answers with one of the statuses in `no`.
+
+        Args:
+            path: Where it is.
+            no: Statuses that are answers.
+            as_app: Whether the App itself asks, and not its installation.
 
         Raises:
             ForgeDown: It could not be found out.
         """
-        return _data(await self._ask("GET", path, b"", no, jwt))
+        return _data(await self._ask("GET", path, b"", no, as_app=as_app))
 
     async def every(self, path: str, *, key: str = "", no: tuple[int, ...] = ()) -> list[Any] | No:
         """All of a list, page by page, where an object has it under `key`.
@@ -99,7 +105,7 @@ class Client:
         found: list[Any] = []
         url = f"{path}{'&' if '?' in path else '?'}per_page=100"
         for _ in range(PAGES):
-            got = await self._ask("GET", url, b"", no, None)
+            got = await self._ask("GET", url, b"", no)
             if isinstance(got, No):
                 return got
             page = got.data.get(key) if key and isinstance(got.data, dict) else got.data
@@ -118,8 +124,10 @@ class Client:
             ForgeDown: What it came to could not be found out.
         """
         async with self._writing:
-            await self._pace()
-            return _data(await self._ask(method, path, data, no, None))
+            await asyncio.sleep(self._pace.before_writing(time.monotonic()))
+            answer = _data(await self._ask(method, path, data, no))
+            self.health.refused = ""
+            return answer
 
     async def graphql(self, query: str, variables: Mapping[str, Any], *, changes: bool = False) -> Any:
         """The `data` of a GraphQL answer; a `No` where it holds errors.
@@ -131,7 +139,7 @@ class Client:
         if changes:
             answer = await self.send("POST", self._settings.graphql, body)
         else:
-            answer = _data(await self._ask("POST", self._settings.graphql, body, (), None, again=True))
+            answer = _data(await self._ask("POST", self._settings.graphql, body, (), again=True))
         if not isinstance(answer, dict):
             self._fail("GitHub's answer makes no sense")
         errors = answer.get("errors")
@@ -154,9 +162,9 @@ class Client:
         path: str,
         data: Any,
         no: tuple[int, ...],
-        jwt: Secret | None,
         *,
         again: bool = False,
+        as_app: bool = False,
     ) -> "_Got | No":
         tries = TRIES if method == "GET" or again else 1
         renewed = False
@@ -164,8 +172,10 @@ class Client:
         while True:
             attempt += 1
             self._open()
-            token = None if jwt else await self.token()
-            answer = await self._once(method, path, data, token, jwt)
+            token = None if as_app else await self.token()
+            answer = await self._once(method, path, data, token, self.credential.jwt() if as_app else None)
+            # Where nothing came, what is there is the date of an older answer.
+            another_time = not isinstance(answer, _Broken) and self.credential.note_date(self._opened().date)
             if isinstance(answer, _Broken):
                 if attempt >= tries or not answer.repeat:
                     self._fail(answer.why, answer.again)
@@ -174,13 +184,15 @@ class Client:
             if not isinstance(answer, No):
                 self._well()
                 return answer
-            if answer.status == 401 and jwt is None and not renewed and self.credential.forget():  # noqa: PLR2004 - Unauthorized
-                renewed, attempt = True, attempt - 1
-                continue
+            if answer.status == 401 and not renewed:  # noqa: PLR2004 - Unauthorized
+                renewed = another_time if as_app else self.credential.forget()
+                if renewed:
+                    attempt -= 1
+                    continue
             self._well()
             if answer.status in no:
                 return answer
-            self._refused(answer, path)
+            self._refused(answer, path, changes=method != "GET" and not again)
 
     async def _once(
         self, method: str, path: str, data: Any, token: Secret | None, jwt: Secret | None
@@ -205,14 +217,18 @@ class Client:
             self._close(seconds)
         if status >= 500:  # noqa: PLR2004 - a fault of theirs
             return _Broken(f"GitHub has a fault of its own ({status})", 30.0)
+        if status == 304:  # noqa: PLR2004 - Not Modified, where nothing was kept
+            return _Broken("GitHub sent an answer that makes no sense", 60.0)
         if 300 <= status < 400:  # noqa: PLR2004 - a redirection that is not followed
             return _Broken(
                 "GitHub sends on to another address; is GITHUB_REPOSITORY its name of today?", 600.0
             )
         return No(status, message)
 
-    async def _exchange(self, path: str, jwt: Secret) -> Any:
-        return _data(await self._ask("POST", path, b"", (), jwt, again=True))  # a token more does no harm
+    async def _exchange(self, path: str) -> Any:
+        return _data(
+            await self._ask("POST", path, b"", (), again=True, as_app=True)
+        )  # a token more does no harm
 
     async def token(self) -> Secret:
         """What requests go with at this moment; git is given it as a password."""
@@ -226,24 +242,16 @@ class Client:
             self._api = Api(self._settings, self._patience)
         return self._api
 
-    async def _pace(self) -> None:
-        """Let a second pass for each write beyond a burst."""
-        now = time.monotonic()
-        self._spare = min(BURST, self._spare + now - self._counted) - 1
-        self._counted = now
-        if self._spare < 0:
-            await asyncio.sleep(-self._spare)
-
     # What became of it
 
     def _open(self) -> None:
         if (left := self._closed_until - time.monotonic()) > 0:
-            raise ForgeDown(_limited(left), left)
+            raise ForgeDown(limited(left), left)
 
     def _close(self, seconds: float) -> NoReturn:
         self._limits += 1
         self._closed_until = time.monotonic() + seconds
-        self._fail(_limited(seconds), seconds)
+        self._fail(limited(seconds), seconds)
 
     def _well(self) -> None:
         self.health.answered, self.health.trouble, self._limits = time.time(), "", 0
@@ -252,33 +260,21 @@ class Client:
         self.health.trouble = why
         raise ForgeDown(why, again)
 
-    def _refused(self, answer: No, path: str) -> NoReturn:
-        who = "GITHUB_APP_KEY as the key of GITHUB_APP_ID" if self.credential.is_app else "GITHUB_TOKEN"
-        if answer.status == 401:  # noqa: PLR2004 - Unauthorized
-            self._fail(f"GitHub does not accept {who} (any more): {answer.message}; give another", 300.0)
-        what = urlsplit(path).path.removeprefix(f"/repos/{self._settings.repository}")
-        if answer.status == 404 and what.startswith("/app/installations/"):  # noqa: PLR2004 - Not Found
-            self._fail(
-                "the App has no installation of the number in GITHUB_INSTALLATION_ID; that stands at the end of the address "
-                "of its installation page",
-                300.0,
-            )
-        if answer.status in (403, 404):
-            self._fail(
-                f"GitHub does not let this account at {what or 'the repository'} of {self._settings.repository} "
-                f"({answer.status}: {answer.message}); look at its rights there",
-                300.0,
-            )
-        self._fail(f"GitHub refused a request ({answer.status}: {answer.message})", 120.0)
+    def _refused(self, answer: No, path: str, *, changes: bool) -> NoReturn:
+        why, again = refusal(
+            answer.status,
+            answer.message,
+            urlsplit(path).path,
+            repository=self._settings.repository,
+            app=self.credential.is_app,
+        )
+        if changes and answer.status in (403, 404):
+            self.health.refused = why
+        self._fail(why, again)
 
     def _count(self, api: Api) -> None:
         if api.rate_limit is not None:
             self.health.left, self.health.limit = api.rate_limit.remaining, api.rate_limit.limit
-
-
-def _limited(seconds: float) -> str:
-    long = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - from there in minutes
-    return f"GitHub asks to be left alone for {long}, because there were many requests"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What requests are signed with: a token as it is, or an App's, which lasts an hour and is renewed before that."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from gidgethub.apps import get_jwt
+import jwt
 
 from selfedit.forge.github.settings import App, Secret, Token
 from selfedit.ports import ForgeDown
@@ -13,8 +14,14 @@ from selfedit.ports import ForgeDown
 SPARE = 300.0
 """An installation's token is renewed so many seconds before it expires: what began with it can end with it."""
 
-Exchange = Callable[[str, Secret], Awaitable[Any]]
-"""Posts to a path with a JWT; the answer."""
+AGO, LASTS = 60, 540
+"""Seconds that what an App signs is dated back, for small differences of clocks, and for which it holds from then on; GitHub takes ten
+minutes at most."""
+NOTED = 30.0
+"""Clocks that differ by fewer seconds are taken for the same."""
+
+Exchange = Callable[[str], Awaitable[Any]]
+"""Posts to a path as the App itself; the answer."""
 
 
 class Credential:
@@ -25,6 +32,9 @@ class Credential:
         self._exchange = exchange
         self._kept: Secret | None = None
         self._until = 0.0
+        self._ahead = 0.0
+        self.granted: Mapping[str, str] = {}
+        """What the App may there, by GitHub's names; empty where that is not known."""
 
     @property
     def is_app(self) -> bool:
@@ -39,7 +49,7 @@ class Credential:
         """
         if isinstance(self._given, Token):
             return self._given.secret
-        if self._kept is None or time.time() >= self._until - SPARE:
+        if self._kept is None or self._now() >= self._until - SPARE:
             await self._renew(self._given)
         if self._kept is None:
             raise ForgeDown("GitHub gave no token for the App")
@@ -58,16 +68,36 @@ class Credential:
         """
         if not isinstance(self._given, App):
             raise ForgeDown("a token speaks for no App")
-        return Secret(get_jwt(app_id=self._given.id, private_key=self._given.key.reveal(), expiration=540))
+        issued = int(self._now()) - AGO
+        claims = {"iat": issued, "exp": issued + LASTS, "iss": self._given.id}
+        return Secret(jwt.encode(claims, self._given.key.reveal(), algorithm="RS256"))
+
+    def note_date(self, date: str) -> bool:
+        """Go by GitHub's clock, which decides what has expired; whether it is another than was thought.
+
+        Args:
+            date: What GitHub says that the time is, as in the header of an answer; anything else changes nothing.
+        """
+        try:
+            ahead = parsedate_to_datetime(date).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return False
+        before, self._ahead = self._ahead, ahead if abs(ahead) > NOTED else 0.0
+        return abs(self._ahead - before) > NOTED
+
+    def _now(self) -> float:
+        return time.time() + self._ahead
 
     async def _renew(self, app: App) -> None:
-        answer = await self._exchange(f"/app/installations/{app.installation}/access_tokens", self.jwt())
+        answer = await self._exchange(f"/app/installations/{app.installation}/access_tokens")
         token = answer.get("token") if isinstance(answer, dict) else None
         expires = answer.get("expires_at") if isinstance(answer, dict) else None
         try:
             until = datetime.fromisoformat(expires or "").timestamp()
         except (ValueError, TypeError):
-            until = time.time() + 3600  # GitHub's documentation: they expire after one hour
+            until = self._now() + 3600  # GitHub's documentation: they expire after one hour
         if not isinstance(token, str) or not token:
             raise ForgeDown("GitHub gave no token for the App")
+        granted = answer.get("permissions")
+        self.granted = granted if isinstance(granted, dict) else {}
         self._kept, self._until = Secret(token), until

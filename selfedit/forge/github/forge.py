@@ -10,7 +10,8 @@ from collections.abc import Collection
 
 from policies.decision import Decision
 from policies.merge import to_look_at
-from selfedit.forge.github import gateword, texts
+from selfedit.answers.telling import Changed, counted
+from selfedit.forge.github import gateword, texts, verdicts
 from selfedit.forge.github.client import PATIENCE, Client
 from selfedit.forge.github.hub import Hub, Pull
 from selfedit.forge.github.looking import Looking
@@ -20,7 +21,6 @@ from selfedit.forge.github.settings import GitHubSettings
 from selfedit.ports import ForgeDown, Shown
 from selfedit.pulls import PullState
 from selfedit.repo import Repo
-from selfedit.telling import Changed, counted
 from selfedit.types import GateReport, Proposal
 
 IMPROVE, REVERT = "improve/", "revert/"
@@ -55,6 +55,7 @@ class GitHubForge:
         self._looking = Looking(self._hub, settings)
         self._remote = Remote(settings, repo, self._client.token)
         self._locks: dict[int, asyncio.Lock] = {}
+        self._hindrance = ""
 
     async def end(self) -> None:
         """Let the connections go."""
@@ -67,6 +68,8 @@ class GitHubForge:
             return f"{where}: {health.trouble}"
         if not health.answered:
             return f"{where}: not asked yet"
+        if why := self._hindrance or health.refused:
+            return f"{where}: it answers, but {why}"
         left = f"; {health.left:,} of {health.limit:,} requests left this hour" if health.limit > 0 else ""
         return f"{where}: answered {max(0, time.time() - health.answered):.0f} s ago{left}"
 
@@ -85,6 +88,7 @@ class GitHubForge:
 
     async def shown(self) -> Collection[str]:
         """The branches of proposals that have an open pull request."""
+        self._hindrance = await self._hub.hindrance()
         return await self._hub.branches(IMPROVE)
 
     async def close(self, proposal: Proposal, why: str) -> None:
@@ -93,10 +97,17 @@ class GitHubForge:
             pull = await self._find(proposal)
             if pull is not None and pull.open:
                 if proposal.head == pull.head:
-                    await gateword.say(self._hub, pull.head, texts.word(proposal), proposal.number)
+                    await gateword.say(self._hub, pull.head, verdicts.word(proposal), proposal.number)
                 await self._hub.say(pull, "closed", texts.closing(proposal, why))
                 await self._hub.edit(pull, state="closed")
             await self._tidy(proposal.number, proposal.branch)
+
+    async def say_verdict(self, proposal: Proposal) -> None:
+        """Show the gate's word on a proposal's head, if that is there."""
+        async with self._lock(proposal.number):
+            pull = await self._find(proposal)
+            if pull is not None and pull.open and pull.head == proposal.head:
+                await gateword.say(self._hub, pull.head, verdicts.word(proposal), proposal.number)
 
     async def remark(self, proposal: Proposal, key: str, text: str) -> None:
         """Say something below a pull request, once for each `key`."""
@@ -150,7 +161,7 @@ class GitHubForge:
                 pull = await self._hub.create(branch, self._repo.branch, title, body, draft=False)
             await self._hub.edit(pull, title=title, body=body)
             await self._hub.label(pull, texts.LABEL)
-            await gateword.say(self._hub, commit, texts.revert_word(proposal), proposal.number)
+            await gateword.say(self._hub, commit, verdicts.revert_word(proposal), proposal.number)
             return self._shown_as(pull)
 
     async def look_at_revert(self, proposal: Proposal) -> PullState | None:
@@ -191,10 +202,11 @@ class GitHubForge:
             if pull is None:
                 pull = await self._hub.create(proposal.branch, self._repo.branch, title, body, draft=draft)
             await self._hub.edit(pull, title=title, body=body)
-            await gateword.say(self._hub, proposal.head, texts.word(proposal), proposal.number)
+            await gateword.say(self._hub, proposal.head, verdicts.word(proposal), proposal.number)
             look = bool(proposal.report and to_look_at(proposal.report.findings))
             await self._hub.label(pull, texts.LABEL, *([texts.LOOK_LABEL] if look else []))
-            await self._hub.mark(pull, draft=draft)
+            if draft or await self._hub.drafted_by(pull) is None:  # what a person marked is theirs to finish
+                await self._hub.mark(pull, draft=draft)
             return self._shown_as(pull)
 
     async def _find(self, proposal: Proposal) -> Pull | None:

@@ -5,7 +5,7 @@ from typing import Any
 from selfedit.forge.github.hub import Hub
 from selfedit.forge.github.payload import Fields, rows
 from selfedit.forge.github.reading import account
-from selfedit.forge.github.texts import ANNOTATIONS, GATE, Word
+from selfedit.forge.github.verdicts import ANNOTATIONS, GATE, Word
 
 
 async def say(hub: Hub, head: str, word: Word, number: int) -> None:

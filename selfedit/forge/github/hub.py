@@ -14,9 +14,15 @@ from selfedit.forge.github.settings import GitHubSettings
 from selfedit.forge.github.texts import LABELS
 from selfedit.ports import ForgeDown
 from selfedit.pulls import Account
+from selfedit.words import one_line
 
 _READY = "mutation($id:ID!){markPullRequestReadyForReview(input:{pullRequestId:$id}){pullRequest{isDraft}}}"
 _DRAFT = "mutation($id:ID!){convertPullRequestToDraft(input:{pullRequestId:$id}){pullRequest{isDraft}}}"
+_TO_DRAFT = "convert_to_draft"
+_MARKS = (_TO_DRAFT, "ready_for_review")
+"""Events after which a pull request is a draft, or none any more."""
+_RIGHTS = ("contents", "pull_requests", "issues", "checks")
+"""What an App has to be allowed to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Hub:
         """
         if self._me is None:
             if self.client.credential.is_app:
-                app = Fields(await self.client.get("/app", jwt=self.client.credential.jwt()), "an App")
+                app = Fields(await self.client.get("/app", as_app=True), "an App")
                 login = quote(f"{app.text('slug')}[bot]")
                 user = Fields(await self.client.get(f"/users/{login}"), "an account")
                 self._me = Me(account(user), app.number("id"))
@@ -114,11 +120,40 @@ class Hub:
         return "" if isinstance(got, No) else Fields(got, "a ref").object("object").commit("sha")
 
     async def lacks(self, branch: str) -> str:
-        """Why a branch is not there: it was never pushed, or the repository is not to be seen either."""
-        repository = self.base.removeprefix("/repos/")
-        if isinstance(await self.client.get(self.base, no=(403, 404)), No):
+        """Why a branch is not there: it was never pushed, or is called otherwise, or the repository is not to be seen either."""
+        repository = self._settings.repository
+        got = await self.client.get(self.base, no=(403, 404))
+        if isinstance(got, No):
             return f"{repository} is not to be seen there; is GITHUB_REPOSITORY right, and may this App or token read it?"
-        return f"{repository} on GitHub has no branch {branch}; push it there first"
+        first = Fields(got, "a repository").text("default_branch", default=branch)
+        other = (
+            ""
+            if first == branch
+            else f" (if it is {one_line(first, 60)} now, say so under [repo] in policies/rules.toml)"
+        )
+        return f"{repository} on GitHub has no branch {branch}; push it there first{other}"
+
+    async def hindrance(self) -> str:
+        """Why nothing can be changed in the repository though it can be read, as a sentence; empty where nothing is known of such.
+
+        Raises:
+            ForgeDown: It could not be found out.
+        """
+        got = Fields(await self.client.get(self.base), "a repository")
+        name = got.text("full_name")
+        if name.lower() != self._settings.repository.lower():
+            return f"it is called {one_line(name, 140)} now; set GITHUB_REPOSITORY to that, and start again"
+        if got.flag("archived", default=False):
+            return "it is archived, so nothing can be proposed or merged there"
+        if self.client.credential.is_app:
+            granted = self.client.credential.granted
+            lacking = [right for right in _RIGHTS if granted and granted.get(right) != "write"]
+            if lacking:
+                rights = ", ".join(right.replace("_", " ") for right in lacking)
+                return f"the App may not write {rights} there; give it that right (docs/github.md)"
+        elif (may := got.maybe("permissions")) is not None and not may.flag("push", default=True):
+            return "this account may only read there, so nothing can be proposed; give it write access (docs/github.md)"
+        return ""
 
     async def create(self, branch: str, base: str, title: str, body: str, *, draft: bool) -> Pull:
         """Open a pull request; where somebody was faster, the one that is there."""
@@ -133,6 +168,20 @@ class Hub:
         if found is None or not found.open:
             raise ForgeDown(f"GitHub opens no pull request for {branch}: {got.message}", 300.0)
         return found
+
+    async def drafted_by(self, pull: Pull) -> Account | None:
+        """Who marked a pull request as a draft after it had been ready for review; None where it is none, or Theseus's own mark."""
+        if not (pull.draft and pull.open):
+            return None
+        listed = await self.client.every(f"{self.base}/issues/{pull.number}/events", no=(403, 404, 410))
+        if isinstance(listed, No):
+            return None
+        marks = [one for one in rows(listed, "events") if one.text("event", default="") in _MARKS]
+        newest = max(marks, key=lambda one: one.number("id"), default=None)
+        if newest is None or newest.text("event") != _TO_DRAFT:
+            return None
+        by = account(newest.maybe("actor"))
+        return None if by.id == (await self.me()).account.id else by
 
     async def edit(self, pull: Pull, **fields: str) -> None:
         """Change what differs of a pull request's title, body or state."""
@@ -161,27 +210,40 @@ class Hub:
                 label = {"name": name, "color": colour, "description": description}
                 await self.client.send("POST", f"{self.base}/labels", label, no=(422,))
         if missing:
-            await self.client.send("POST", f"{self.base}/issues/{pull.number}/labels", {"labels": missing})
+            path = f"{self.base}/issues/{pull.number}/labels"
+            await self.client.send("POST", path, {"labels": missing}, no=(410,))
 
     async def say(self, pull: Pull, key: str, text: str) -> None:
-        """Comment once for each key: found again by a mark in comments of our own account."""
+        """Comment once for each key: found again by a mark in comments of our own account.
+
+        Where nobody may comment, because the conversation is locked or there is none, nothing is said.
+        """
         mark = _mark(key)
         me = (await self.me()).account.id
-        for one in rows(await self.client.every(f"{self.base}/issues/{pull.number}/comments"), "comments"):
+        path = f"{self.base}/issues/{pull.number}/comments"
+        there = await self.client.every(path, no=(410,))
+        if isinstance(there, No):
+            return
+        for one in rows(there, "comments"):
             if one.text("body", default="").endswith(mark) and account(one.maybe("user")).id == me:
                 return
         body = {"body": f"{text.rstrip()}\n\n{mark}"}
-        await self.client.send("POST", f"{self.base}/issues/{pull.number}/comments", body)
+        got = await self.client.send("POST", path, body, no=(403, 410))
+        if isinstance(got, No) and got.status == 403 and "locked" not in got.message.lower():  # noqa: PLR2004 - Forbidden
+            raise ForgeDown(
+                f"GitHub does not let Theseus comment ({got.message}); look at its rights there", 300.0
+            )
 
     def _ours(self, pull: Fields, branch: str) -> bool:
-        """Whether a pull request's head is that branch of this repository; forks have branches of all names."""
-        head = pull.object("head")
-        home = head.maybe("repo")
-        return (
-            home is not None
-            and home.text("full_name").lower() == self._settings.repository.lower()
-            and head.text("ref") == branch
-        )
+        """Whether a pull request's head is that branch of this repository; forks have branches of all names.
+
+        The repository is known by its id: its name may have been changed.
+        """
+        head, home = pull.object("head"), pull.object("base").object("repo")
+        there = head.maybe("repo")
+        if there is None or there.number("id") != home.number("id") or head.text("ref") != branch:
+            return False
+        return there.text("full_name").lower() == home.text("full_name").lower()
 
     def _pull(self, got: Mapping[str, Any]) -> Pull:
         one = Fields(got, "a pull request")

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from policies.load import Rules, load_rules
+from selfedit.answers.render import shown
 from selfedit.forge.github import wanted
 from selfedit.forge.github.changing import Change, changes
 from selfedit.forge.github.client import Client, No
@@ -23,7 +24,6 @@ from selfedit.forge.github.owners import OWNERS_FILE, codeowners
 from selfedit.forge.github.settings import GitHubSettings, SettingsProblem, read_settings
 from selfedit.forge.github.wanted import Item, Wish
 from selfedit.ports import ForgeDown
-from selfedit.render import shown
 
 ROOT = Path(__file__).resolve().parents[3]
 OK, DIFFERS, UNKNOWN = 0, 1, 2

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from policies.decision import Finding, Severity
 from policies.load import Rules, RulesProblem, load_rules
 from policies.zones import Zone, zone_of
-from selfedit import render
+from selfedit.answers import render
+from selfedit.answers.telling import SHORT
 from selfedit.forge.github.harmless import code
-from selfedit.forge.github.texts import verdict
+from selfedit.forge.github.verdicts import verdict
 from selfedit.gate.command import EXITS
 from selfedit.gate.evidence import failed, no
 from selfedit.repo import Conflict, GitFailed, Repo, RepoProblem
-from selfedit.telling import SHORT
 from selfedit.types import GateReport
 from selfedit.words import one_line
 

@@ -1,4 +1,4 @@
-"""How long GitHub asks to be left alone: pure reading of an answer's status, headers and words."""
+"""How long GitHub asks to be left alone, by an answer's status, headers and words, and how fast it is written to: pure."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,22 @@ A_MINUTE = 60.0
 """What GitHub's documentation asks for after a secondary limit where no header says more."""
 LONGEST = 2 * 3600.0
 """No limit lasts longer: the primary one ends within the hour. A header that says more is not believed."""
+BURST = 20.0
+"""So many writes may follow one another at once. GitHub asks for a second between them where there are many."""
 _WORDS = ("rate limit", "abuse detection")
+
+
+class Pace:
+    """Lets writes follow one another at once up to a number, and a second pass between them beyond that."""
+
+    def __init__(self) -> None:
+        self._spare, self._counted = BURST, 0.0
+
+    def before_writing(self, now: float) -> float:
+        """Seconds to wait before the next write; `now` is of a clock that does not go back."""
+        self._spare = min(BURST, self._spare + now - self._counted) - 1
+        self._counted = now
+        return max(0.0, -self._spare)
 
 
 def pause(status: int, headers: Mapping[str, str], said: str, repeated: int = 0) -> float | None:

@@ -40,8 +40,8 @@ class Looking:
         me = (await hub.me()).account.id
         base, number = hub.base, pull.number
         if not pull.open:
-            issue = None if pull.merged else await client.get(f"{base}/issues/{number}")
-            return reading.pull_state(reading.Seen(pull=pull.raw, issue=issue), me)
+            issue = None if pull.merged else await client.get(f"{base}/issues/{number}", no=(403, 404, 410))
+            return reading.pull_state(reading.Seen(pull=pull.raw, issue=_or_none(issue)), me)
         target = Fields(pull.raw, "a pull request").object("base").text("ref")
         reviews = await client.every(f"{base}/pulls/{number}/reviews")
         comments = await client.every(f"{base}/pulls/{number}/comments") if reviews else []
@@ -60,6 +60,7 @@ class Looking:
             roles=await self._roles(reviews),
             requirements=wanted,
             queued=queued,
+            drafted_by=await hub.drafted_by(pull),
         )
         return reading.pull_state(seen, me)
 
@@ -78,6 +79,12 @@ class Looking:
                 "mergeQueue" in got.message or "isInMergeQueue" in got.message
             ):  # an Enterprise that has none yet
                 return False, False
+            if "not accessible" in got.message:  # the App has no right to that; the rules tell it, too
+                rules = await self._hub.client.every(
+                    f"{self._hub.base}/rules/branches/{quote(branch, safe='')}", no=_HIDDEN
+                )
+                ruled = [] if isinstance(rules, No) else rows(rules, "rules")
+                return any(rule.text("type") == "merge_queue" for rule in ruled), False
             raise ForgeDown(f"GitHub does not say whether {branch} has a merge queue: {got.message}", 120.0)
         repository = Fields(got, "an answer").object("repository")
         pull = repository.maybe("pullRequest")

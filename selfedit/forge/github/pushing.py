@@ -256,4 +256,8 @@ def _line(said: str, fallback: str = "") -> str:
 def _failed(what: str, said: str) -> ForgeDown:
     if "uthentication failed" in said or "could not read Username" in said:
         return ForgeDown("GitHub's git does not accept the credential; look at what it may do there", 300.0)
+    if re.search(r"error: 30[1278]\b|redirect", said):
+        return ForgeDown(
+            "GitHub's git sends on to another address; is GITHUB_REPOSITORY its name of today?", 600.0
+        )
     return ForgeDown(f"nothing could be {what} from or to GitHub: {_line(said, 'git gave no reason')}", 30.0)

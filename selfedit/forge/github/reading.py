@@ -32,6 +32,7 @@ class Seen:
         roles: The access of accounts that reviewed, by their ids.
         requirements: What its base's rules want.
         queued: Whether it stands in the merge queue.
+        drafted_by: Who marked it as a draft, where a person did.
     """
 
     pull: Any
@@ -46,6 +47,7 @@ class Seen:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requirements: Requirements = field(default_factory=Requirements)
     queued: bool = False
+    drafted_by: Account | None = None
 
 
 def pull_state(seen: Seen, me: str) -> PullState:
@@ -81,6 +83,7 @@ def pull_state(seen: Seen, me: str) -> PullState:
         pushed_by=pushers(seen.activity, seen.commits, me),
         runs=found,
         queued=seen.queued,
+        drafted_by=seen.drafted_by,
         checks_required=checks_required(seen.requirements, found),
     )
 

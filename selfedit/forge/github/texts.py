@@ -1,36 +1,27 @@
-"""What a pull request of Theseus says: title, body, comments and the gate's word, from facts of the steward alone.
+"""What a pull request of Theseus says: title, body and comments, from facts of the steward alone.
 
 No sentence here comes from a model, but for what is quoted as such; what others wrote is made harmless on its way in.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from policies.decision import Finding, Severity
-from policies.merge import approvals_needed, to_look_at
-from selfedit import telling
+from policies.merge import approvals_needed
+from selfedit.answers import telling
+from selfedit.answers.telling import Changed
 from selfedit.forge.github.harmless import block, code, line, prose, quote, short
-from selfedit.telling import Changed
+from selfedit.forge.github.verdicts import LONGEST_BODY, findings, place, table
 from selfedit.types import Check, GateReport, Proposal, Stage
 from selfedit.words import describe
 
-GATE = "theseus/gate"
-"""The name of our check."""
 LABEL, LOOK_LABEL = "theseus", "theseus: look closely"
 LABELS: Mapping[str, tuple[str, str]] = {
     LABEL: ("1d76db", "Proposed by Theseus, which runs this code"),
     LOOK_LABEL: ("d93f0b", "The gate names points that it cannot judge alone: two approvals"),
 }
 """Colour and description of the labels that it uses."""
-LONGEST_TITLE, LONGEST_BODY = 240, 60_000
-"""GitHub takes 256 and 65,536 signs."""
-LONGEST_STATUS = 140
-"""GitHub takes no longer description of a commit status."""
-ANNOTATIONS = 50
-"""GitHub takes so many in one request."""
-_MOST_EDITS, _MOST_FINDINGS = 60, 40
-_MARKS = {Severity.REFUSE: "❌", Severity.REVIEW: "👀", Severity.NOTE: "·"}
+LONGEST_TITLE = 240
+"""GitHub takes 256 signs."""
+_MOST_EDITS = 60
 _NO_BEHAVIOUR = "The gate did not compare how it behaves."
 
 
@@ -89,7 +80,8 @@ def comment(text: str) -> str:
     """A sentence or more, as a comment."""
     said = text[:1].upper() + text[1:]
     return (
-        "\n\n".join(prose(one, 2000) for one in said.splitlines()[:60] if one.strip()) or "(nothing to say)"
+        short("\n\n".join(prose(one, 2000) for one in said.splitlines()[:60] if one.strip()), LONGEST_BODY)
+        or "(nothing to say)"
     )
 
 
@@ -102,71 +94,6 @@ def closing(one: Proposal, why: str) -> str:
         Stage.REVERTED: "taken back",
     }.get(one.stage, "closed")
     return f"Proposal {one.number} was {ended}.\n\n{quote(why or one.why or 'no reason was given')}\n"
-
-
-# The gate's word
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What the gate says of a head: for a check run, and, shorter, for a commit status."""
-
-    done: bool
-    passed: bool
-    title: str
-    summary: str
-    annotations: tuple[Mapping[str, Any], ...] = ()
-
-
-def word(one: Proposal) -> Word:
-    """The gate's word on a proposal's head."""
-    report = one.report
-    if report is None or report.head != one.head:
-        ended = one.stage in (Stage.REFUSED, Stage.FAILED, Stage.REJECTED)
-        said = f"Proposal {one.number} ended before it was judged" if ended else "It is being judged"
-        return Word(
-            done=ended, passed=False, title=said, summary=quote(one.why) if ended and one.why else f"{said}."
-        )
-    passed = report.verdict == "passed"
-    heading = {
-        "passed": "Every check passed",
-        "refused": "Refused by the policy",
-        "failed": "A check failed",
-        "unknown": "It could not be judged",
-    }[report.verdict]
-    if passed and (look := to_look_at(report.findings)):
-        heading += f"; {_counted(len(look), 'point')} for a person to look at"
-    summary = verdict(report)
-    return Word(
-        done=True,
-        passed=passed,
-        title=short(heading, LONGEST_STATUS),
-        summary=short(summary, LONGEST_BODY),
-        annotations=tuple(_annotation(found) for found in report.findings if found.path and found.line),
-    )
-
-
-def verdict(report: GateReport) -> str:
-    """What the gate found, for people: its checks, its findings, the verdict."""
-    return f"{_table(report)}\n\n{_findings(report.findings)}\n\n{_place(report)}"
-
-
-def _annotation(found: Finding) -> Mapping[str, Any]:
-    level = {Severity.REFUSE: "failure", Severity.REVIEW: "warning", Severity.NOTE: "notice"}[found.severity]
-    return {
-        "path": found.path,
-        "start_line": found.line,
-        "end_line": found.line,
-        "annotation_level": level,
-        "title": line(found.rule, 100),
-        "message": line(found.message, 2000) or "(no words)",
-    }
-
-
-def revert_word(one: Proposal) -> Word:
-    """The gate's word on a commit that takes a proposal back."""
-    said = f"Proposal {one.number} is taken back; the steward made and judged this tree"
-    return Word(done=True, passed=True, title=short(said, LONGEST_STATUS), summary=f"{said}.")
 
 
 # Parts of the body
@@ -234,42 +161,17 @@ def _judged(one: Proposal, report: GateReport, changed: Sequence[Changed]) -> tu
     behaviour = next((check for check in report.checks if check.name == "behaviour"), None)
     others = [found for check in report.checks if check is not behaviour for found in check.findings]
     return (
-        f"## What the gate found\n\n{_table(report)}\n\n{_place(report)}",
+        f"## What the gate found\n\n{table(report)}\n\n{place(report)}",
         f"### How it behaves otherwise than before\n\n{_behaviour(behaviour)}",
-        f"### Findings\n\n{_findings(others)}",
+        f"### Findings\n\n{findings(others)}",
         f"### What there is to lose\n\n{prose(telling.risk(one, changed))}",
     )
-
-
-def _table(report: GateReport) -> str:
-    rows = [
-        f"| {code(check.name, 40)} | {'passed' if check.passed else '**failed**'} | {check.seconds:.1f} s "
-        f"| {prose(check.summary, 300)} |"
-        for check in report.checks
-    ]
-    return "\n".join(["| check | result | took | what it says |", "|---|---|---:|---|", *rows])
-
-
-def _place(report: GateReport) -> str:
-    return f"Verdict: **{report.verdict}**, {prose(telling.judged_where(report))}."
 
 
 def _behaviour(check: Check | None) -> str:
     if check is None:
         return _NO_BEHAVIOUR
-    return f"{prose(check.summary, 500)}\n\n{_findings(check.findings)}".rstrip()
-
-
-def _findings(findings: Sequence[Finding]) -> str:
-    shown = [_finding(found) for found in findings[:_MOST_FINDINGS]]
-    if (more := len(findings) - len(shown)) > 0:
-        shown.append(f"- and {more} more")
-    return "\n".join(shown) or "Nothing."
-
-
-def _finding(found: Finding) -> str:
-    place = f"{code(found.place.removesuffix(': '))} " if found.path else ""
-    return f"- {_MARKS[found.severity]} {place}{prose(found.message, 600)} ({code(found.rule, 60)})"
+    return f"{prose(check.summary, 500)}\n\n{findings(check.findings)}".rstrip()
 
 
 def _try_it(one: Proposal, git: str) -> str:
@@ -312,7 +214,3 @@ def _called(one: Proposal, who: str) -> str:
     """Somebody by name, where it is known, and by id."""
     name = dict(one.names).get(who, "")
     return f"{name} ({who})" if name else who
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"one {thing}" if number == 1 else f"{number} {thing}s"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from selfedit.forge.github.owners import unowned
-from selfedit.forge.github.texts import GATE, LABELS
+from selfedit.forge.github.texts import LABELS
+from selfedit.forge.github.verdicts import GATE
 
 Standing = Literal["ok", "differs", "unseen"]
 Place = Literal["main", "repository", "actions", "labels", "webhook", "owners"]

@@ -59,6 +59,8 @@ class Api(GitHubAPI):
         )
         self._proxy = settings.proxy
         self._home = _origin(settings.api)
+        self.date = ""
+        """What the last answer said that the time is."""
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -90,12 +92,13 @@ class Api(GitHubAPI):
                     repeat=False,
                 )
             status, said, read = await self._bounded(method, url, headers, body)
+            self.date = said.get("date", "")
+            said.pop("last-modified", None)  # of a second; what changes within it would not be seen
             onward = said.get("location", "")
             kept = status in (307, 308) or (method == "GET" and status in (301, 302))
             if not onward or not kept:
                 if len(read) > KEPT_BYTES:
                     said.pop("etag", None)
-                    said.pop("last-modified", None)
                 return status, said, read
             url = urljoin(url, onward)
         raise NotAnswered("GitHub sends in circles", 600.0, repeat=False)

@@ -16,14 +16,13 @@ from typing import Any
 
 from selfedit.gate.inside.lanes import Lane, Ran
 from selfedit.gate.inside.report import hide
+from selfedit.gate.inside.tracing import ANY
 
 LOOKING = 0.6
 """Share of the time that is left in which has to be seen what tests run; the rest belongs to planted faults."""
 Planted = dict[str, Any]
 _BUSY = 3
 """On a machine with other work, tests may take so many times as long: a loop is known by the processor's time."""
-_ANY = 0
-"""Stands for whatever line of a file."""
 
 
 def main() -> int:
@@ -64,8 +63,9 @@ class Trying:
         # Read now: later there are faults in head's files.
         files = {path: head.root / path for path in wish["differs"]}
         self._differs = {path: file.read_bytes() if file.is_file() else None for path, file in files.items()}
-        planted = [*self._mutants, *wish["probes"]]
-        self._watched = sorted({*wish["lines"], *(mutant["path"] for mutant in planted)})
+        self._watched = {path: [*lines] for path, lines in wish["lines"].items()}
+        for mutant in [*self._mutants, *wish["probes"]]:
+            self._watched.setdefault(mutant["path"], []).append(mutant["line"])
 
     def told(self) -> dict[str, Any]:
         """Do everything, and tell of it."""
@@ -162,7 +162,7 @@ class Trying:
             for name, reached in ran.reached.items():
                 for path, lines in reached.items():
                     users = self._users.setdefault(path, {})
-                    for line in [_ANY, *lines]:
+                    for line in lines:
                         users.setdefault(line, []).append(name)
             self._overhead = max(self._overhead, ran.seconds - sum(ran.durations.values()))
             self._complete = ran.ended and (self._looked or not self._wish["likely"])
@@ -263,7 +263,7 @@ class Trying:
         path, line = mutant["path"], mutant["line"]
         users, loaded = self._users.get(path, {}), self._seen.loaded.get(path, [])
         if mutant["loaded"] or line in loaded:
-            found = users.get(_ANY) or (self._seen.collected if loaded else [])
+            found = users.get(ANY) or (self._seen.collected if loaded else [])
         else:
             found = users.get(line, [])
         new = tuple(f"{path}::" for path in self._wish["test_files"])

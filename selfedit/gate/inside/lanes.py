@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from selfedit.gate.inside.tracing import Lines
 
 MOST_TOLD = 64_000_000
 """Bytes that one run may tell."""
+RARELY = (50_000, 20, 100)
+"""When garbage is looked for; as in `witness`, which is sent in alone."""
 
 
 @dataclass
@@ -40,8 +42,8 @@ class Ran:
         collected: The tests that were found.
         outcomes: `passed`, `failed` or `left out`, by test.
         durations: Seconds, by test.
-        reached: Lines of watched files that each test ran.
-        loaded: Lines of watched files that ran while tests were collected.
+        reached: Watched lines that each test ran, and `ANY` for each watched file of which it ran something.
+        loaded: The same for what ran while tests were collected.
     """
 
     passed: bool = False
@@ -93,7 +95,7 @@ class Lane:
         seconds: float,
         *,
         wanted: Sequence[str] | None = None,
-        watched: Sequence[str] = (),
+        watched: Mapping[str, Sequence[int]] | None = None,
         processor_seconds: float | None = None,
     ) -> Ran:
         """Run tests.
@@ -102,7 +104,7 @@ class Lane:
             arguments: Pytest's.
             seconds: When they are ended, if they do not end.
             wanted: The only ones to run, in this order; None: all that are found.
-            watched: Files whose lines are told.
+            watched: Lines, by file, of which is told whether a test runs them; of each file, too, whether any of it runs.
             processor_seconds: When they are ended, if they do not end, by how long they have worked.
         """
         if seconds <= 0:
@@ -112,7 +114,7 @@ class Lane:
             "seconds": seconds,
             "processor_seconds": processor_seconds,
             "wanted": wanted,
-            "watched": [*watched],
+            "watched": watched or {},
         }
         self._line.write(json.dumps(ask).encode() + b"\n")
         self._line.flush()
@@ -160,6 +162,7 @@ def _serve(root: str, path: Sequence[str], modules: Sequence[str]) -> None:
             importlib.import_module(name)
     with contextlib.suppress(ImportError):
         _calm()
+    gc.set_threshold(*RARELY)
     gc.freeze()
     with socket.socket(fileno=3) as line, line.makefile("rwb") as wishes:
         for text in wishes:

@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +21,8 @@ import pytest
 
 Lines = dict[str, list[int]]
 """Numbers of lines by path."""
+ANY = 0
+"""Stands for whatever line of a file."""
 
 
 def run(root: str, ask: dict[str, Any], fd: int) -> int:
@@ -28,8 +30,8 @@ def run(root: str, ask: dict[str, Any], fd: int) -> int:
 
     Args:
         root: The repository's root, which is the current folder.
-        ask: `arguments` for pytest, the tests that are `wanted` in their order (None: all), the files `watched`,
-            and how many `processor_seconds` it may take (None: any number).
+        ask: `arguments` for pytest, the tests that are `wanted` in their order (None: all), the lines `watched` by
+            file, and how many `processor_seconds` it may take (None: any number).
         fd: Where to tell.
     """
     os.setsid()
@@ -52,11 +54,15 @@ def run(root: str, ask: dict[str, Any], fd: int) -> int:
 
 
 class Tracer:
-    """Notes which lines of the watched files run, wherever their code was loaded from."""
+    """Notes which watched lines run, wherever their code was loaded from, and which file runs at all.
 
-    def __init__(self, root: str, watched: Sequence[str]) -> None:
+    Being traced makes code several times slower, so a test is traced until it ran all that is watched, and no longer.
+    """
+
+    def __init__(self, root: str, watched: Mapping[str, Sequence[int]]) -> None:
         self._known: dict[str, str | None] = {f"{root}/{path}": path for path in watched}
         self._texts = {path: _text(Path(root) / path) for path in watched}
+        self._watched = {(path, line) for path, lines in watched.items() for line in (ANY, *lines)}
         self._seen: set[tuple[str, int]] = set()
 
     def on(self) -> None:
@@ -78,6 +84,9 @@ class Tracer:
         return lines
 
     def _entered(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        if self._seen == self._watched:
+            sys.settrace(None)
+            return None
         name = frame.f_code.co_filename
         try:
             path = self._known[name]
@@ -87,10 +96,11 @@ class Tracer:
 
     def _follow(self, path: str) -> Any:
         def ran(frame: FrameType, event: str, _argument: object) -> Any:
-            if event == "line":
+            if event == "line" and (path, frame.f_lineno) in self._watched:
                 self._seen.add((path, frame.f_lineno))
             return ran
 
+        self._seen.add((path, ANY))
         return ran
 
     def _found(self, name: str) -> str | None:

@@ -21,6 +21,8 @@ from _pytest.assertion import rewrite as rewriting
 
 LONGEST = 3000
 """Characters of a failure that are told."""
+RARELY = (50_000, 20, 100)
+"""When garbage is looked for: tests leave little behind, and looking again and again took a twelfth of their time."""
 
 
 class Teller:
@@ -88,6 +90,7 @@ def main(path: Sequence[str], modules: Sequence[str], tests: Sequence[str]) -> i
     if "hypothesis" in sys.modules:
         _warm_up()
     _rewrite_ahead(tests)
+    gc.set_threshold(*RARELY)
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]

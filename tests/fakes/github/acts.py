@@ -83,6 +83,10 @@ class Acts:
         """Let somebody press the button; the commit that main became."""
         return merging.merge(self.world, self.pulls[pull], who, how)
 
+    def mark(self, who: Account, pull: int, *, draft: bool) -> None:
+        """Let somebody convert a pull request to a draft, or mark it as ready for review."""
+        merging.mark(self.world, self.pulls[pull], who, draft=draft)
+
     def close(self, who: Account, pull: int) -> None:
         """Let somebody close a pull request without merging it."""
         merging.close(self.world, self.pulls[pull], who)

@@ -16,7 +16,19 @@ Name = tuple[str, str]
 """Of a person: what they are called, and their address."""
 _LASTING = re.compile(r"-.*|[0-9a-f]{40}(\.\.[0-9a-f]{40})?", re.DOTALL)
 """Arguments of a question to which the answer never changes: options, and commits by their full names."""
+_BRANCH = re.compile(r"refs/heads/(?!.*\.\.)[A-Za-z0-9][\w./-]*", re.ASCII)
+"""Names of branches that are names of files as well, without a question."""
 _HOOK = Path(__file__).with_name("update.sh")
+_SETTINGS = """[http]
+\treceivepack = true
+[receive]
+\thideRefs = refs/pull
+\tautogc = false
+[gc]
+\tauto = 0
+[uploadpack]
+\tallowAnySHA1InWant = true
+"""
 _ENDS = ("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
 
 
@@ -63,14 +75,8 @@ class Bare:
         self._env = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
         self._env |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}
         self.run("init", "--quiet", "--bare", "--initial-branch=main")
-        for setting in (
-            "http.receivepack true",
-            "receive.hideRefs refs/pull",
-            "gc.auto 0",
-            "receive.autogc false",
-        ):
-            self.run("config", *setting.split())
-        self.run("config", "uploadpack.allowAnySHA1InWant", "true")
+        with (path / "config").open("a") as config:
+            config.write(_SETTINGS)
         shutil.copy(_HOOK, path / "hooks" / "update")
         (path / "hooks" / "update").chmod(0o755)
         if start is not None:
@@ -120,10 +126,20 @@ class Bare:
             return ""
         if ("found", name) in self._told:
             return name
+        if _BRANCH.fullmatch(name) and (told := self._loose(name)):
+            return told
         found = self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", fine=(0, 1, 128)).strip()
         if found == name:  # a commit by its full name, and nothing is ever taken out
             self._told["found", name] = name
         return found
+
+    def _loose(self, ref: str) -> str:
+        """The commit of a ref that stands in a file of its own, as those do that were moved last; empty where it has none."""
+        try:
+            found = (self.path / ref).read_text("ascii").strip()
+        except (OSError, ValueError):
+            return ""
+        return found if len(found) == len(ZERO) else ""
 
     def branch(self, name: str) -> str:
         """The commit of a branch; empty where there is none."""
@@ -216,10 +232,16 @@ class Bare:
 
     def text(self, commit: str, path: str) -> str | None:
         """A file's text; None where there is no such file."""
+        question = ("text", commit, path)
+        if question in self._told:
+            return self._told[question]
         try:
-            return self.run("show", f"{commit}:{path}")
+            found = self.run("show", f"{commit}:{path}")
         except GitFailed:
             return None
+        if len(commit) == len(ZERO):  # a commit by its full name never changes
+            self._told[question] = found
+        return found
 
 
 def _changed(raw: str, patch: Callable[[str], str]) -> list[Changed]:

@@ -56,18 +56,13 @@ def _find(world: World, node: Any) -> Pull:
 
 def _draft(world: World, request: Request, said: Json) -> Json:
     pull = _find(world, said.get("pullRequestId"))
-    if not pull.draft:
-        pull.draft = True
-        merging.tell(world, pull, "converted_to_draft", request.who)
+    merging.mark(world, pull, request.who, draft=True)
     return {"pullRequest": _shown(world, pull), "clientMutationId": None}
 
 
 def _ready(world: World, request: Request, said: Json) -> Json:
     pull = _find(world, said.get("pullRequestId"))
-    if pull.draft:
-        pull.draft = False
-        merging.ask_owners(world, pull)
-        merging.tell(world, pull, "ready_for_review", request.who)
+    merging.mark(world, pull, request.who, draft=False)
     return {"pullRequest": _shown(world, pull), "clientMutationId": None}
 
 

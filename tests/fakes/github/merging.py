@@ -3,7 +3,7 @@
 from tests.fakes.github import rules
 from tests.fakes.github.git import GITHUB
 from tests.fakes.github.state import World, signature
-from tests.fakes.github.things import Account, How, Json, NotPossible, Pull, Queued
+from tests.fakes.github.things import Account, How, Json, Mark, NotPossible, Pull, Queued
 
 DRAFT = "Pull Request is still a work in progress"
 CONFLICT = "Pull Request is not mergeable"
@@ -27,6 +27,18 @@ def opened(world: World, pull: Pull, by: Account) -> None:
     refresh(world, pull)
     ask_owners(world, pull)
     tell(world, pull, "opened", by)
+
+
+def mark(world: World, pull: Pull, by: Account, *, draft: bool) -> None:
+    """Convert a pull request to a draft, or mark it as ready for review."""
+    if pull.draft == draft:
+        return
+    pull.draft = draft
+    event = "convert_to_draft" if draft else "ready_for_review"
+    pull.marks.append(Mark(world.id(), event, by, world.now()))
+    if not draft:
+        ask_owners(world, pull)
+    tell(world, pull, "converted_to_draft" if draft else event, by)
 
 
 def ask_owners(world: World, pull: Pull) -> None:

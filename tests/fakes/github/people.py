@@ -3,9 +3,8 @@
 import base64
 import functools
 import secrets
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -90,11 +89,23 @@ def _app_of(world: World, token: str) -> App:
         claimed = jwt.decode(token, options={"verify_signature": False})
         app = world.apps[int(claimed["iss"])]
         said = jwt.decode(
-            token, app.public_key, algorithms=["RS256"], options={"require": ["exp", "iat"]}, leeway=5
+            token,
+            app.public_key,
+            algorithms=["RS256"],
+            options={"require": ["exp", "iat"], "verify_exp": False, "verify_iat": False},
         )
     except (jwt.PyJWTError, KeyError, ValueError) as why:
         raise Refusal(401, "A JSON web token could not be decoded") from why
-    if said["exp"] > time.time() + LONGEST + 5:
+    now = world.clock().timestamp()
+    if said["exp"] < now - 5:
+        raise Refusal(
+            401, "'Expiration time' claim ('exp') must be a numeric value representing the future time"
+        )
+    if said["iat"] > now + 5:
+        raise Refusal(
+            401, "'Issued at' claim ('iat') must be an Integer representing the time of the assertion"
+        )
+    if said["exp"] > now + LONGEST + 5:
         raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
     return app
 
@@ -117,7 +128,7 @@ def _make_token(world: World, request: Request) -> Any:
         raise Refusal(
             422, f"The permissions requested are not granted to this installation: {', '.join(wrong)}"
         )
-    expires = datetime.now(UTC) + timedelta(seconds=TOKEN_SECONDS)
+    expires = world.clock() + timedelta(seconds=TOKEN_SECONDS)
     made = InstallationToken("ghs_" + secrets.token_hex(18), app, expires, dict(wanted))
     world.tokens[made.token] = made
     return {

@@ -32,7 +32,7 @@ def _ref(world: World, name: str, commit: str) -> Json:
 def _one_ref(world: World, request: Request) -> Any:
     request.need("read", "contents:read")
     name = f"refs/{request.parts['ref']}"
-    found = world.git.refs(name).get(name)
+    found = world.git.find(name)
     if not found:
         raise Refusal(404, "Not Found")
     return _ref(world, name, found)

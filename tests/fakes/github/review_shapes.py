@@ -2,7 +2,7 @@
 
 from tests.fakes.github import rules, shapes
 from tests.fakes.github.state import World
-from tests.fakes.github.things import Account, Comment, Json, LineComment, Pull, Review
+from tests.fakes.github.things import Account, Comment, Json, LineComment, Mark, Pull, Review
 
 
 def _association(world: World, who: Account) -> str:
@@ -47,7 +47,11 @@ def pull(world: World, one: Pull) -> Json:
     made |= {"diff_url": f"{html}.diff", "patch_url": f"{html}.patch", "issue_url": issue}
     made |= {"commits_url": links["commits"], "review_comments_url": links["review_comments"]}
     made |= {"review_comment_url": links["review_comment"], "comments_url": links["comments"]}
-    made |= {"statuses_url": links["statuses"], "state": "open" if one.open else "closed", "locked": False}
+    made |= {
+        "statuses_url": links["statuses"],
+        "state": "open" if one.open else "closed",
+        "locked": one.locked,
+    }
     made |= {
         "title": one.title,
         "user": shapes.user(world, one.by),
@@ -117,6 +121,13 @@ def issue(world: World, one: Pull, *, closer: bool = False) -> Json:
     about = {"url": f"{api}/pulls/{one.number}", "html_url": html, "diff_url": f"{html}.diff"}
     made |= {"pull_request": about | {"patch_url": f"{html}.patch", "merged_at": one.merged_at}}
     return made | ({"closed_by": shapes.maybe(world, one.closed_by)} if closer else {})
+
+
+def mark(world: World, one: Mark) -> Json:
+    """A change between draft and ready for review, as an event of the issue that a pull request is."""
+    made: Json = {"id": one.id, "node_id": f"EV_{one.id}", "event": one.event, "created_at": one.at}
+    made |= {"url": f"{shapes.api(world)}/issues/events/{one.id}", "actor": shapes.user(world, one.by)}
+    return made | {"commit_id": None, "commit_url": None, "performed_via_github_app": None}
 
 
 def comment(world: World, one: Comment) -> Json:

@@ -145,6 +145,8 @@ def _comments(world: World, request: Request) -> Page:
 def _comment(world: World, request: Request) -> Any:
     pull = find(world, request, "issue_number")
     who, body = request.need("read", _WRITES), str(request.fields.get("body") or "")
+    if pull.locked and (request.app is not None or not who.may("write")):
+        raise Refusal(403, "Unable to create comment because issue is locked.")
     if not body.strip():
         raise Refusal(
             422, "Validation Failed", [{"resource": "IssueComment", "code": "missing_field", "field": "body"}]
@@ -253,6 +255,11 @@ def _one_label(world: World, request: Request) -> Any:
     return review_shapes.label(world, request.parts["name"])
 
 
+def _events(world: World, request: Request) -> Page:
+    pull = find(world, request, "issue_number")
+    return Page([review_shapes.mark(world, one) for one in pull.marks])
+
+
 def routes() -> list[Route]:
     """The operations."""
     return [
@@ -267,6 +274,7 @@ def routes() -> list[Route]:
         Route("DELETE", _COMMENT, _delete_comment, 204),
         Route("GET", _ISSUE + "/comments", _comments),
         Route("POST", _ISSUE + "/comments", _comment, 201),
+        Route("GET", _ISSUE + "/events", _events),
         Route("GET", _ISSUE + "/labels", _labels),
         Route("POST", _ISSUE + "/labels", _put_labels),
         Route("PUT", _ISSUE + "/labels", _put_labels),

@@ -147,6 +147,11 @@ class GitHub(Acts):
         """Wait until the webhooks have been told of everything that happened so far."""
         await self.deliveries.delivered()
 
+    def rename(self, name: str) -> None:
+        """Let the repository have another name from now on; by the old one, requests are sent on."""
+        self.world.former.add(self.world.full_name.lower())
+        self.world.full_name = f"{self.world.owner.login}/{name}"
+
     def expire_tokens(self) -> None:
         """Let the hour of every installation token be over."""
         self.world.tokens.clear()

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 import socket
 import traceback
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -115,6 +117,8 @@ class Server:
 
     async def _answer(self, http: web.Request, request: Request, body: bytes, *, api: bool) -> web.Response:
         try:
+            if (onward := self._moved(request, api=api)) is not None:
+                return onward
             if not api and request.path.startswith(f"/{self.world.full_name}"):
                 self._recognise_git(request)
                 return await self._smart.serve(http, request, body)
@@ -157,6 +161,20 @@ class Server:
         if route.answer is _rate:
             return self._sent(request, 200, self._rates())
         return self._carried_out(route, request)
+
+    def _moved(self, request: Request, *, api: bool) -> web.Response | None:
+        """Where the repository is asked for by a name that it had: sent on, as there, to its number or to its name of today."""
+        world, by_number = self.world, "/repositories/1296269"
+        if api and request.path.startswith(by_number):
+            request.path = f"/repos/{world.full_name}{request.path.removeprefix(by_number)}"
+        found = re.match(r"/repos/([^/]+/[^/]+)" if api else r"/([^/]+/[^/]+?)(?:\.git)?(?=/)", request.path)
+        if found is None or found[1].lower() not in world.former:
+            return None
+        rest = request.path[found.end() :]
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        place = f"{API}{by_number}{rest}" if api else f"/{world.full_name}.git{rest}"
+        status = 301 if request.method == "GET" else 307
+        return web.Response(status=status, headers={"Location": f"{world.base}{place}{query}"})
 
     def _elsewhere(self, request: Request) -> bool:
         told = f"{request.parts['owner']}/{request.parts['repo']}"

@@ -85,12 +85,12 @@ def permissions(who: Account) -> Json:
 
 def repository(world: World, viewer: Account | None = None) -> Json:
     """The repository in short, or whole as one who looks at it sees it."""
-    owner, name = world.full_name.split("/")
+    name = world.full_name.partition("/")[2]
     url, html = api(world), f"{world.base}/{world.full_name}"
     made: Json = {"id": 1296269, "node_id": "R_kgDOABPHjQ", "name": name, "full_name": world.full_name}
     made |= {
         "private": False,
-        "owner": user(world, world.accounts[owner.lower()]),
+        "owner": user(world, world.owner),
         "html_url": html,
         "fork": False,
     }
@@ -98,7 +98,7 @@ def repository(world: World, viewer: Account | None = None) -> Json:
     for part, rest in _REPO.items():
         made[f"{part}_url"] = url + (rest if rest[:5] in ("/git/", "/issu") else f"/{part}{rest}")
     made |= {"created_at": world.created, "updated_at": world.touched, "pushed_at": world.touched}
-    made |= {"git_url": f"git://{owner}/{name}.git", "ssh_url": f"git@127.0.0.1:{world.full_name}.git"}
+    made |= {"git_url": f"git://{world.full_name}.git", "ssh_url": f"git@127.0.0.1:{world.full_name}.git"}
     made |= {
         "clone_url": f"{html}.git",
         "svn_url": html,

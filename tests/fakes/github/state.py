@@ -1,6 +1,7 @@
 """All that the stand-in knows, and who hears of what happens."""
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,10 @@ class World:
         self.git, self.full_name = git, full_name
         self.base = ""
         """Address of the server, as http://127.0.0.1:PORT."""
+        self.ahead = 0.0
+        """Seconds that GitHub's clock is ahead of the one here."""
+        self.former: set[str] = set()
+        """Names that the repository had before, in small letters."""
         self._ids = itertools.count(1001)
         self._numbers = itertools.count(1)
         self.accounts: dict[str, Account] = {}
@@ -125,11 +130,15 @@ class World:
 
     def now(self, later: float = 0) -> str:
         """The time, or what it is some seconds later."""
-        return (datetime.now(UTC) + timedelta(seconds=later)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return (self.clock() + timedelta(seconds=later)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def clock(self) -> datetime:
+        """The time by GitHub's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
     def http_date(self) -> str:
         """The time, as headers have it."""
-        return format_datetime(datetime.now(UTC), usegmt=True)
+        return format_datetime(self.clock(), usegmt=True)
 
     def account(self, login: str, permission: Permission, *, kind: str = "User") -> Account:
         """Make an account, or change its access."""
@@ -138,7 +147,8 @@ class World:
             found = Account(self.id(), login)
             found.kind = "Bot" if kind == "Bot" else "Organization" if kind == "Organization" else "User"
             if kind == "User":
-                found.token = "ghp_" + sha256(f"{login} {found.id}".encode()).hexdigest()[:36]
+                # Another in each process: a test may look through all processes for who has it.
+                found.token = "ghp_" + sha256(f"{login} {found.id} {os.getpid()}".encode()).hexdigest()[:36]
             self.accounts[login.lower()] = found
         found.permission = permission
         return found
@@ -147,7 +157,7 @@ class World:
         """Whose token that is."""
         kept = self.tokens.get(token)
         if kept is not None:
-            return kept if datetime.now(UTC) < kept.expires else None
+            return kept if self.clock() < kept.expires else None
         return next((one for one in self.accounts.values() if one.token and one.token == token), None)
 
     def emit(self, name: str, action: str, by: Account, about: str, body: Json) -> None:

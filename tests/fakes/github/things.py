@@ -107,6 +107,19 @@ class Pull:
     reviews: list[Review] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     queued: "Queued | None" = None
+    locked: bool = False
+    marks: list["Mark"] = field(default_factory=list)
+    """How it became a draft, and ready for review."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change between draft and ready for review."""
+
+    id: int
+    event: str
+    by: Account
+    at: str
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,1 @@
+"""What people are told of proposals and of how things stand."""

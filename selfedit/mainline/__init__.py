@@ -1,0 +1,1 @@
+"""What moves `main`: merging, taking back, adopting what people put there."""

@@ -1,0 +1,1 @@
+"""The steward as a process: where every question is answered, and what asks."""
