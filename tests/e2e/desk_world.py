@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from policies.load import load_rules
 from selfedit import protocol as say
-from selfedit.desk import Desk, Place
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.world import clone, git
 

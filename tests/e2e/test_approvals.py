@@ -7,10 +7,11 @@ import pytest
 from policies.load import load_rules
 from policies.merge import to_look_at
 from selfedit import protocol as say
-from selfedit.desk import Desk, Place
-from selfedit.render import answer, plain
+from selfedit.answers.render import answer, plain
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
+from selfedit.running.verify import verify
 from selfedit.types import Proposal, Stage
-from selfedit.verify import verify
 from tests.e2e.desk_world import (
     LIGHT,
     ME,

@@ -4,9 +4,9 @@ from pydantic import BaseModel
 
 from policies.rights import Grant
 from selfedit import protocol as say
-from selfedit.desk import Desk
+from selfedit.process.desk import Desk
+from selfedit.running.verify import grants, verify
 from selfedit.types import Proposal, Request, Stage
-from selfedit.verify import grants, verify
 from tests.e2e.desk_world import ME, ask, desk, merged, opened, place, reopened, setting
 from tests.e2e.test_approvals import first_of_two
 

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from policies.decision import Finding
 from selfedit import protocol as say
-from selfedit.desk import Desk, Place
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.ports import Tell, Workbench
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
 from selfedit.types import Draft, NoDraft, Proposal, Request, Stage
 from tests.e2e.desk_world import (
     ME,

@@ -4,8 +4,8 @@ import asyncio
 import socket
 
 from selfedit import protocol as say
-from selfedit.desk import Place
-from selfedit.steward import Steward
+from selfedit.process.place import Place
+from selfedit.process.steward import Steward
 from tests.e2e.desk_world import ME, place
 
 __all__ = ["place"]

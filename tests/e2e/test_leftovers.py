@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.home import socket_path
 from selfedit.types import Request, Stage
 from tests.fakes.world import FAST, World, clone, git

@@ -16,7 +16,7 @@ import pytest
 
 from policies.load import load_rules
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.scripted import Script, Turn, Use, serving
 from tests.fakes.world import FAST, ROOT, World, clone, git

@@ -9,15 +9,16 @@ from pydantic import BaseModel
 
 from policies.decision import Decision, Finding
 from selfedit import protocol as say
-from selfedit.bot_process import BotProcess
-from selfedit.client import ask as ask_by_command
-from selfedit.desk import Desk, Place
-from selfedit.ledger import Ledger, LedgerProblem
-from selfedit.record import Record
+from selfedit.history.ledger import Ledger, LedgerProblem
+from selfedit.history.record import Record
+from selfedit.history.signing import SigningProblem
+from selfedit.process.client import ask as ask_by_command
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
+from selfedit.process.steward import Steward
 from selfedit.repo import GitFailed
-from selfedit.signing import SigningProblem
+from selfedit.running.bot_process import BotProcess
 from selfedit.start import python
-from selfedit.steward import Steward
 from selfedit.types import LoadPlan, Proposal, Request, Stage
 from tests.e2e.desk_world import (
     ME,

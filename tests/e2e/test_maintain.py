@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.types import Sandbox
-from selfedit.codemod import Applied, apply_edits
-from selfedit.maintain import Maintenance
+from selfedit.authors.maintain import Maintenance
+from selfedit.editing.codemod import Applied, apply_edits
 from selfedit.types import Draft, GateReport, NoDraft, Request
 from tests.fakes.world import ROOT, clone
 

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.types import Request, Stage
 from tests.fakes.scripted import Script, Turn, Use, serving
 from tests.fakes.world import FAST, ROOT, World, clone

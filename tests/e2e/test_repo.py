@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from selfedit.history.signing import Signer
 from selfedit.repo import Conflict, GitFailed, Repo, RepoProblem
-from selfedit.signing import Signer
 
 ZEROS = "0" * 40
 

@@ -9,9 +9,10 @@ from agent.author.author import ModelAuthor
 from bot.drafting import Bench
 from policies.decision import Finding
 from selfedit import protocol as say
-from selfedit import render
-from selfedit.bot_process import BotProcess
-from selfedit.desk import Desk, Place
+from selfedit.answers import render
+from selfedit.process.desk import Desk
+from selfedit.process.place import Place
+from selfedit.running.bot_process import BotProcess
 from selfedit.types import LoadPlan, Request, Stage
 from tests.e2e.desk_world import ME, ROLL, approve, ask, place, setting
 from tests.fakes.scripted import ScriptedModel, Turn, Use

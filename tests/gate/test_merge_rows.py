@@ -10,11 +10,12 @@ from policies.load import Rules, load_rules
 from policies.merge import Candidate, may_approve
 from policies.rights import Person
 from sandbox.types import Sandbox
-from selfedit.desk import Desk
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.gate.gate import Gate
+from selfedit.history.messages import head_message, merge_message
+from selfedit.process.desk import Desk
 from selfedit.types import Check, GateReport, Proposal, Stage
-from selfedit.words import head_message, merge_message, one_line, slug
+from selfedit.words import one_line, slug
 from tests.e2e.conftest import bubblewrap_sandbox, caches, docker_sandbox, sandbox_home
 from tests.e2e.desk_world import approve, clean, desk, improve, merged, opened, place, reopened, setting
 from tests.e2e.gate_world import Counting, failing, opened_sandbox, rules_of

@@ -235,7 +235,7 @@ def walls(now: float, tag: str) -> dict[str, Wall]:
             bytecode={f"app/live/__pycache__/greet.{tag}.pyc": FILES[GREET]},
         ),
         "main's settings": Wall(
-            (("assemble.py", "if zone_of(path, live) is Zone.LIVE}", "}"),),
+            (("assemble.py", "if _zone(path, live) is Zone.LIVE}", "}"),),
             {
                 GREET: FILES[GREET].replace('"""Say hello."""', '"""Say hello."""\n            unused = 1'),
                 "pyproject.toml": FILES["pyproject.toml"].replace('["E", "F", "I"]', '["I"]'),
