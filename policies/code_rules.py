@@ -1,4 +1,4 @@
-"""Rules about how live code behaves: what it switches off, senses, remembers, pretends or ends. Purely syntactic."""
+"""Rules about how live code behaves: what it switches off, senses, pretends or ends. Purely syntactic."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from policies.change import Source, tokens
 from policies.decision import Finding, Severity
 from policies.file_rules import BY_HAND
 from policies.load import Rules
-from policies.names import MUTATORS, at, imported, imports, last, nodes, root, shown
+from policies.names import at, imports, last, meant, nodes, origins, shown
 
 TESTERS = frozenset({"pytest", "_pytest", "unittest", "hypothesis", "pytest_asyncio"})
 
@@ -21,19 +21,28 @@ def suppression_added(source: Source, _rules: Rules) -> Iterator[Finding]:
             if token.type == tokenize.COMMENT and (found := _SUPPRESSION.search(token.string)):
                 message = f"`# {found[1].lower()}` switches a check off; mend the code instead, or {BY_HAND}"
                 yield at(source, "suppression_added", token.start[0], message)
+    known = origins(source)
     for node in nodes(source):
-        if last(node) == "no_type_check":
+        if "no_type_check" in (last(node), meant(node, known).rpartition(".")[2]):
             message = f"`no_type_check` switches the type checker off; mend the types instead, or {BY_HAND}"
             yield at(source, "suppression_added", node, message)
 
 
 def loosened_types(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Where types are given up, the type checker is silent, so a person has to look."""
+    known = origins(source)
+    top = {id(node) for node in source.tree.body} if source.tree is not None else set()
     for node in nodes(source):
-        if last(node) in ("Any", "cast"):
-            yield at(
-                source, "loosened_types", node, f"`{last(node)}` gives up on types here", Severity.REVIEW
-            )
+        if last(node) in ("Any", "cast") or meant(node, known) in ("typing.Any", "typing.cast"):
+            message = f"`{shown(node)}` gives up on types here"
+            yield at(source, "loosened_types", node, message, Severity.REVIEW)
+        elif (
+            isinstance(node, (ast.If, ast.IfExp, ast.While))
+            and id(node) not in top
+            and _is_for_types(node.test)
+        ):
+            message = f"`{shown(node)}` shows the type checker one thing and runs another"
+            yield at(source, "loosened_types", node, message, Severity.REVIEW)
 
 
 def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
@@ -42,7 +51,8 @@ def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         sensed = _SENSES.search(text) or (not source.is_test and (text in TESTERS or text == "test_"))
         testers = [each for each in imports(node, source.path) if each.module.split(".")[0] in TESTERS]
-        looks = last(node) in _LOOKS_ROUND and isinstance(node, ast.Attribute) and not source.is_test
+        looks = isinstance(node, ast.Attribute) and (last(node) in _LOOKS_ROUND or _asks_who(node))
+        looks = (looks or _catches_warnings(node)) and not source.is_test
         if sensed or looks or (testers and not source.is_test):
             message = f"`{shown(node)}` lets code find out that it is being tested; behave alike everywhere"
             yield at(source, "test_detection", node, message)
@@ -69,7 +79,7 @@ def knows_its_place(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Live code ends its answer, never the process or the loop that it is a guest in."""
-    asks = any(last(node) in ("get_running_loop", "get_event_loop") for node in nodes(source))
+    asks = any(last(node) in _GETS_LOOP for node in nodes(source))
     for node in nodes(source):
         loops = (
             asks
@@ -78,6 +88,9 @@ def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
         )
         if loops or (isinstance(node, (ast.Name, ast.Attribute)) and last(node) in _ENDS):
             message = f"`{shown(node)}` ends more than this answer; return, or raise an error that says what is wrong"
+            yield at(source, "ends_process", node, message)
+        elif any(last(each) in _NO_ERRORS for each in _raised(node)):
+            message = f"`{shown(node)}` makes what passes by all that catches errors; use an Exception"
             yield at(source, "ends_process", node, message)
 
 
@@ -88,10 +101,17 @@ def lying_value(source: Source, _rules: Rules) -> Iterator[Finding]:
             continue
         plain = {last(base) for base in node.bases} & _VALUES
         for inner in node.body:
-            names = [last(target) for target in inner.targets] if isinstance(inner, ast.Assign) else []
-            if any(name in _COMPARES for name in names):
+            defines = isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
+            stored = [] if defines else [each for each in ast.walk(inner) if isinstance(each, ast.Name)]
+            if any(isinstance(name.ctx, ast.Store) and name.id in _COMPARES for name in stored):
                 message = f"`{shown(inner)}` hides how {node.name} compares; write the method out"
                 yield at(source, "lying_value", inner, message)
+            elif (
+                any(isinstance(each, ast.keyword) and _leaves_out(each) for each in ast.walk(inner))
+                and not defines
+            ):
+                message = f"`{shown(inner)}` is left out where two of {node.name} are compared"
+                yield at(source, "lying_value", inner, message, Severity.REVIEW)
             elif isinstance(inner, ast.FunctionDef) and inner.name in _COMPARES:
                 if not _compares(inner):
                     message = f"`{inner.name}` never looks at what it compares with; compare what matters"
@@ -101,68 +121,41 @@ def lying_value(source: Source, _rules: Rules) -> Iterator[Finding]:
                     yield at(source, "lying_value", inner, message, Severity.REVIEW)
 
 
-def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
-    """What depends on the hour or on chance is right while it is tested, and may be otherwise tomorrow."""
-    if source.is_test:
-        return
-    brought = [each for node in nodes(source) for each in imports(node, source.path)]
-    chance = {
-        each.name
-        for each in brought
-        if each.module.partition(".")[0] in _CHANCE and each.module not in _NO_CHANCE
-    }
-    clocks = {
-        each.name
-        for each in brought
-        if each.module.partition(".")[2] in _CLOCKS and each.module != "datetime.time"
-    }
-    foreign = imported(source)
-    hashes = {id(node) for own in nodes(source) if _is_hash(own) for node in ast.walk(own)}
-    for node in nodes(source):
-        match node:
-            case ast.Attribute(attr=name) if name in _CLOCKS and root(node) in foreign:
-                clock = True
-            case ast.Name(id=name, ctx=ast.Load()) if name in clocks:
-                clock = True
-            case ast.Attribute(value=ast.Name(id=name), attr=what) if (
-                name in chance and what not in _NO_CHANCE
-            ):
-                clock = False
-            case ast.Name(id=name, ctx=ast.Load()) if name in chance - _CHANCE:
-                clock = False
-            case ast.Call(func=ast.Name(id="hash" | "id")) if id(node) not in hashes:
-                clock = False
-            case _:
-                continue
-        if clock:
-            message = (
-                f"`{shown(node)}` asks for the time, so that tests cannot tell how it behaves on another day"
-            )
-            yield at(source, "reads_clock", node, message, Severity.REVIEW)
-        else:
-            message = (
-                f"`{shown(node)}` differs from run to run, so that tests cannot tell what else it may do"
-            )
-            yield at(source, "draws_chance", node, message, Severity.REVIEW)
+def _raised(node: ast.AST) -> list[ast.expr]:
+    """What a node derives from, calls or raises."""
+    match node:
+        case ast.ClassDef(bases=bases):
+            return bases
+        case ast.Call(func=what) | ast.Raise(exc=ast.expr() as what):
+            return [what]
+        case _:
+            return []
 
 
-def keeps_state(source: Source, _rules: Rules) -> Iterator[Finding]:
-    """What live code remembers is lost with the next change, and lets it behave otherwise the thousandth time."""
-    if source.is_test or source.tree is None:
-        return
-    own = {name for statement in source.tree.body for name in _bound(statement)}
-    seen: set[int] = set()
-    for function in (node for node in nodes(source) if isinstance(node, (*_FUNCTIONS, ast.Lambda))):
-        local = _local(function)
-        for node in ast.walk(function):
-            if id(node) not in seen and (remembered := _remembers(node, own - local)):
-                seen.add(id(node))
-                message = f"`{remembered}` is remembered from one answer to the next, until the code changes"
-                yield at(source, "keeps_state", node, message, Severity.REVIEW)
+def _leaves_out(keyword: ast.keyword) -> bool:
+    return keyword.arg == "compare" and not (
+        isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+    )
 
 
-def _is_hash(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name == "__hash__"
+def _asks_who(node: ast.Attribute) -> bool:
+    """Whether it asks something it was handed for its full name, which says where that was made; classes may be asked."""
+    made = isinstance(node.value, ast.Call) and last(node.value.func) == "type"
+    return node.attr == "__qualname__" and not made and last(node.value) not in ("__class__", "self", "cls")
+
+
+def _catches_warnings(node: ast.AST) -> bool:
+    """Whether it catches a warning, which is raised only where warnings are made errors: under test."""
+    return (
+        isinstance(node, ast.ExceptHandler)
+        and node.type is not None
+        and any(last(each).endswith("Warning") for each in ast.walk(node.type))
+    )
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    """Whether a condition is one that the type checker takes for settled."""
+    return any(last(node) in ("TYPE_CHECKING", "MYPY") for node in ast.walk(test))
 
 
 def _compares(method: ast.FunctionDef) -> bool:
@@ -178,56 +171,28 @@ def _compares(method: ast.FunctionDef) -> bool:
     )
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Assign() | ast.AnnAssign():
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    yield node.id
-        case _:
-            return
-
-
-def _local(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
-    """Names that mean something of the function's own."""
-    arguments = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-    shared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
-    stored = {
-        node.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    return arguments | (stored - shared)
-
-
-def _remembers(node: ast.AST, own: set[str]) -> str:
-    """What a node changes that outlives the call, if it does."""
-    match node:
-        case ast.Global(names=names):
-            return ", ".join(names)
-        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()) if (
-            root(node) in own
-        ):
-            return root(node)
-        case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in MUTATORS and root(value) in own:
-            return root(value)
-        case ast.Call(func=ast.Name(id="next"), args=[value, *_]) if root(value) in own:
-            return root(value)
-        case _:
-            return ""
-
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SUPPRESSION = re.compile(
     r"#\s*(noqa|type:\s*ignore|pragma|nosec|nosemgrep|pyright:|mypy:|ruff:|flake8:|pylint:|pytype:|pyre-\w+|ty:\s*ignore"
     r"|fmt:\s*(?:off|skip)|yapf:\s*disable|isort:\s*(?:skip|off))",
     re.IGNORECASE,
 )
 _SENSES = re.compile(r"PYTEST_|\.dockerenv|^pytest\b.*\bmodules\b|_pytest\b|/proc/|^/sys/")
-_LOOKS_ROUND = frozenset({"loggerDict", "handlers", "hasHandlers", "all_tasks"})
-_PLACE = frozenset({"__name__", "__package__", "__file__", "__path__"})
+_GETS_LOOP = frozenset({"get_running_loop", "get_event_loop", "get_loop", "_get_loop", "_loop"})
+_LOOKS_ROUND = frozenset(
+    {
+        *(
+            "loggerDict",
+            "handlers",
+            "hasHandlers",
+            "all_tasks",
+            "getEffectiveLevel",
+            "makeRecord",
+            "__traceback__",
+        ),
+        *("get_debug", "get_exception_handler", "get_task_factory", "cache_info"),
+    }
+)
+_PLACE = frozenset({"__name__", "__package__", "__file__", "__path__", "__cached__"})
 _ENDS = frozenset(
     {
         *(
@@ -242,9 +207,11 @@ _ENDS = frozenset(
         *("new_event_loop", "set_event_loop_policy", "run_until_complete", "run_forever"),
     }
 )
+_NO_ERRORS = ("BaseException", "BaseExceptionGroup")
 _COMPARES = frozenset(
     {
         "__eq__",
+        "__ne__",
         "__contains__",
         "__instancecheck__",
         "__subclasscheck__",
@@ -256,25 +223,4 @@ _COMPARES = frozenset(
 )
 _VALUES = frozenset(
     {"int", "float", "str", "bytes", "tuple", "list", "dict", "set", "frozenset", "Decimal", "Fraction"}
-)
-_CHANCE = frozenset({"random", "secrets", "uuid"})
-_NO_CHANCE = frozenset(
-    {"UUID", "uuid.UUID", "Random", "random.Random", "compare_digest", "secrets.compare_digest"}
-)
-_CLOCKS = frozenset(
-    {
-        *(
-            "now",
-            "utcnow",
-            "today",
-            "time",
-            "time_ns",
-            "monotonic",
-            "monotonic_ns",
-            "perf_counter",
-            "perf_counter_ns",
-        ),
-        *("localtime", "gmtime", "process_time", "ctime", "strftime"),
-        *("tzname", "timezone", "altzone", "daylight"),
-    }
 )

@@ -19,6 +19,10 @@ CREDENTIALS = tuple(
         ("a Google key", _HERE + r"AIza[\w-]{35,}"),
         ("an AWS key", _HERE + r"(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
         ("a Slack token", _HERE + r"xox[abeoprs]-[\w-]{20,}"),
+        ("a Hugging Face token", _HERE + r"hf_[A-Za-z0-9]{30,}"),
+        ("a GitLab token", _HERE + r"glpat-[\w-]{20,}"),
+        ("an npm token", _HERE + r"npm_[A-Za-z0-9]{36,}"),
+        ("a PyPI token", _HERE + r"pypi-AgEIcHlwaS5vcmc[\w-]{50,}"),
         ("a signed token", _HERE + r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
         ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*"),
     )

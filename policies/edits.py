@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from policies import code_rules, file_rules, load_time, reach, weakening
+from policies import code_rules, file_rules, importing, load_time, new_tests, reach, repeatable, weakening
 from policies.change import Blob, Change, Pair, Source, read, read_pair
 from policies.decision import Decision, Finding, Severity
 from policies.load import Rules
@@ -46,24 +46,25 @@ RULES: tuple[Rule, ...] = (
     Rule(file_rules.unicode, on_draft=True),
     Rule(file_rules.secret, on_draft=True),
     Rule(file_rules.parses),
+    Rule(file_rules.steers_model),
     Rule(code_rules.suppression_added),
     Rule(code_rules.loosened_types),
     Rule(reach.dynamic_code),
     Rule(reach.free_template),
     Rule(reach.changes_others),
-    Rule(reach.forbidden_import),
-    Rule(reach.import_not_at_top),
+    Rule(importing.forbidden_import),
+    Rule(importing.import_not_at_top),
     Rule(code_rules.senses_tests),
     Rule(code_rules.knows_its_place),
     Rule(code_rules.ends_process),
     Rule(code_rules.lying_value),
-    Rule(code_rules.unrepeatable),
-    Rule(code_rules.keeps_state),
+    Rule(repeatable.unrepeatable),
+    Rule(repeatable.keeps_state),
     Rule(load_time.module_level_statement),
     Rule(weakening.pytest_machinery),
-    Rule(weakening.skipped_test),
-    Rule(weakening.asserts_nothing),
-    Rule(weakening.replaces_subject),
+    Rule(new_tests.skipped_test),
+    Rule(new_tests.asserts_nothing),
+    Rule(new_tests.replaces_subject),
 )
 """Every rule about one version of a file, in the order in which findings are shown."""
 
@@ -74,6 +75,7 @@ TREE_RULES: tuple[Callable[[Sequence[Change], Collection[str], Rules], Iterator[
     file_rules.number_of_files,
     file_rules.large_change,
     file_rules.case_twins,
+    file_rules.module_twins,
 )
 """Rules about a change as a whole, beside all paths there are. They do not bind people."""
 

@@ -1,5 +1,6 @@
 """Rules about a file as such: its path, kind, size and characters. Each yields findings about one version."""
 
+import ast
 import re
 import sys
 import tokenize
@@ -76,7 +77,8 @@ def extension(source: Source, rules: Rules) -> Iterator[Finding]:
 
 def tool_settings(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A settings file beside the code would change how the code is judged."""
-    if any(_SETTINGS.fullmatch(part) for part in source.path.lower().split("/")):
+    parts = source.path.lower().split("/")
+    if any(_SETTINGS.fullmatch(part) or part.startswith(".") for part in parts):
         message = f"{source.path} would tell a tool how to work, and so change how code is judged; {BY_HAND}"
         yield Finding(rule="tool_settings", path=source.path, message=message)
 
@@ -121,13 +123,23 @@ def unicode(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def secret(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A credential in the history is a credential lost."""
+    texts = list(enumerate((source.text or "").split("\n"), 1))
+    texts += [  # in one piece, however many they were written in
+        (node.lineno, node.value)
+        for node in (ast.walk(source.tree) if source.tree is not None else ())
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    yield from dict.fromkeys(finding for number, text in texts for finding in _secrets(source, number, text))
+
+
+def steers_model(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """Models read live texts as instructions; what would have them mislead people, a second person reads."""
     for number, line in enumerate((source.text or "").split("\n"), 1):
-        for what, pattern in CREDENTIALS:
-            if pattern.search(line):
-                message = (
-                    f"{source.path} holds what looks like {what}; take it out and read it from a setting"
-                )
-                yield Finding(rule="secret", path=source.path, line=number, message=message)
+        if found := _STEERS.search(_WARNS.sub("", line)):
+            message = f"`{found[0].strip()[:80]}` is something that a model or a reviewer may take for an instruction"
+            yield Finding(
+                rule="steers_model", severity=Severity.REVIEW, path=source.path, line=number, message=message
+            )
 
 
 def number_of_files(changes: Sequence[Change], _existing: Collection[str], rules: Rules) -> Iterator[Finding]:
@@ -171,6 +183,24 @@ def _parts(path: str) -> Iterator[str]:
     """A path, and every folder on the way to it."""
     parts = path.split("/")
     return ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def module_twins(changes: Sequence[Change], existing: Collection[str], _rules: Rules) -> Iterator[Finding]:
+    """Of a module and a package of one name Python takes the package, and the other one is only there to be read."""
+    gone = {change.path for change in changes if change.new is None}
+    there = {*existing, *(change.path for change in changes if change.new is not None)} - gone
+    for change in changes:
+        name = change.path.removesuffix("/__init__.py").removesuffix(".py")
+        if change.new is not None and change.old is None and {f"{name}.py", f"{name}/__init__.py"} <= there:
+            message = f"{name}.py and {name}/__init__.py are one module to Python, which takes the second; keep one of them"
+            yield Finding(rule="module_twins", path=change.path, message=message)
+
+
+def _secrets(source: Source, number: int, text: str) -> Iterator[Finding]:
+    for what, pattern in (*CREDENTIALS, *_IN_FILES):
+        if pattern.search(text):
+            message = f"{source.path} holds what looks like {what}; take it out and read it from a setting"
+            yield Finding(rule="secret", path=source.path, line=number, message=message)
 
 
 def _odd(source: Source, line: int, fault: str) -> Finding:
@@ -224,8 +254,32 @@ _SETTINGS = re.compile(
     r"\.coveragerc|\.flake8|\.importlinter|\.mypy\.ini|\.pylintrc|\.pytest\.ini|\.pytest\.toml|"
     r"\.ruff\.toml|makefile|mypy\.ini|noxfile\.py|pylintrc|pyproject\.toml|pyrightconfig\.json|"
     r"pytest\.ini|pytest\.toml|ruff\.toml|setup\.cfg|setup\.py|sitecustomize\.py|tox\.ini|"
-    r"usercustomize\.py|uv\.toml"
+    r"usercustomize\.py|uv\.toml|\.?pylintrc\.toml|(?:poetry|pdm|hatch|pixi)\.toml|"
+    r"(?:agents|claude|gemini|copilot-instructions|skill)(?:\.local)?\.md|llms(?:-full)?\.txt"
 )
+_IN_FILES = (
+    (
+        "a password in an address",
+        re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}'\"]+:[^\s/@{}'\"]{6,}@", re.IGNORECASE),
+    ),
+    ("a Telegram token", re.compile(r"\b\d{8,10}:AA[\w-]{32,}")),
+)
+"""What looks like a credential in a file, and is too common among what people say to be taken out there."""
+_STEERS = re.compile(
+    r"<!--|!\[[^\]]*\]\(\s*https?:|"
+    r"\b(?:ignore|disregard|forget|override)\b.{0,30}\b(?:previous|above|prior|earlier|other|system)\b.{0,20}\b(?:instruction|rule|prompt)s?|"
+    r"\b(?:approve|merge)\b.{0,30}\b(?:without|every|all|any|always|immediately)\b|\b(?:always|already|must|was)\b.{0,20}\bapproved?\b|"
+    r"\b(?:say|claim|report|pretend)\b.{0,20}\b(?:tests?|checks?|gate)\b.{0,20}\bpass|"
+    r"\b(?:never|not)\b.{0,10}\b(?:tell|mention|reveal|show|say)\b.{0,30}\b(?:change|changed|this|maintainer|reviewer|people)\b|"
+    r"\b(?:ask|asking|asks)\b.{0,40}\b(?:passwords?|api keys?|tokens?|credentials?)\b",
+    re.IGNORECASE,
+)
+_WARNS = re.compile(
+    r"\b(?:never|do not|don't) ask (?:(?:people|anybody|anyone|users|them) )?for "
+    r"(?:(?:,? ?(?:and|or) |, ?)?(?:(?:a|an|any|the|their) )?(?:passwords?|api keys?|tokens?|credentials?)\b)+(?=\s*(?:[.!]|$))",
+    re.IGNORECASE,
+)
+"""A whole sentence that forbids what it names steers nobody wrong."""
 _UNSEEN = frozenset("\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\U000e007f")
 """The flags of parts of a country, which are spelt out in letters that are not seen."""

@@ -47,9 +47,10 @@ class ChangeRules(_Section):
 
 
 class ImportRules(_Section):
-    """Modules, each with all below it: not for live code, worth a look, harmless while a file is loaded."""
+    """Modules, each with all below it: not for live code, for it without a word, worth a look, harmless at load."""
 
     forbidden: tuple[str, ...]
+    plain: tuple[str, ...]
     review: tuple[str, ...]
     quiet: tuple[str, ...]
 

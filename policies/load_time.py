@@ -2,12 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from policies.change import Source, parse
 from policies.decision import Finding, Severity
 from policies.load import Rules
-from policies.names import dotted, is_text, is_type_checking, last
+from policies.names import dotted, is_text, is_type_checking, last, meant, nodes, origins, root
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -34,6 +35,7 @@ class _Reading:
         self._own: set[str] = set()
         for node in source.tree.body if source.tree else ():
             self._learn(node)
+        self._literals = _literals(source) - self._functions - self._classes - self._origins.keys()
 
     def statement(self, node: ast.stmt) -> Iterator[Finding]:
         """What is wrong with one statement at the top of a module or class."""
@@ -96,13 +98,21 @@ class _Reading:
             "__pydantic_init_subclass__",
             "__get_pydantic_core_schema__",
             "__getattr__",
+            "__del__",
         ):
-            yield self._look(node, f"`{node.name}` may run when files are loaded")
+            yield self._look(
+                node, f"`{node.name}` may run when files are loaded or let go, with nobody asking for it"
+            )
 
     def _class(self, node: ast.ClassDef) -> Iterator[Finding]:
         yield from self._decorators(node)
         for part in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             yield from self._quiet(part)
+        for keyword in node.keywords:
+            if keyword.arg == "metaclass" and last(keyword.value) in self._functions:
+                yield self._no(
+                    keyword.value, f"making the class {node.name} calls `{last(keyword.value)}`; use a class"
+                )
         makers = [
             inner for inner in node.body if getattr(inner, "name", "") in ("__new__", "__init__", "__call__")
         ]
@@ -143,6 +153,7 @@ class _Reading:
     def _quiet(self, value: ast.expr) -> Iterator[Finding]:
         """What in an expression does more than make a value."""
         todo: list[ast.AST] = [value]
+        literal = self._literals | set(_drawn_from(value, self._literals))
         while todo:
             node = todo.pop()
             if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
@@ -150,16 +161,17 @@ class _Reading:
                     node, f"`{ast.unparse(node)[:80]}` waits while the file is loaded; put it into a function"
                 )
             elif isinstance(node, ast.Call):
-                yield from self._call(node)
+                yield from self._call(node, literal)
             todo.extend(ast.iter_child_nodes(node))
 
-    def _call(self, node: ast.Call) -> Iterator[Finding]:
+    def _call(self, node: ast.Call, literal: Collection[str]) -> Iterator[Finding]:
         name = dotted(node.func)
         of_text = isinstance(node.func, ast.Attribute) and isinstance(
             node.func.value, (ast.Constant, ast.JoinedStr)
         )
+        of_literal = last(node.func) in _OF_LITERALS and root(node.func) in literal
         shown = ast.unparse(node)[:80]
-        if of_text or self._known(name) or name in self._plain_classes:
+        if of_text or of_literal or self._known(name) or name in self._plain_classes:
             handed = [*node.args, *(keyword.value for keyword in node.keywords)]
             if any(last(argument) in self._functions for argument in handed):
                 yield self._look(
@@ -210,7 +222,13 @@ class _Reading:
         own = [
             inner.name for inner in node.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
         ]
-        return quiet and not node.keywords and not any(name.startswith("__") for name in own)
+        answers = any(name.startswith("__") or name in ("_missing_", "model_post_init") for name in own)
+        looked_after = any(
+            last(each.func if isinstance(each, ast.Call) else each).endswith(("validator", "serializer"))
+            for inner in node.body
+            for each in getattr(inner, "decorator_list", ())
+        )
+        return quiet and not node.keywords and not answers and not looked_after
 
     def _no(self, node: ast.AST, message: str) -> Finding:
         line = getattr(node, "lineno", None)
@@ -223,12 +241,68 @@ class _Reading:
         )
 
 
+def _literals(source: Source) -> set[str]:
+    """Names that are bound once in a file, at its top, and to a literal or the read-only view of one."""
+    found: set[str] = set()
+    known = origins(source)
+    for statement in source.tree.body if source.tree is not None else ():
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        match value:
+            case ast.Call(func=func, args=[inner], keywords=[]) if meant(func, known) == _READ_ONLY:
+                value = inner
+            case _:
+                pass
+        if all(isinstance(part, _LITERAL) for part in ast.walk(value)):
+            found.add(name)
+    stored = Counter(
+        node.id for node in nodes(source) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
+    return {name for name in found if stored[name] == 1}
+
+
+def _drawn_from(value: ast.expr, literals: Collection[str]) -> Iterator[str]:
+    """What a comprehension goes over calls the parts of a literal."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.comprehension):
+            start = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
+            if root(start) in literals:
+                yield from (each.id for each in ast.walk(node.target) if isinstance(each, ast.Name))
+
+
 def _is_name(node: ast.expr) -> bool:
     if isinstance(node, (ast.Tuple, ast.List)):
         return all(_is_name(element) for element in node.elts)
     return isinstance(node, ast.Name)
 
 
+_LITERAL = (ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Load)
+_READ_ONLY = "types.MappingProxyType"
+_OF_LITERALS = frozenset(
+    {
+        *(
+            "items",
+            "keys",
+            "values",
+            "get",
+            "copy",
+            "union",
+            "split",
+            "splitlines",
+            "strip",
+            "lower",
+            "upper",
+            "title",
+        ),
+        *("casefold", "replace", "removeprefix", "removesuffix", "encode", "join", "count", "index"),
+    }
+)
+"""Methods that make a value of a literal and change nothing."""
 _MAKES_AT_ONCE = frozenset(
     {"type", "ABCMeta", "EnumMeta", "EnumType", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 )

@@ -1,7 +1,8 @@
 """How rules read a syntax tree: what is imported under which name, and where an expression begins."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -22,9 +23,27 @@ MUTATORS = frozenset(
             "__setitem__",
             "__delitem__",
         ),
+        *("__iadd__", "__iand__", "__imul__", "__ior__", "__isub__", "__ixor__"),
     }
 )
 """Methods that change a table, list, set, deque or counter in its place."""
+_IN_PLACE = frozenset(
+    {
+        *(
+            "heappush",
+            "heappop",
+            "heapify",
+            "heapreplace",
+            "heappushpop",
+            "insort",
+            "insort_left",
+            "insort_right",
+        ),
+        *("setitem", "delitem", "iadd", "iand", "iconcat", "ior", "isub", "shuffle"),
+    }
+)
+"""Functions that change what they are handed first."""
+_TYPES = frozenset({"list", "dict", "set", "bytearray", "deque", "Counter", "defaultdict", "OrderedDict"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +83,52 @@ def imports(node: ast.AST, path: str) -> Iterator[Import]:
 
 def imported(source: Source) -> frozenset[str]:
     """The names that stand for what is imported, those that are given to it later among them."""
-    found = {each.name for node in nodes(source) for each in imports(node, source.path)}
-    pairs = [pair for node in nodes(source) for pair in _renamings(node)]
-    pairs += _handed_on(source)
+    return standing_for(source, {each.name for node in nodes(source) for each in imports(node, source.path)})
+
+
+def origins(source: Source) -> dict[str, str]:
+    """What each imported name stands for, in full: `typing.Any` where `from typing import Any as Whatever` stands."""
+    found: dict[str, str] = {}
+    for node in nodes(source):
+        for each in imports(node, source.path):
+            whole = isinstance(node, ast.Import) and all(alias.asname != each.name for alias in node.names)
+            found[each.name] = each.name if whole else each.module
+    return found
+
+
+def meant(node: ast.AST, known: Mapping[str, str]) -> str:
+    """`typing.Any` for whatever expression reaches it by an imported name; empty where it begins with none."""
+    first, dot, rest = dotted(node).partition(".")
+    return f"{known[first]}{dot}{rest}" if first in known else ""
+
+
+def standing_for(source: Source, start: Collection[str]) -> frozenset[str]:
+    """Some names of a file, and those to which they are given."""
+    pairs = [pair for node in nodes(source) for pair in renamings(node)]
+    pairs += [pair for given in handed_on(source).values() for pair in given]
+    return closed(start, pairs)
+
+
+def closed(start: Collection[str], pairs: Sequence[tuple[str, ast.expr]]) -> frozenset[str]:
+    """Some names, and all that stand for them by these pairs of a name and what it is given."""
+    found = set(start)
     grown = True
     while grown:
         fresh = {name for name, value in pairs if root(value) in found} - found
         grown = bool(fresh)
         found |= fresh
     return frozenset(found)
+
+
+def changed_by(call: ast.Call) -> ast.expr | None:
+    """What a call changes in its place: `a` for `a.append(1)`, `list.append(a, 1)` and `heappush(a, 1)`."""
+    func = call.func
+    if call.args and (
+        last(func) in _IN_PLACE
+        or (isinstance(func, ast.Attribute) and func.attr in MUTATORS and last(func.value) in _TYPES)
+    ):
+        return call.args[0]
+    return func.value if isinstance(func, ast.Attribute) and func.attr in MUTATORS else None
 
 
 def root(node: ast.AST) -> str:
@@ -123,7 +179,7 @@ def is_type_checking(test: ast.expr) -> bool:
     return last(test) == "TYPE_CHECKING"
 
 
-def _renamings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+def renamings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """Each name that a node binds, with each value that it may stand for."""
     targets: list[ast.expr]
     match node:
@@ -166,19 +222,59 @@ def _plain(value: ast.expr) -> Iterator[ast.expr]:
             return
 
 
-def _handed_on(source: Source) -> list[tuple[str, ast.expr]]:
-    """Parameters of the file's own functions, with the values that are given to them there."""
+def handed_on(source: Source) -> dict[str, list[tuple[str, ast.expr]]]:
+    """By the name of each of the file's own functions: its parameters, with the values that are given to them there."""
     own = {
         node.name: node.args
         for node in nodes(source)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
-    found: list[tuple[str, ast.expr]] = []
+    whole: dict[str, list[tuple[str, ast.expr]]] = {}
     for node in nodes(source):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own:
+            found = whole.setdefault(node.func.id, [])
             names = [argument.arg for argument in [*own[node.func.id].posonlyargs, *own[node.func.id].args]]
             found += [
                 (name, part) for name, value in zip(names, node.args, strict=False) for part in _plain(value)
             ]
             found += [(word.arg, part) for word in node.keywords if word.arg for part in _plain(word.value)]
-    return found
+    return whole
+
+
+def is_core(name: str) -> bool:
+    """Whether a name is that of a module which is out of reach wherever it is found."""
+    return name.strip("_") in _CORE
+
+
+_CORE = frozenset(
+    {
+        *(
+            "os",
+            "posix",
+            "sys",
+            "builtins",
+            "subprocess",
+            "importlib",
+            "ctypes",
+            "socket",
+            "threading",
+            "signal",
+        ),
+        *("gc", "inspect", "pickle", "marshal", "shutil", "runpy", "atexit", "multiprocessing", "traceback"),
+    }
+)
+
+
+EVALUATES = re.compile(r"get_type_hints|ForwardRef|evaluate_forward_ref|ImportString|PyObject|dictConfig")
+"""What evaluates texts."""
+
+
+STARTS = re.compile(
+    r"create_subprocess_exec|create_subprocess_shell|subprocess_exec|subprocess_shell|_exit|"
+    r"open_connection|open_unix_connection|start_server|start_unix_server|create_connection|create_server|"
+    r"create_unix_connection|create_unix_server|create_datagram_endpoint|connect_read_pipe|connect_write_pipe|"
+    r"getaddrinfo|getnameinfo|sock_\w+|run_in_executor|set_task_factory|set_exception_handler|set_default_executor|"
+    r"add_reader|add_writer|add_signal_handler|all_tasks|"
+    r"FunctionType|CodeType"
+)
+"""What starts processes, threads and connections, and what speaks for the whole loop."""

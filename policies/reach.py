@@ -1,4 +1,4 @@
-"""Rules about what live code gets hold of: modules, the interpreter's insides, names made at run time.
+"""Rules about what live code gets hold of: the interpreter's insides, names made at run time, what belongs to others.
 
 Purely syntactic: they keep honest code honest and make a cheat visible. The walls that hold are the sandbox and the
 second process.
@@ -6,21 +6,22 @@ second process.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from policies.change import Source
 from policies.decision import Finding, Severity
-from policies.file_rules import BY_HAND
 from policies.load import Rules
 from policies.names import (
-    MUTATORS,
-    Import,
+    EVALUATES,
+    STARTS,
     at,
+    changed_by,
     imported,
-    imports,
-    is_type_checking,
+    is_core,
     last,
+    meant,
     nodes,
+    origins,
     root,
     shown,
 )
@@ -30,24 +31,27 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Code made at run time, and walks to the interpreter's insides, cannot be judged beforehand."""
     called = {id(node.func) for node in nodes(source) if isinstance(node, ast.Call)}
     foreign = imported(source)
+    known = origins(source)
     for node in nodes(source):
         match node:
+            case ast.Name() | ast.Attribute() if meant(node, known) in _GETTERS and id(node) not in called:
+                yield _dynamic(source, node, f"`{shown(node)}` that is handed on")
             case ast.Name(id=name) if _MAKES_CODE.fullmatch(name):
                 yield _dynamic(source, node, f"`{name}`")
             case ast.Name(id=name) if name in _BY_NAME and id(node) not in called:
                 yield _dynamic(source, node, f"`{name}` that is handed on")
-            case ast.Attribute(attr=name) if _INSIDES.fullmatch(name) or _EVALUATES.fullmatch(name):
+            case ast.Attribute(attr=name) if _INSIDES.fullmatch(name) or EVALUATES.fullmatch(name):
                 yield _dynamic(source, node, f"`{shown(node)}`")
             case ast.Attribute(attr="__dict__") if root(node) in foreign:
                 yield _dynamic(source, node, f"`{shown(node)}`")
             case ast.Constant(value=str(text)) if _NAMED_INSIDES.search(text) or _is_inside(text):
                 yield _dynamic(source, node, f"the text {shown(node)}")
             case ast.MatchClass(kwd_attrs=names) if any(
-                _is_core(name) or _INSIDES.fullmatch(name) for name in names
+                is_core(name) or _INSIDES.fullmatch(name) for name in names
             ):
                 yield _dynamic(source, node, f"a pattern that takes {', '.join(names)} out")
             case ast.Call():
-                yield from _by_name(source, node, foreign)
+                yield from _by_name(source, node, foreign, known)
             case _:
                 pass
 
@@ -75,8 +79,14 @@ def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
                 what = node
             case ast.Subscript(ctx=ast.Store() | ast.Del()) if root(node) in foreign:
                 what = node
-            case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in MUTATORS and _is_table(
-                value, foreign
+            case ast.Call() if (value := changed_by(node)) is not None and _is_table(value, foreign):
+                what = node
+            case ast.Attribute(attr=name) if name in _OF_ALL_LOGS or (
+                name == "register" and root(node) in foreign
+            ):
+                what = node
+            case ast.Attribute(ctx=ast.Store() | ast.Del(), value=ast.Call(func=made)) if (
+                root(made) in foreign
             ):
                 what = node
             case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[target, *_]) if (
@@ -93,51 +103,18 @@ def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
         yield at(source, "changes_others", what, message)
 
 
-def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
-    """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
-    subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
-    bound: set[str] = set()
-    for each in (each for node in nodes(source) for each in imports(node, source.path)):
-        if each.module.startswith(subjects) and (source.is_test or each.relative):
-            continue  # among live code the import contracts decide
-        if _is_forbidden(each, rules.imports.forbidden):
-            bound.add(each.name)
-            message = f"live code may not import {each.module}; use what it is handed, or {BY_HAND}"
-            yield at(source, "forbidden_import", each.node, message)
-        elif _below(each.module, rules.imports.review):
-            message = f"it imports {each.module}, by which code may reach files or the net"
-            yield at(source, "sensitive_import", each.node, message, Severity.REVIEW)
-    foreign = imported(source)
-    for node in nodes(source):
-        if isinstance(node, ast.Name) and node.id == "open" and "open" not in foreign:
-            yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
-        elif isinstance(node, ast.Attribute) and _reaches(node, bound, foreign, is_test=source.is_test):
-            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
-            yield at(source, "forbidden_import", node, message)
-
-
-def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
-    """An import inside a function fails when somebody uses it, not when the generation is loaded."""
-    if source.is_test or source.tree is None:
-        return
-    top = {id(node) for node in source.tree.body}
-    for outer in source.tree.body:
-        if isinstance(outer, ast.If) and is_type_checking(outer.test):
-            top.update(id(node) for node in outer.body)
-    for node in nodes(source):
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top:
-            message = f"`{shown(node)}` stands inside of a definition; import at the top of the file"
-            yield at(source, "import_not_at_top", node, message)
-
-
 def _dynamic(source: Source, node: ast.AST, what: str) -> Finding:
     message = f"{what} makes or reaches code in a way nobody can judge beforehand; write it out plainly"
     return at(source, "dynamic_code", getattr(node, "lineno", None), message)
 
 
-def _by_name(source: Source, call: ast.Call, foreign: frozenset[str]) -> Iterator[Finding]:
-    """Attributes that are reached for by a name which is a value."""
-    if last(call.func) in ("attrgetter", "methodcaller"):
+def _by_name(
+    source: Source, call: ast.Call, foreign: frozenset[str], known: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Attributes that are reached for by a name which is a value, and classes that are made of values."""
+    if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) > 1:
+        yield _dynamic(source, call, f"`{shown(call)}`")
+    elif meant(call.func, known) in _GETTERS or last(call.func) in ("attrgetter", "methodcaller"):
         names = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
         if any(not isinstance(name, str) or "." in name or _is_hidden(name) for name in names):
             yield _dynamic(source, call, f"`{shown(call)}`")
@@ -169,33 +146,6 @@ def _of_class(node: ast.Attribute) -> bool:
     return made or last(node.value) == "__class__" or node.attr == "__class__"
 
 
-def _is_forbidden(each: Import, forbidden: tuple[str, ...]) -> bool:
-    first, name = each.module.partition(".")[0], each.module.rpartition(".")[2]
-    return (
-        (first.startswith("_") and first != "__future__" and not each.relative)
-        or _below(each.module, forbidden)
-        or _is_core(name)
-        or name == "*"
-        or _EVALUATES.fullmatch(name) is not None
-        or _STARTS.fullmatch(name) is not None
-    )
-
-
-def _below(module: str, modules: tuple[str, ...]) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in modules)
-
-
-def _reaches(node: ast.Attribute, bound: set[str], foreign: frozenset[str], *, is_test: bool) -> bool:
-    """`os.system` where os is imported, `logging.os` where it is not, `random._os`, and what starts a process."""
-    if _STARTS.fullmatch(node.attr):
-        return True
-    start = root(node)
-    inner = node.attr.startswith("_") and not node.attr.startswith("__")
-    private = inner and start in foreign and not is_test
-    direct = isinstance(node.value, ast.Name) and start in bound
-    return direct or private or (_is_core(node.attr) and start in foreign)
-
-
 def _is_own_text(template: ast.expr, *, plain: bool) -> bool:
     """Whether a template is a text or a table of the code itself, or at least a name that is filled in by names."""
     start: ast.expr = template
@@ -216,35 +166,16 @@ def _is_hidden(name: str) -> bool:
     return (
         name.startswith("_")
         or "__" in name
-        or _is_core(name)
-        or any(pattern.fullmatch(name) for pattern in (_INSIDES, _EVALUATES, _STARTS, _MAKES_CODE))
+        or is_core(name)
+        or any(pattern.fullmatch(name) for pattern in (_INSIDES, EVALUATES, STARTS, _MAKES_CODE))
     )
-
-
-def _is_core(name: str) -> bool:
-    return name.strip("_") in _CORE
 
 
 _MAKES_CODE = re.compile(
     r"exec|eval|compile|__import__|globals|locals|vars|breakpoint|__builtins__|__loader__|__spec__"
 )
-_CORE = frozenset(
-    {
-        *(
-            "os",
-            "posix",
-            "sys",
-            "builtins",
-            "subprocess",
-            "importlib",
-            "ctypes",
-            "socket",
-            "threading",
-            "signal",
-        ),
-        *("gc", "inspect", "pickle", "marshal", "shutil", "runpy", "atexit", "multiprocessing", "traceback"),
-    }
-)
+_GETTERS = frozenset({"operator.attrgetter", "operator.methodcaller"})
+_OF_ALL_LOGS = frozenset({"addHandler", "removeHandler", "addFilter", "removeFilter", "setLevel"})
 _BY_NAME = frozenset({"getattr", "setattr", "delattr"})
 _INSIDES = re.compile(
     r"__subclasses__|__globals__|__builtins__|__code__|__closure__|__mro__|mro|__bases__|__base__|"
@@ -252,14 +183,6 @@ _INSIDES = re.compile(
     r"f_code|gi_frame|gi_code|cr_frame|cr_code|ag_frame|tb_frame|tb_next|__reduce__|__reduce_ex__|"
     r"__setstate__|get_stack|print_stack|get_coro|__self__|findCaller|_getframe|currentframe|_current_frames|__wrapped__"
 )
-_EVALUATES = re.compile(r"get_type_hints|ForwardRef|evaluate_forward_ref|ImportString|PyObject|dictConfig")
 _NAMED_INSIDES = re.compile(
     r"__(?:subclasses|globals|builtins|code|closure|mro|bases|base|getattribute|loader|import|func)__|\bf_globals\b"
-)
-_STARTS = re.compile(
-    r"create_subprocess_exec|create_subprocess_shell|subprocess_exec|subprocess_shell|_exit|"
-    r"open_connection|open_unix_connection|start_server|start_unix_server|create_connection|create_server|"
-    r"create_unix_connection|create_unix_server|create_datagram_endpoint|connect_read_pipe|connect_write_pipe|"
-    r"add_reader|add_writer|sock_connect|add_signal_handler|all_tasks|"
-    r"FunctionType|CodeType"
 )

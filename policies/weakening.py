@@ -1,4 +1,4 @@
-"""Rules about tests: what stands stays, what is new means something, and the test runner is left alone."""
+"""Rules about tests: what stands stays, and the test runner is left alone."""
 
 import ast
 import builtins
@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from policies.change import Pair, Source
-from policies.decision import Finding, Severity
+from policies.decision import Finding
 from policies.file_rules import BY_HAND
 from policies.load import Rules
-from policies.names import at, imports, is_text, last, nodes, root, shown
+from policies.names import changed_by, imports, is_text, last, root, shown
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -35,8 +35,15 @@ def pytest_machinery(source: Source, _rules: Rules) -> Iterator[Finding]:
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("pytest_"):
             yield _machinery(source, node.lineno, f"`{node.name}` is a hook into the test runner")
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in _RUNNER_NAMES:
-            yield _machinery(source, node.lineno, f"`{node.id}` tells the test runner what to do")
+        elif steering := _steering(node):
+            line = getattr(node, "lineno", None)
+            yield _machinery(source, line, f"`{steering}` tells the test runner what to do")
+        elif source.is_test and isinstance(node, _Function) and node.name in _AROUND_TESTS:
+            yield _machinery(source, node.lineno, f"`{node.name}` runs around tests that did not ask for it")
+        elif source.is_test and _hides_options(node):
+            yield _machinery(
+                source, getattr(node, "lineno", None), "a fixture whose options are not written out"
+            )
         elif source.is_test and isinstance(node, ast.keyword) and node.arg == "autouse":
             yield _machinery(
                 source, node.value.lineno, "an `autouse` fixture reaches into tests that did not ask for it"
@@ -47,58 +54,26 @@ def pytest_machinery(source: Source, _rules: Rules) -> Iterator[Finding]:
             )
 
 
-def replaces_subject(source: Source, rules: Rules) -> Iterator[Finding]:
-    """A test that puts something else in the place of what it tests proves nothing; one that leaves it there lies."""
-    if not source.is_test or source.tree is None:
-        return
-    live = tuple(zone.replace("/", ".") for zone in rules.zones.live)
-    subjects = {
-        each.name
-        for node in nodes(source)
-        for each in imports(node, source.path)
-        if each.module.startswith(live)
-    }
-    mocks = any(
-        each.module.startswith("unittest") for node in nodes(source) for each in imports(node, source.path)
+def _steering(node: ast.AST) -> str:
+    """A name bound by whatever means that the runner looks for in modules and classes."""
+    bound = (
+        [alias.asname or alias.name for alias in node.names]
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        else []
     )
-    noted = {id(part) for node in nodes(source) for note in _annotations(node) for part in ast.walk(note)}
-    for node in nodes(source):
-        name = last(node)
-        lasting = name == "MonkeyPatch" and id(node) not in noted
-        if lasting or (mocks and isinstance(node, ast.Attribute) and name in ("start", "stopall")):
-            message = f"`{shown(node)}` outlives the test that asked for it; take the `monkeypatch` fixture"
-            yield at(source, "replaces_subject", node, message)
-        elif isinstance(node, ast.Call) and last(node.func) in _PATCHES and _is_subject(node, subjects, live):
-            message = f"`{shown(node)}` puts something else in the place of what is to be tested"
-            yield at(source, "replaces_subject", node, message, Severity.REVIEW)
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        bound.append(node.id)
+    return next(
+        (n for n in bound if n in _RUNNER_NAMES or (n.startswith("pytest_") and n != "pytest_asyncio")), ""
+    )
 
 
-def skipped_test(source: Source, _rules: Rules) -> Iterator[Finding]:
-    """A new test that does not run, or may fail, proves nothing."""
-    if not source.is_test or source.tree is None:
-        return
-    for node in ast.walk(source.tree):
-        name = node.attr if isinstance(node, ast.Attribute) else ""
-        empty = isinstance(node, ast.Call) and _is_parametrize(node) and _is_empty(node)
-        if name in ("skip", "skipif", "xfail", "importorskip", "SkipTest", "skipTest") or empty:
-            what = ast.unparse(node)[:80] if isinstance(node, ast.expr) else name
-            line = getattr(node, "lineno", None)
-            message = f"`{what}` leaves the test out; a new test has to run and to pass"
-            yield Finding(rule="skipped_test", path=source.path, line=line, message=message)
-
-
-def asserts_nothing(source: Source, _rules: Rules) -> Iterator[Finding]:
-    """A test that cannot fail is no test."""
-    if not source.is_test or source.tree is None:
-        return
-    for node in ast.walk(source.tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
-            if not any(_demands(inner) for inner in ast.walk(node)):
-                message = f"`{node.name}` asserts nothing that could be false; say what has to hold"
-                yield Finding(rule="asserts_nothing", path=source.path, line=node.lineno, message=message)
-            elif any(_swallows(inner) for inner in ast.walk(node)):
-                message = f"`{node.name}` catches its own failing assertions; let them through"
-                yield Finding(rule="asserts_nothing", path=source.path, line=node.lineno, message=message)
+def _hides_options(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and last(node.func) == "fixture"
+        and any(word.arg is None for word in node.keywords)
+    )
 
 
 def _changed(pair: Pair, old: ast.Module, new: ast.Module) -> Iterator[Finding]:
@@ -127,10 +102,36 @@ def _changed(pair: Pair, old: ast.Module, new: ast.Module) -> Iterator[Finding]:
     for statement in fresh:
         if isinstance(statement, (ast.Import, ast.ImportFrom)) and _bound(statement) & _all_bound(old):
             continue  # an import that grew: the names that were there still mean the same
-        for _, name in sorted(_bound(statement)):
+        known = {name for name in names - told if not hasattr(builtins, name)}
+        for changed in (each for node in ast.walk(statement) for each in _touched(node) if each in known):
+            message = f"`{changed}` in {pair.path} is changed while tests run, and others there use it; make one of your own"
+            yield _weak(pair, message, statement.lineno)
+        for name in sorted({name for _, name in _bound(statement)} | set(_fixture_names(statement))):
             if name not in told and (name in names or name in asked):
                 message = f"`{name}` in {pair.path} would take the place of what tests there use; choose another name"
                 yield _weak(pair, message, statement.lineno)
+
+
+def _touched(node: ast.AST) -> Iterator[str]:
+    """What a node changes, or says that it will, beside binding a name."""
+    match node:
+        case ast.Global(names=names):
+            yield from names
+        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+            yield root(node)
+        case ast.Call():
+            changed = changed_by(node)
+            yield root(changed) if changed is not None else ""
+        case _:
+            return
+
+
+def _fixture_names(statement: ast.stmt) -> Iterator[str]:
+    """Names that fixtures are given in words: `@pytest.fixture(name="turn")`."""
+    for decorator in getattr(statement, "decorator_list", ()):
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "name":
+                yield str(getattr(keyword.value, "value", ""))
 
 
 def _bound(statement: ast.stmt) -> frozenset[tuple[str, str]]:
@@ -153,97 +154,24 @@ def _all_bound(tree: ast.Module) -> frozenset[tuple[str, str]]:
     return frozenset(pair for statement in tree.body for pair in _bound(statement))
 
 
-def _demands(node: ast.AST) -> bool:
-    if isinstance(node, ast.Assert):
-        return not _always_true(node.test)
-    if isinstance(node, ast.Call):
-        name = last(node.func)
-        if name == "raises":
-            return not any(last(argument) in _WIDE for argument in node.args)
-        return name in ("warns", "fail") or name.lstrip("_").startswith(("assert", "check", "expect"))
-    return False
-
-
-def _always_true(test: ast.expr) -> bool:
-    match test:
-        case ast.Constant(value=value):
-            return bool(value)
-        case (
-            ast.Tuple(elts=elements)
-            | ast.List(elts=elements)
-            | ast.Set(elts=elements)
-            | ast.Dict(values=elements)
-        ):
-            return bool(elements)
-        case ast.Lambda() | ast.GeneratorExp():
-            return True
-        case ast.Compare(
-            left=ast.Call(func=ast.Name(id="len")), ops=[ast.GtE()], comparators=[ast.Constant(value=0)]
-        ):
-            return True
-        case ast.BoolOp(op=ast.Or(), values=values):
-            return any(_always_true(value) for value in values)
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_always_true(value) for value in values)
-        case ast.UnaryOp(op=ast.Not(), operand=ast.Constant(value=value)):
-            return not value
-        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is() | ast.LtE() | ast.GtE()], comparators=[right]):
-            return ast.dump(left) == ast.dump(right) and not any(
-                isinstance(node, ast.Call) for node in ast.walk(left)
-            )
-        case _:
-            return False
-
-
-def _swallows(node: ast.AST) -> bool:
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-        wide = any(
-            last(call.func) == "suppress" and any(last(argument) in _WIDE for argument in call.args)
-            for call in calls
-        )
-        return wide and any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
-    if not isinstance(node, ast.Try) or not any(
-        isinstance(inner, ast.Assert) for part in node.body for inner in ast.walk(part)
-    ):
-        return False
-    for clause in node.handlers:
-        caught = (
-            [each.id for each in ast.walk(clause.type) if isinstance(each, ast.Name)]
-            if clause.type
-            else [_WIDE[0]]
-        )
-        raises = any(
-            isinstance(inner, (ast.Raise, ast.Assert)) for part in clause.body for inner in ast.walk(part)
-        )
-        if not raises and any(name in _WIDE for name in caught):
-            return True
-    return False
-
-
-def _is_parametrize(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and node.func.attr == "parametrize"
-
-
-def _is_empty(node: ast.Call) -> bool:
-    values = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "argvalues")]
-    return any(isinstance(value, (ast.List, ast.Tuple)) and not value.elts for value in values)
-
-
 def _weak(pair: Pair, message: str, line: int | None = None) -> Finding:
     return Finding(rule="weakened_test", path=pair.path, line=line, message=message)
 
 
 def _of_runner(node: ast.AST) -> str:
     """What reaches from a test into the runner: its session, its settings, or more of it than tests need."""
-    if isinstance(node, ast.arg) and node.arg in ("pytestconfig", "pytester", "testdir"):
+    if isinstance(node, ast.arg) and node.arg in _INNER_FIXTURES:
         return node.arg
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         strange = [each.module for each in imports(node, "") if _is_inner(each.module)]
         return strange[0] if strange else ""
+    if isinstance(node, ast.Call) and last(node.func) == "getfixturevalue":
+        asked = node.args[0] if node.args else None
+        plain = isinstance(asked, ast.Constant) and asked.value not in _INNER_FIXTURES
+        return "" if plain else shown(node)
     if not isinstance(node, ast.Attribute):
         return ""
-    of_request = root(node) == "request" and node.attr in ("session", "config")
+    of_request = root(node) == "request" and node.attr in ("session", "config", "parent")
     of_pytest = root(node) == "pytest" and isinstance(node.value, ast.Name) and node.attr not in _OF_PYTEST
     return shown(node) if of_request or of_pytest or node.attr in _STEERS else ""
 
@@ -255,23 +183,6 @@ def _is_inner(module: str) -> bool:
     return known is not None and rest.partition(".")[0] not in known | {""}
 
 
-def _annotations(node: ast.AST) -> Iterator[ast.expr]:
-    match node:
-        case ast.arg(annotation=ast.expr() as note) | ast.AnnAssign(annotation=note):
-            yield note
-        case ast.FunctionDef(returns=ast.expr() as note) | ast.AsyncFunctionDef(returns=ast.expr() as note):
-            yield note
-        case _:
-            return
-
-
-def _is_subject(call: ast.Call, subjects: set[str], live: tuple[str, ...]) -> bool:
-    target = call.args[0] if call.args else None
-    if isinstance(target, ast.Constant):
-        return isinstance(target.value, str) and target.value.startswith(live)
-    return target is not None and root(target) in subjects
-
-
 def _machinery(source: Source, line: int | None, message: str) -> Finding:
     return Finding(rule="pytest_machinery", path=source.path, line=line, message=f"{message}; {BY_HAND}")
 
@@ -279,11 +190,16 @@ def _machinery(source: Source, line: int | None, message: str) -> Finding:
 _RUNNER_NAMES = frozenset(
     {"pytest_plugins", "collect_ignore", "collect_ignore_glob", "__test__", "pytestmark"}
 )
-_WIDE = ("Exception", "BaseException", "AssertionError")
-_PATCHES = frozenset(
-    {"setattr", "setitem", "delattr", "delitem", "patch", "object", "dict", "create_autospec"}
+_INNER_FIXTURES = frozenset({"pytestconfig", "pytester", "testdir"})
+_AROUND_TESTS = frozenset(
+    f"{when}_{what}" for when in ("setup", "teardown") for what in ("module", "function", "class", "method")
+) | {"setUpModule", "tearDownModule", "load_tests"}
+_STEERS = frozenset(
+    {
+        *("node", "listchain", "getparent", "ihook", "_pyfuncitem", "_item", "_request", "_parent_request"),
+        *("pluginmanager", "hookimpl", "register_profile", "load_profile"),
+    }
 )
-_STEERS = frozenset({"pluginmanager", "hookimpl", "register_profile", "load_profile"})
 _OF_PYTEST = frozenset(
     {
         *("mark", "fixture", "raises", "warns", "approx", "param", "fail", "skip", "xfail", "importorskip"),

@@ -20,10 +20,10 @@ from typing import Any
 
 import libcst as cst
 
-from selfedit.codemod import edit_text
-from selfedit.edits import AddParameter, Edit, ReplaceFunction
-from selfedit.syntax.document import Document
-from selfedit.syntax.text import No
+from selfedit.editing.codemod import edit_text
+from selfedit.editing.edits import AddParameter, Edit, ReplaceFunction
+from selfedit.editing.syntax.document import Document
+from selfedit.editing.syntax.text import No
 
 FILES = (
     "posixpath",

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from selfedit import protocol as say
-from selfedit.edits import parse_edits
+from selfedit.editing.edits import parse_edits
 from selfedit.home import socket_path
 from selfedit.types import Proposal, Request, Stage
 from tests.fakes.world import FAST, World, clone, git

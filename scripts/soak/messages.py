@@ -9,7 +9,8 @@ good order or by `kill -9`), the steward (likewise). In the end each message has
 reason, and the answers of each place have to stand in the order of their questions. In the second form live code is swapped
 again and again under the same load, in one process and one session, and nothing may grow.
 
-Prints what was counted; exits 1 where something was doubled, is not accounted for, came out of order, or grew.
+Prints what was counted; exits 1 where something was doubled, is not accounted for, came out of order, or grew, and where the
+bot asked more often than Discord lets it.
 """
 
 import argparse
@@ -318,7 +319,7 @@ def account(place: Town, home: Path, met: Counter[str]) -> int:
             show(what, *those[:MOST_SHOWN])
     for wrong in server.rest.wrong[:MOST_SHOWN]:
         print(f"  would not be taken: {wrong}")
-    return len(doubled) + len(unmarked) + len(turned) + len(server.rest.wrong)
+    return len(doubled) + len(unmarked) + len(turned) + len(server.rest.wrong) + server.faults.exceeded
 
 
 def disorder(

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import libcst as cst
 
-from selfedit.codemod import edit_text
-from selfedit.edits import ReplaceFunction
-from selfedit.syntax.definitions import replace_definition
-from selfedit.syntax.document import Document
-from selfedit.syntax.text import No
+from selfedit.editing.codemod import edit_text
+from selfedit.editing.edits import ReplaceFunction
+from selfedit.editing.syntax.definitions import replace_definition
+from selfedit.editing.syntax.document import Document
+from selfedit.editing.syntax.text import No
 
 LARGEST = 400_000
 AT_ONCE = 4

@@ -1,0 +1,139 @@
+"""Rules about what live code imports, and what it reaches by way of that."""
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from policies.change import Source
+from policies.decision import Finding, Severity
+from policies.file_rules import BY_HAND
+from policies.load import Rules
+from policies.names import (
+    EVALUATES,
+    STARTS,
+    Import,
+    at,
+    imported,
+    imports,
+    is_core,
+    is_type_checking,
+    meant,
+    nodes,
+    origins,
+    root,
+    shown,
+)
+
+
+def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
+    """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
+    subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
+    bound: set[str] = set()
+    for each in (each for node in nodes(source) for each in imports(node, source.path)):
+        if each.module.startswith(subjects) and (source.is_test or each.relative):
+            continue  # among live code the import contracts decide
+        weight = _weight(each.module, rules)
+        if _is_forbidden(each, rules.imports.forbidden) or weight is Severity.REFUSE:
+            bound.add(each.name)
+            message = f"live code may not import {each.module}; use what it is handed, or {BY_HAND}"
+            if each.module.startswith(subjects):
+                message = f"live code may not import {each.module} by its whole name; say it relative to this file, as `from .x import y`"
+            yield at(source, "forbidden_import", each.node, message)
+        elif weight is Severity.REVIEW and not each.module.startswith(subjects) and not each.relative:
+            message = f"it imports {each.module}, which live code seldom needs, and by which it may reach files or the net"
+            yield at(source, "sensitive_import", each.node, message, Severity.REVIEW)
+    yield from _reached(source, rules)
+    foreign, known = imported(source), origins(source)
+    for node in nodes(source):
+        if isinstance(node, ast.Name) and node.id == "open" and "open" not in foreign:
+            yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input":
+            message = (
+                f"`{shown(node)}` waits at the console, and the whole bot with it; use what it is handed"
+            )
+            yield at(source, "forbidden_import", node, message)
+        elif meant(node, known) == "time.sleep" and not source.is_test:
+            message = f"`{shown(node)}` holds up the whole bot while it waits; await asyncio.sleep instead"
+            yield at(source, "forbidden_import", node, message)
+        elif isinstance(node, ast.Attribute) and _reaches(node, bound, foreign, is_test=source.is_test):
+            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
+            yield at(source, "forbidden_import", node, message)
+
+
+def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
+    """An import inside a function fails when somebody uses it, not when the generation is loaded."""
+    if source.is_test or source.tree is None:
+        return
+    top = {id(node) for node in source.tree.body}
+    for outer in source.tree.body:
+        if isinstance(outer, ast.If) and is_type_checking(outer.test):
+            top.update(id(node) for node in outer.body)
+    for node in nodes(source):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top:
+            message = f"`{shown(node)}` stands inside of a definition; import at the top of the file"
+            yield at(source, "import_not_at_top", node, message)
+
+
+def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
+    """What is reached by way of an imported name, judged as if it were imported itself."""
+    known = origins(source)
+    for node in nodes(source):
+        whole = meant(node, known) if isinstance(node, ast.Attribute) else ""
+        named = whole in rules.imports.forbidden or whole in rules.imports.review or _inner(whole)
+        weight = _weight(whole, rules) if named else None
+        if weight is Severity.REFUSE:
+            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
+            yield at(source, "forbidden_import", node, message)
+        elif weight is Severity.REVIEW:
+            message = f"it uses `{shown(node)}`, by which code may reach beyond its answer"
+            yield at(source, "sensitive_import", node, message, weight)
+
+
+def _weight(module: str, rules: Rules) -> Severity | None:
+    """How much it weighs that live code gets hold of this."""
+    names = [name for name in (module, _inner(module)) if name]
+    if any(_below(name, rules.imports.forbidden) for name in names):
+        return Severity.REFUSE
+    plain = (*rules.imports.plain, *rules.imports.quiet)
+    looked_at = any(_below(name, rules.imports.review) or not _below(name, plain) for name in names)
+    return Severity.REVIEW if looked_at else None
+
+
+def _inner(module: str) -> str:
+    """`codecs` for `json.codecs`: a module of the standard library that is reached by way of another one."""
+    start, _, name = module.rpartition(".")
+    first = start.partition(".")[0]
+    own = name == start.rpartition(".")[2] or module in _OWN_NAMES
+    standard = first in sys.stdlib_module_names and name in sys.stdlib_module_names
+    return name if standard and not own else ""
+
+
+def _is_forbidden(each: Import, forbidden: tuple[str, ...]) -> bool:
+    first, name = each.module.partition(".")[0], each.module.rpartition(".")[2]
+    return (
+        (first.startswith("_") and first != "__future__" and not each.relative)
+        or _below(each.module, forbidden)
+        or is_core(name)
+        or name == "*"
+        or EVALUATES.fullmatch(name) is not None
+        or STARTS.fullmatch(name) is not None
+    )
+
+
+def _below(module: str, modules: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in modules)
+
+
+def _reaches(node: ast.Attribute, bound: set[str], foreign: frozenset[str], *, is_test: bool) -> bool:
+    """`os.system` where os is imported, `logging.os` where it is not, `random._os`, and what starts a process."""
+    if STARTS.fullmatch(node.attr):
+        return True
+    start = root(node)
+    inner = node.attr.startswith("_") and not node.attr.startswith("__")
+    private = inner and start in foreign and not is_test
+    direct = isinstance(node.value, ast.Name) and start in bound
+    return direct or private or (is_core(node.attr) and start in foreign)
+
+
+_OWN_NAMES = frozenset({"collections.abc"})
+"""Modules that belong to the one before them although there is another of that name."""
