@@ -193,6 +193,7 @@ async def _converse(process: Process, command: Command, feed: Feed, status: int)
         async with feed.timed():
             await asyncio.wait({finishing, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not finishing.done():
+            watching.result()  # where it could not look, that is no word of the program's memory
             why = "memory"
         elif not finishing.result():
             why = "flood"

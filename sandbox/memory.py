@@ -15,12 +15,23 @@ def tree_memory(pid: int) -> int:
 def _tree(pid: int) -> list[int]:
     members = [pid]
     for member in members:  # grows while it is walked
-        for children in (PROC / str(member)).glob("task/*/children"):
-            try:
-                members += [int(child) for child in children.read_text("ascii").split()]
-            except (OSError, ValueError):
-                continue  # it has just ended
+        members += _children(PROC / str(member) / "task")
     return members
+
+
+def _children(tasks: Path) -> list[int]:
+    """What the threads of a process have started; nothing of those that end while they are looked at."""
+    found: list[int] = []
+    try:
+        threads = list(tasks.iterdir())
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            found += map(int, (thread / "children").read_text("ascii").split())
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 def _own(pid: int) -> int:
