@@ -22,6 +22,9 @@ class Feed:
         self._seconds = command.limits.seconds
         self._wait = wait_seconds
         self._clock: asyncio.Timeout | None = None
+        self._whole: Callable[[bytes], bool] | None = None
+        self.said: asyncio.Future[bytes] = self._loop.create_future()
+        """What it had said when that was all that somebody waits for."""
         self.began = self._loop.time()
         """When its last part came, and with it the work; before that, when it was started."""
 
@@ -40,12 +43,18 @@ class Feed:
         """Whether the last part is there."""
         return self._rest.done()
 
-    def finish(self, rest: bytes) -> None:
-        """Give the last part. From now on the time of the command's own limits runs."""
+    def finish(self, rest: bytes, whole: Callable[[bytes], bool] | None = None) -> None:
+        """Give the last part. From now on the time of the command's own limits runs; `whole`: what is waited for."""
+        self._whole = whole
         self._rest.set_result(rest)
         self.began = self._loop.time()
         if self._clock is not None and not self._clock.expired():
             self._clock.reschedule(self.began + self._seconds)
+
+    def heard(self, stdout: bytes | bytearray) -> None:
+        """Take notice of all that the program has written so far."""
+        if self._whole is not None and not self.said.done() and self._whole(said := bytes(stdout)):
+            self.said.set_result(said)
 
     @contextlib.asynccontextmanager
     async def timed(self) -> AsyncIterator[None]:
@@ -76,8 +85,17 @@ class Ahead:
         run: Callable[[Command, Feed], Coroutine[None, None, Outcome]],
         command: Command,
         wait_seconds: float,
+        ending: set[asyncio.Task[Outcome]],
     ) -> None:
-        """Start it; it is ended when nothing comes for `wait_seconds`."""
+        """Start it; it is ended when nothing comes for `wait_seconds`.
+
+        Args:
+            run: Runs a command with such an input.
+            command: What is run.
+            wait_seconds: How long it waits.
+            ending: Where it is kept while it ends by itself, so that its sandbox is not closed before.
+        """
+        self._ending = ending
         self._feed = Feed(command, wait_seconds)
         self._until = asyncio.get_running_loop().time() + wait_seconds
         self._task = asyncio.create_task(run(command, self._feed))
@@ -98,6 +116,26 @@ class Ahead:
             return Outcome(exit_code=None, timed_out=True)
         self._feed.finish(rest)
         return await self._task
+
+    async def hear(self, rest: bytes, whole: Callable[[bytes], bool]) -> Outcome:
+        """Give it the rest of its input, and wait no longer than until its stdout is `whole`.
+
+        Returns:
+            As `finish` does where it ended before; else an outcome without an exit code: it ends behind the caller's back.
+
+        Raises:
+            SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
+        """
+        if not self.alive:
+            return await self.finish(rest)
+        self._feed.finish(rest, whole)
+        waited: set[asyncio.Future[Outcome] | asyncio.Future[bytes]] = {self._task, self._feed.said}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            return await self._task
+        self._ending.add(self._task)
+        self._task.add_done_callback(self._ending.discard)
+        return Outcome(exit_code=None, stdout=self._feed.said.result(), seconds=self._feed.seconds)
 
     async def drop(self) -> None:
         """End it without having used it; may be called twice."""

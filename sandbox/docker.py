@@ -72,6 +72,7 @@ class DockerSandbox:
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine")
         self._left: set[str] = set()
         self._removing: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[Outcome]] = set()
         self._info = SandboxInfo(backend="docker", image=image_id, reduced=False)
 
     @property
@@ -128,7 +129,7 @@ class DockerSandbox:
 
     def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
         """Start a command in a container made for it alone, with the first part of its input."""
-        return Ahead(self._alone, command, wait_seconds)
+        return Ahead(self._alone, command, wait_seconds, self._ending)
 
     async def _alone(self, command: Command, feed: Feed) -> Outcome:
         for name in tuple(self._left):
@@ -234,6 +235,7 @@ class DockerSandbox:
 
     async def close(self) -> None:
         """Let go of the connection, with no container left; may be called twice."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
         await asyncio.gather(*self._removing)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()

@@ -102,6 +102,7 @@ async def converse(stream: socket.socket, feed: Feed, capture: Capture) -> bool:
         while data := await loop.sock_recv(stream, READ_BYTES):
             if not frames.take(data):
                 return False
+            feed.heard(capture.stdout)
         return True
     finally:
         feeding.cancel()

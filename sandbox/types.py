@@ -99,6 +99,16 @@ class Started(Protocol):
             SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
         """
 
+    async def hear(self, rest: bytes, whole: Callable[[bytes], bool]) -> Outcome:
+        """Give it the rest of its input, and wait no longer than until its stdout is `whole`.
+
+        Returns:
+            As `finish` does where it ended before; else an outcome without an exit code: it ends behind the caller's back.
+
+        Raises:
+            SandboxUnavailable: The engine could not be reached or failed, so nothing is known of the command.
+        """
+
     async def drop(self) -> None:
         """End it without having used it; may be called twice."""
 

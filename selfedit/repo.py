@@ -5,13 +5,16 @@ replace object or setting of the surroundings has a say. A proposal only ever ad
 the working tree changes when `main` moves, and then only in the files that the move changes.
 """
 
+import functools
 import importlib.machinery
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import git
 
@@ -46,6 +49,7 @@ _QUIET = (
 )
 
 
+_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _IMPORTABLE = tuple(importlib.machinery.all_suffixes())
 
 
@@ -109,6 +113,11 @@ class Repo:
         self.common_dir = Path(found.common_dir).resolve()
         self.branch = branch
         self.ref = f"refs/heads/{branch}"
+        # What an id names never changes, and a verdict asks for the same few trees again and again.
+        self._tree_of = functools.lru_cache(64)(self._read_tree_of)
+        self._parents = functools.lru_cache(256)(self._read_parents)
+        self._entries = functools.lru_cache(4)(self._read_entries)
+        self._changes = functools.lru_cache(8)(self._read_changes)
 
     # Reading
 
@@ -158,10 +167,16 @@ class Repo:
 
     def tree_of(self, rev: str) -> str:
         """The tree id of a commit."""
+        return (self._tree_of if _is_id(rev) else self._read_tree_of)(rev)
+
+    def _read_tree_of(self, rev: str) -> str:
         return self._run("rev-parse", "--verify", "--end-of-options", f"{rev}^{{tree}}").decode().strip()
 
     def parents(self, commit: str) -> tuple[str, ...]:
         """The parents of a commit, first parent first."""
+        return (self._parents if _is_id(commit) else self._read_parents)(commit)
+
+    def _read_parents(self, commit: str) -> tuple[str, ...]:
         return tuple(self._run("log", "-1", "--format=%P", commit).decode().split())
 
     def message(self, commit: str) -> str:
@@ -187,18 +202,24 @@ class Repo:
         """The trees that a branch has had, from this commit back along first parents."""
         return set(self._run("log", "--first-parent", "--format=%T", commit).decode().split())
 
-    def entries(self, rev: str) -> dict[str, Entry]:
+    def entries(self, rev: str) -> Mapping[str, Entry]:
         """Every file of a commit or tree, by path, as its tree object says; undecodable names keep escapes."""
+        return (self._entries if _is_id(rev) else self._read_entries)(rev)
+
+    def _read_entries(self, rev: str) -> Mapping[str, Entry]:
         found = {}
         for row in self._run("ls-tree", "-r", "-z", "--full-tree", rev).split(b"\0"):
             if row:
                 head, _, path = row.partition(b"\t")
                 mode, kind, sha = head.decode().split()
                 found[path.decode("utf-8", "surrogateescape")] = Entry(mode, kind, sha)
-        return found
+        return MappingProxyType(found)
 
-    def changes(self, old: str, new: str) -> list[TreeChange]:
+    def changes(self, old: str, new: str) -> Sequence[TreeChange]:
         """What differs between two commits or trees, without guessing at renames."""
+        return (self._changes if _is_id(old) and _is_id(new) else self._read_changes)(old, new)
+
+    def _read_changes(self, old: str, new: str) -> Sequence[TreeChange]:
         out = self._run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", old, new)
         fields = iter(out.split(b"\0"))
         found = []
@@ -208,7 +229,7 @@ class Repo:
             path = next(fields).decode("utf-8", "surrogateescape")
             old_mode, new_mode, old_sha, new_sha, _status = head[1:].decode().split()
             found.append(TreeChange(path, _entry(old_mode, old_sha), _entry(new_mode, new_sha)))
-        return found
+        return tuple(found)
 
     def blobs(self, shas: Iterable[str], limit: int = 64 * 1024 * 1024) -> dict[str, bytes]:
         """The content of blobs by id, read in one go.
@@ -451,6 +472,10 @@ class Repo:
                 env={**_ISOLATED, **(env or {})},
             )
         return code, _bytes(out), _bytes(err)
+
+
+def _is_id(rev: str) -> bool:
+    return _ID.fullmatch(rev) is not None
 
 
 def _is_linked_package(path: Path) -> bool:

@@ -141,7 +141,7 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
         + "".join(f"{fast:>8}" for _, fast in RATIOS)
         + "   verdicts: ahead / naive / tuned"
     )
-    image, gathered, differ = sandbox.info.image, [], 0
+    image, gathered, waited, differ = sandbox.info.image, [], [], 0
     with tuned(subject.repo, subject.rules, image, subject.base) as patient:
         await patient.judge(subject.heads["honest"])  # fills its caches
         for name in [name for name in names if name in subject.heads]:
@@ -173,8 +173,12 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
                 + f"   {' / '.join(said)}",
                 flush=True,
             )
+            waited += [turn["ahead"].getting_ready for turn in turns]
     means = [statistics.geometric_mean(column) for column in zip(*gathered, strict=True)]
     print(f"{'geometric mean':<58}" + "".join(f"{each:>8.1f}" for each in means))
+    print(
+        f"what `ahead` uses stood ready {statistics.median(waited):.1f} s after the draft was asked for (median)"
+    )
     return differ
 
 

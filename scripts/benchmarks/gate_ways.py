@@ -5,7 +5,8 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from policies.load import Rules
 from selfedit.gate.assemble import assemble
@@ -17,8 +18,10 @@ from selfedit.types import GateReport
 SETTINGS = ("-e", "GIT_PYTHON_REFRESH=quiet", "-e", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1")
 
 
-SETTLE_SECONDS = 5.0
-"""A draft by a model takes longer than that; until then what stands ready has come to rest."""
+LOOK_SECONDS = 0.5
+IDLE = 0.9
+"""Share of the processors' time with nothing to do, from which on what stands ready has come to rest."""
+LONGEST_REST = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,38 @@ class Said:
 
     verdict: str
     seconds: float
+    getting_ready: float = 0.0
+    """Seconds from when a draft was asked for until its sandboxes stood ready, in which it is written."""
 
 
 async def ahead(gate: Gate, base: str, head: str, *, quick: bool = False) -> Said:
     """The verdict as it is asked for while a change is drafted: never-used sandboxes stand ready."""
+    started = time.monotonic()
     gate.prepare(base)
     await gate.ready()
-    await asyncio.sleep(SETTLE_SECONDS)
+    getting_ready = await _rest() - started
     report = await gate.judge(base, head, quick=quick)
     await gate.release()
-    return _read(report)
+    return replace(_read(report), getting_ready=getting_ready)
+
+
+async def _rest() -> float:
+    """Wait until the machine has nothing to do; since when it has not."""
+    until = time.monotonic() + LONGEST_REST
+    began, idle, total = time.monotonic(), *_ticks()
+    while began < until:
+        await asyncio.sleep(LOOK_SECONDS)
+        before, (idle, total) = (idle, total), _ticks()
+        if idle - before[0] >= IDLE * (total - before[1]):
+            break
+        began = time.monotonic()
+    return began
+
+
+def _ticks() -> tuple[int, int]:
+    """The processors' ticks without work, and all of them (proc(5))."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 async def late(gate: Gate, base: str, head: str) -> Said:

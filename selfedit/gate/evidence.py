@@ -64,8 +64,22 @@ class Opened:
     attachment: bytes
 
 
-def open_report(outcome: Outcome, key: bytes, what: str) -> Opened | Finding:
-    """The report of a run, or what is wrong with it; `what` names the run in sentences."""
+def is_whole(stdout: bytes) -> bool:
+    """Whether a report has been written to its end."""
+    head, _, body = stdout.partition(b"\n")
+    form = _HEAD.fullmatch(head)
+    return form is not None and len(body) >= int(form[2]) + int(form[3])
+
+
+def open_report(outcome: Outcome, key: bytes, what: str, *, soon: bool = False) -> Opened | Finding:
+    """The report of a run, or what is wrong with it.
+
+    Args:
+        outcome: What became of the run.
+        key: What the report has to be signed with.
+        what: Names the run in sentences.
+        soon: Nobody waited for its end, so that nothing is known of that; such a report is good for no merge.
+    """
     if outcome.out_of_memory:
         return _no("out_of_memory", f"{what} ran out of memory, and was ended; use less of it")
     if outcome.timed_out:
@@ -90,7 +104,7 @@ def open_report(outcome: Outcome, key: bytes, what: str) -> Opened | Finding:
     signature = hmac.new(key, body, hashlib.sha256).hexdigest().encode()
     if len(body) != length + attached or not hmac.compare_digest(signature, form[1]):
         return forged
-    if outcome.exit_code != 0:
+    if outcome.exit_code != 0 and not (soon and outcome.exit_code is None):
         return _no("exit_mismatch", f"{what} reported, and then ended with exit code {outcome.exit_code}")
     try:
         return Opened(Report.model_validate_json(body[:length]), body[length:])

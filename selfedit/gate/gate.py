@@ -168,8 +168,10 @@ class Gate:
         if why := self._unfit():
             return _unknown(case, "self_check", why)
         repo = self._repo
-        for rev in (case.base, case.head):
-            if await asyncio.to_thread(repo.resolve, rev) is None:
+        revisions = (case.base, case.head)
+        found = await asyncio.gather(*(asyncio.to_thread(repo.resolve, rev) for rev in revisions))
+        for rev, commit in zip(revisions, found, strict=True):
+            if commit is None:
                 return _unknown(case, "no_such_commit", f"there is no commit {rev[:80]!r} in {repo.root}")
         merged = await asyncio.to_thread(repo.merge_tree, case.base, case.head)
         if isinstance(merged, Conflict):
@@ -187,7 +189,10 @@ class Gate:
             )
             return "failed"
         tell("reading the change")
-        policy = await asyncio.to_thread(self._policy, case, merged)
+        # What the checks will want of the tree is read meanwhile; git remembers it.
+        policy, _ = await asyncio.gather(
+            asyncio.to_thread(self._policy, case, merged), asyncio.to_thread(repo.entries, merged)
+        )
         case.checks.append(policy)
         if not policy.passed:
             return "refused"

@@ -13,7 +13,7 @@ from pathlib import Path
 from policies.decision import Finding
 from policies.load import GateRules
 from sandbox.types import Command, Limits, Sandbox, Started
-from selfedit.gate.evidence import Opened, open_report
+from selfedit.gate.evidence import Opened, is_whole, open_report
 
 Files = Mapping[str, bytes]
 """Content by path."""
@@ -146,8 +146,14 @@ class Judging:
         """Whether it still waits for its candidate."""
         return self._started.alive
 
-    async def finish(self, order: Order, what: str) -> Opened | Finding:
-        """Hand the candidate over and read the report; `what` names the run in sentences.
+    async def finish(self, order: Order, what: str, *, soon: bool = False) -> Opened | Finding:
+        """Hand the candidate over and read the report.
+
+        Args:
+            order: The candidate.
+            what: Names the run in sentences.
+            soon: Wait for the report alone, not for the end of the sandbox, which takes the engine longer than many a
+                check; what is said of such a run is good for no merge.
 
         Raises:
             SandboxUnavailable: The sandbox failed, so nothing is known.
@@ -162,11 +168,12 @@ class Judging:
         }
         try:
             archive = await asyncio.to_thread(pack, order.folders)
-            outcome = await self._started.finish(json.dumps(job).encode() + b"\n" + archive)
+            rest = json.dumps(job).encode() + b"\n" + archive
+            outcome = await (self._started.hear(rest, is_whole) if soon else self._started.finish(rest))
         except BaseException:
             await self._started.drop()
             raise
-        return open_report(outcome, self._key, what)
+        return open_report(outcome, self._key, what, soon=soon)
 
     async def drop(self) -> None:
         """End it without having used it; may be called twice."""

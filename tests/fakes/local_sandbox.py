@@ -28,7 +28,7 @@ class LocalSandbox:
 
     def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
         """Start a command with the first part of its input."""
-        return Ahead(self._run, command, wait_seconds)
+        return Ahead(self._run, command, wait_seconds, set())
 
     async def _run(self, command: Command, feed: Feed) -> Outcome:
         self.ran += 1

@@ -69,6 +69,8 @@ class Readiness:
     async def judge(self, case: Case, opening: Opening, order: Order, what: str) -> Opened | Finding:
         """Use the judge that waits for heads on this base, or start one now; `what` names the run in sentences.
 
+        For what an author needs to hear soon, nobody waits for the end of the sandbox.
+
         Raises:
             SandboxUnavailable: The sandbox failed, so nothing is known.
         """
@@ -77,19 +79,21 @@ class Readiness:
             await waiting.judging.drop()
             waiting = None
         if waiting is None:
-            return await self.fresh(opening, order, what)
+            return await self.fresh(opening, order, what, soon=case.quick)
         written, removed = difference(waiting.assembly.files, case.assembly.files, TREE.name)
         changed = replace(order, folders={**order.folders, TREE.name: written}, removed=removed)
-        return await waiting.judging.finish(changed, what)
+        return await waiting.judging.finish(changed, what, soon=case.quick)
 
-    async def fresh(self, opening: Opening, order: Order, what: str) -> Opened | Finding:
+    async def fresh(
+        self, opening: Opening, order: Order, what: str, *, soon: bool = False
+    ) -> Opened | Finding:
         """Start one, and use it.
 
         Raises:
             SandboxUnavailable: The sandbox failed, so nothing is known.
         """
         judging = await Judging.start(self.sandbox, opening, self._gate)
-        return await judging.finish(order, what)
+        return await judging.finish(order, what, soon=soon)
 
     async def drop(self) -> None:
         """Give up all that wait."""
