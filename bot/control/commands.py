@@ -5,6 +5,7 @@ protocol; who is asked and how the answer looks is decided elsewhere.
 """
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def unknown(name: str, known: Collection[str]) -> str:
     return f"There is no command /{name}; {hint}"
 
 
+@functools.cache
 def infos() -> tuple[CommandInfo, ...]:
     """The control commands, and what the bot itself answers, as help shows them."""
     asked = [
