@@ -140,6 +140,8 @@ class Client(discord.Client):
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Tell of an event; those as they come over the wire go to the journal of the session alone."""
+        if self.is_closed():
+            return  # the library goes on for a while; what it still hears is for the next process
         if event == "socket_raw_receive" and self._handover is not None:
             self._handover.hear(args[0])
         elif self._handover is None or not self._handover.feeding:
@@ -161,6 +163,7 @@ class Client(discord.Client):
             self._introduced = True
             without, done = self._theseus.missing, self._theseus.somebody_approves
             self._tell(introduction(self.application, self.user.name, self.guilds, without, set_up=done))
+        self._arrivals.know(self.guilds)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Somebody brought the bot to a server."""

@@ -40,6 +40,11 @@ class Listener(discord.Client):
         """Ends when the client gives up."""
         self.events: asyncio.Queue[str] = asyncio.Queue()
 
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Tell of an event while there is a loop to do so: the library goes on for a while when it is closed."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
     async def on_message(self, message: discord.Message) -> None:
         """Keep what others write."""
         if message.author != self.user:

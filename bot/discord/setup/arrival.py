@@ -70,11 +70,20 @@ def owner_of(application: discord.AppInfo) -> str:
 
 
 class Arrivals:
-    """Greets each server once, ever."""
+    """Greets each server once, ever, when the bot comes to it.
+
+    Where it is when a session begins nobody is greeted: a first start with an empty home, or with one that was lost, would
+    write to every server at once, and people there may have talked with it for long. The operator is told instead, by
+    `introduction`, which names the servers and says what is next; anybody on them can ask `/help`.
+    """
 
     def __init__(self, shelf: sqlite3.Connection) -> None:
         self._shelf = shelf
         shelf.execute("CREATE TABLE IF NOT EXISTS greeted (guild INTEGER PRIMARY KEY)")
+
+    def know(self, guilds: Iterable[discord.Guild]) -> None:
+        """Take servers as those where the bot is already, so that one that is told of again is not taken for a new one."""
+        self._shelf.executemany("INSERT OR IGNORE INTO greeted VALUES (?)", [(guild.id,) for guild in guilds])
 
     async def greet(self, guild: discord.Guild, owner: str, *, chats: bool = True) -> None:
         """Say hello to a server to which the bot came, where it may write. What cannot be said is not said later.
