@@ -3,11 +3,12 @@
 import asyncio
 
 from policies.decision import Decision
+from selfedit.history.messages import head_message
 from selfedit.mainline.shared import Shared
 from selfedit.ports import Forge
 from selfedit.proposals.pipeline import Pipeline
 from selfedit.repo import Conflict
-from selfedit.types import Draft, Proposal, Stage
+from selfedit.types import Draft, GateReport, Proposal, Stage
 
 
 class Refit:
@@ -27,9 +28,7 @@ class Refit:
             return await self._replay(proposal, base)
         report = await self._shared.gate.judge(base, proposal.head)
         if report.verdict == "unknown":
-            why = f"it could not be judged on the present {self._shared.repo.branch}: {report.complaint}"
-            self._shared.record.write("opened", number, why=why)
-            return Decision.no("not_judged", why)
+            return self._not_judged(number, report)
         self._shared.record.write("rejudged", number, base=base, report=report.model_dump(mode="json"))
         return None if report.verdict == "passed" else await self._does_not_fit(number, report.complaint)
 
@@ -41,16 +40,36 @@ class Refit:
                 number, "it conflicts, and people have changed it, so its edits are not all there is to apply"
             )
         facts = proposal.model_dump(include={"title", "reason", "edits", "author", "model"})
-        draft = Draft.model_validate(facts)
-        fault = await self._pipeline.write_head(number, draft, base)
-        if fault is not None:
-            return await self._does_not_fit(number, f"it conflicts: {fault.message}")
-        return await self.judge_new_head(number)
+        made = await asyncio.to_thread(self._pipeline.tree_with, Draft.model_validate(facts), base)
+        if not isinstance(made, str):
+            return await self._does_not_fit(number, f"it conflicts: {made.message}")
+        head = self._shared.repo.commit(made, [base], head_message(number, proposal))
+        report = await self._shared.gate.judge(base, head)
+        if (
+            report.verdict == "unknown"
+        ):  # the head that was looked at stays, so that approving it again is enough
+            return self._not_judged(number, report)
+        self._shared.record.write("headed", number, base=base, head=head, branch=proposal.branch)
+        self._shared.repo.set_ref(f"refs/proposals/{number}/head", head)
+        return await self._with_new_head(number, report)
 
     async def judge_new_head(self, number: int) -> Proposal | Decision:
-        """Judge a head that nobody approved, and ask for its approval."""
+        """Judge a head that nobody approved and that a crash left without a verdict.
+
+        While that cannot be done it waits: it is neither merged nor at its end, and is judged at the next start.
+        """
         fresh = self._shared.record.proposals[number]
         report = await self._shared.gate.judge(fresh.base, fresh.head)
+        if report.verdict != "unknown":
+            return await self._with_new_head(number, report)
+        why = f"its new head could not be judged: {report.complaint}; that is tried again at the next start"
+        if self._shared.record.wait(number, why):
+            self._shared.tell(number, fresh.stage, why)
+        return Decision.no("not_judged", why)
+
+    async def _with_new_head(self, number: int, report: GateReport) -> Proposal | Decision:
+        """Ask for the approval of a head that nobody approved, if it passed."""
+        fresh = self._shared.record.proposals[number]
         self._shared.record.write("rejudged", number, base=fresh.base, report=report.model_dump(mode="json"))
         if report.verdict != "passed":
             return await self._does_not_fit(number, report.complaint)
@@ -58,6 +77,14 @@ class Refit:
         self._shared.record.write("opened", number, why=why)
         await self._shared.forge.open(self._shared.record.proposals[number])
         return Decision.no("head_moved", why)
+
+    def _not_judged(self, number: int, report: GateReport) -> Decision:
+        """Nothing is known of it: it stays open, and its approval is void, as that of each merge that came to nothing."""
+        branch = self._shared.repo.branch
+        why = f"it could not be judged on the present {branch}: {report.complaint}; mend that, then approve it again"
+        self._shared.record.write("opened", number, why=why)
+        self._shared.tell(number, Stage.OPENED, why)
+        return Decision.no("not_judged", why)
 
     async def _does_not_fit(self, number: int, complaint: str) -> Proposal:
         why = f"together with what {self._shared.repo.branch} is now it does not pass: {complaint}"

@@ -205,6 +205,51 @@ async def test_a_head_that_a_crash_left_unjudged_is_not_merged(desk: Desk) -> No
     await desk.close()
 
 
+async def test_what_cannot_be_judged_anew_keeps_its_head_and_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits are to be applied anew while no sandbox is to be had: nothing ends, and approving again goes on from there."""
+    first, second = await opened(desk, setting('"one"')), await opened(desk, setting('"two"'))
+    await merged(desk, first)
+    before, sandbox = desk.record.proposals[second], desk._sandbox
+    desk._sandbox = None
+    monkeypatch.setenv("THESEUS_SANDBOX", "none")
+    said = str(await approve(desk, second))
+    assert "could not be judged" in said
+    assert "approve it again" in said
+    now = desk.record.proposals[second]
+    assert (now.stage, now.head, now.approvals, now.why) == (Stage.OPENED, before.head, (), said)
+    desk._sandbox = sandbox
+    assert "look at the new head" in str(await approve(desk, second))
+    assert desk.record.proposals[second].head != before.head
+    await merged(desk, second)
+
+
+async def test_a_head_that_a_crash_left_unjudged_waits_until_it_can_be(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sandbox is to be had at the next start either: it is not merged, does not end, and is judged at a later one."""
+    first, second = await opened(desk, setting('"one"')), await opened(desk, setting('"two"'))
+    await merged(desk, first)
+    main, before = desk.repo.main(), desk.record.proposals[second]
+    desk.record.write("approved", second, by=ME, head=before.head, self_approved=True)
+    tree = desk.repo.write_tree(main, {ROLL: b"USAGE = 1\n"})
+    fresh = desk.repo.commit(tree, [main], "anew")
+    desk.record.write("headed", second, base=main, head=fresh, branch=before.branch)
+    monkeypatch.setenv("THESEUS_SANDBOX", "none")
+    desk = await reopened(desk)
+    await desk.mainline.settle()
+    now = desk.record.proposals[second]
+    assert (now.stage, now.head, desk.repo.main()) == (Stage.APPROVED, fresh, main)
+    assert "could not be judged" in now.why
+    monkeypatch.delenv("THESEUS_SANDBOX")
+    desk = await reopened(desk)
+    await desk.mainline.settle()
+    now = desk.record.proposals[second]
+    assert (now.stage, now.head, now.approvals) == (Stage.OPENED, fresh, ())
+    await desk.close()
+
+
 async def test_a_rollback_names_the_commits_of_people_that_it_takes_along(desk: Desk) -> None:
     """Where only the tree before can come back, people's commits since are named in answer, ledger and history."""
     number = await opened(desk, setting('"one"'))
