@@ -1,12 +1,13 @@
 """What is answered on a chat service, and to whom; knows no service's library."""
 
+import re
 from dataclasses import replace
 
 from agent.incoming.wish import PLAIN, Wish
 from bot.asking import Question
-from bot.control.commands import Unclear, needs, parse, split
+from bot.control.commands import Unclear, needs, parse, split, without
 from bot.surface import Show, Theseus, unseen
-from policies.rights import Person
+from policies.rights import CAPABILITIES, Person
 
 NOT_CARRIED_OUT = "That was not carried out; what you may do was changed just now, so say it again."
 _OF_BOTH = frozenset({"history", "forget"})
@@ -33,7 +34,8 @@ class Messages:
             return decision.why
         if asked is None:
             wish = replace(wish, marked=True)
-            answer = await self._theseus.respond(text, person.id, conversation, wish, show)
+            hidden = self._hidden(text, person)
+            answer = await self._theseus.respond(text, person.id, conversation, wish, show, hidden=hidden)
             own = own_place(conversation, person)
             if own != conversation and (split(text) or ("",))[0] in _OF_BOTH:
                 more = await self._theseus.respond(text, person.id, own, wish, show)
@@ -44,6 +46,16 @@ class Messages:
         if asked.name == "quit":
             return "Theseus is ended where it was started, not from here."
         return NOT_CARRIED_OUT  # a service shows proposals in its own way, and does so before it comes here
+
+    def _hidden(self, text: str, person: Person) -> frozenset[str]:
+        """The commands that a command is not told of, as it is not for whoever uses it: help lists the others.
+
+        Who names one is told what it is all the same. Chat hears of all, so that it can say how things are changed here.
+        """
+        if (parts := split(text)) is None:
+            return frozenset()
+        lacking = {one for one in CAPABILITIES if not self._theseus.may(one, person).allowed}
+        return without(lacking).difference(re.findall(r"\w+", parts[1].lower()))
 
     async def ask(self, question: Question, person: Person, conversation: str, show: Show = unseen) -> str:
         """The answer to a question whose wishes are known: nothing in its words is a command."""

@@ -1,7 +1,7 @@
 """What console and Discord share: what they need of the bot, and how a control command is carried out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -88,9 +88,19 @@ class Theseus(Protocol):
         """Ask the steward."""
 
     async def respond(
-        self, line: str, author: str, conversation: str, wish: Wish = PLAIN, show: Show = unseen
+        self,
+        line: str,
+        author: str,
+        conversation: str,
+        wish: Wish = PLAIN,
+        show: Show = unseen,
+        *,
+        hidden: Collection[str] = (),
     ) -> str:
-        """Answer a line that is no control command, as it is wished for; pieces are shown where they come early."""
+        """Answer a line that is no control command, as it is wished for; pieces are shown where they come early.
+
+        What answers it is not told of the commands that are `hidden`.
+        """
 
     async def chat(self, question: Question, author: str, conversation: str, show: Show = unseen) -> str:
         """Answer a question whose wishes are known: nothing in its words is read as a command or an option."""

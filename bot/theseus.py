@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -172,7 +172,14 @@ class Bot:
         return may(capability, person, self.grants, self._rules)
 
     async def respond(
-        self, line: str, author: str, conversation: str, wish: Wish = PLAIN, show: Show = unseen
+        self,
+        line: str,
+        author: str,
+        conversation: str,
+        wish: Wish = PLAIN,
+        show: Show = unseen,
+        *,
+        hidden: Collection[str] = (),
     ) -> str:
         """Answer a line that is no control command, on the generation that serves at this moment.
 
@@ -182,6 +189,7 @@ class Bot:
             conversation: Stable id of the place.
             wish: How chat is to answer it, and what came along.
             show: Hears pieces of the answer while it is being written.
+            hidden: Names of commands of which what answers is not told, as they are not for whoever asks.
         """
         parts = control.split(line)
         name, text = parts or (None, line.strip())
@@ -204,14 +212,21 @@ class Bot:
             except Exception as error:  # noqa: BLE001 - a fault of ours ends one command, not the console
                 log.error("/%s failed: %s", name, whereabouts(error))  # noqa: TRY400 - without what was said
                 return f"Sorry, /{name} failed, and where it did is written down; try it in another way."
-        return await self._live(name, Question(text, wish), author, conversation, show)
+        return await self._live(name, Question(text, wish), author, conversation, show, hidden=hidden)
 
     async def chat(self, question: Question, author: str, conversation: str, show: Show = unseen) -> str:
         """Answer a question whose wishes are known: nothing in its words is read as a command or an option."""
         return await self._live(None, question, author, conversation, show)
 
     async def _live(
-        self, name: str | None, question: Question, author: str, conversation: str, show: Show
+        self,
+        name: str | None,
+        question: Question,
+        author: str,
+        conversation: str,
+        show: Show,
+        *,
+        hidden: Collection[str] = (),
     ) -> str:
         """Have live code answer: a command, or for None chat."""
         wish = question.wish
@@ -227,7 +242,7 @@ class Bot:
             commands=[
                 info
                 for info in generation.infos
-                if author.startswith("console:") or info.name not in control.CONSOLE_ONLY
+                if author.startswith("console:") or info.name not in {*control.CONSOLE_ONLY, *hidden}
             ],
             brain=self._brain.voice(generation.toolbox, author, conversation, wish),
             prompts=dict(generation.prompts),

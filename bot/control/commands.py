@@ -92,6 +92,11 @@ def needs(line: str) -> Capability:
     return known.needs if known else "chat"
 
 
+def without(lacking: Collection[Capability]) -> frozenset[str]:
+    """The control commands that somebody cannot use who lacks these capabilities."""
+    return frozenset(name for name, each in _COMMANDS.items() if each.needs in lacking)
+
+
 def unknown(name: str, known: Collection[str]) -> str:
     """The answer to a command that nobody answers to, with what may have been meant."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
