@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from sandbox.ahead import Ahead
 from sandbox.types import Command, Limits, Sandbox
 from selfedit.gate.gate import Gate
 from selfedit.types import GateReport
@@ -14,6 +15,14 @@ from tests.fakes.small_repo import text as text_of
 __all__ = ["opened_sandbox", "world"]
 
 ECHO = "import sys; first = sys.stdin.readline(); print(first.strip(), sys.stdin.read())"
+
+
+LINGER = """
+import sys, time
+sys.stdin.read()
+print("all of it", flush=True)
+time.sleep(600)
+"""
 
 
 async def ahead(gate: Gate, base: str, head: str) -> GateReport:
@@ -34,8 +43,9 @@ async def test_a_sandbox_started_ahead_finds_what_one_started_late_finds(
 ) -> None:
     """Getting ready changes how long a verdict takes, and nothing that it says."""
     head = world.small.edit(GREET, *FAULTS[fault])
-    early = await ahead(world.gate(), world.small.base, head)
-    late = await world.gate().judge(world.small.base, head)
+    patient: dict[str, object] = {"seconds": 120}  # a busy machine must not decide what is tried
+    early = await ahead(world.gate(change_tests=patient), world.small.base, head)
+    late = await world.gate(change_tests=patient).judge(world.small.base, head)
     assert (early.verdict, failing(early)) == (late.verdict, failing(late))
     assert places(early) == places(late)
 
@@ -129,6 +139,38 @@ async def test_a_run_gets_its_input_in_two_parts(opened_sandbox: Sandbox) -> Non
     assert started.alive
     assert (await started.finish(b"late")).stdout == b"early late\n"
     assert not started.alive
+
+
+async def test_what_is_waited_for_is_heard_before_the_end(opened_sandbox: Sandbox) -> None:
+    """A program that has said it all is heard while it still runs; nothing is known of its end then."""
+    limits = Limits(seconds=3)
+    started = opened_sandbox.start_ahead(
+        Command(argv=(opened_sandbox.python, "-I", "-c", LINGER), limits=limits), wait_seconds=60
+    )
+    heard = await started.hear(b"late", lambda said: said.endswith(b"all of it\n"))
+    assert (heard.stdout, heard.exit_code, heard.timed_out) == (b"all of it\n", None, False)
+
+
+async def test_what_ends_without_it_is_an_ordinary_end(opened_sandbox: Sandbox) -> None:
+    """A program that never says what is waited for is known by its end."""
+    command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO), stdin=b"early\n")
+    heard = await opened_sandbox.start_ahead(command, wait_seconds=60).hear(b"late", lambda _: False)
+    assert (heard.stdout, heard.exit_code) == (b"early late\n", 0)
+
+
+async def test_a_verdict_for_a_merge_waits_for_the_end(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what an author hears soon does without the exit code and the engine's word on memory."""
+
+    async def deaf(*_: object) -> None:
+        raise AssertionError("not waited for")
+
+    monkeypatch.setattr(Ahead, "hear", deaf)
+    gate, head = world.gate(), world.small.edit(GREET, "Say hello.", "Greet everybody.")
+    assert (await ahead(gate, world.small.base, head)).verdict == "passed"
+    await gate.release()
+    assert (await world.gate().judge(world.small.base, head, quick=True)).verdict == "unknown"
 
 
 async def test_a_run_that_nobody_finishes_is_ended(opened_sandbox: Sandbox) -> None:

@@ -14,6 +14,7 @@ from selfedit.gate.evidence import (
     Told,
     format_check,
     imports_check,
+    is_whole,
     lint_check,
     open_report,
     trial_check,
@@ -91,6 +92,22 @@ def test_any_other_report_is_a_no(name: str) -> None:
     found = open_report(outcome, KEY, "it")
     assert isinstance(found, Finding)
     assert found.rule == rule
+
+
+def test_a_report_that_nobody_waited_for_the_end_of_lacks_only_that() -> None:
+    """Heard soon, a report needs no exit code, but has to be whole and signed, and no exit code may say no."""
+    early = Outcome(exit_code=None, stdout=frame(attachment=b"types"))
+    assert isinstance(open_report(early, KEY, "it", soon=True), Opened)
+    for name, (outcome, rule) in FALSE.items():
+        found = open_report(outcome, KEY, "it", soon=True)
+        assert name == "no exit code" or (isinstance(found, Finding) and found.rule == rule)
+
+
+def test_a_report_is_whole_with_its_last_byte() -> None:
+    """No shorter piece of what is written is taken for the report."""
+    written = frame(attachment=b"types")
+    assert [is_whole(written[:size]) for size in range(len(written))] == [False] * len(written)
+    assert is_whole(written)
 
 
 def test_a_tool_that_fails_is_never_a_pass() -> None:
