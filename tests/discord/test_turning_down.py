@@ -77,6 +77,26 @@ async def test_a_rollback_has_its_reason(server: DiscordServer, room: Channel, a
     assert [one.why for one in steward.asked if isinstance(one, say.Rollback)] == ["it is *rude*"]
 
 
+async def test_a_rollback_by_button_takes_its_reason(server: DiscordServer, room: Channel, ann: User) -> None:
+    """The question whether somebody is sure takes a reason, more than once; the last counts, and still nothing is done by it."""
+    steward = steward_of(ann)
+    steward.open(1)
+    steward.move(1, Stage.LIVE, merge="d" * 40)
+    async with aboard(server, ann.id, steward=steward) as crew:
+        card = await shown(crew, server, ann, room)
+        question = await pressed(server, ann, card, "Roll back")
+        for why in ("first thought", "", "it is *rude*"):
+            opened = press(server, ann, question, "Say why")
+            await server.until(lambda opened=opened: opened.answered == FORM)  # type: ignore[misc]
+            server.modal(ann, opened, why=why)
+            told = why.replace("*", "\\*")
+            await server.until(lambda told=told: question.content.partition("\nReason: ")[2] == told)  # type: ignore[misc]
+        assert "Rollback" not in steward.kinds()
+        press(server, ann, question, "Roll back")
+        await server.until(lambda: field(card, "Taken back"))
+    assert [one.why for one in steward.asked if isinstance(one, say.Rollback)] == ["it is *rude*"]
+
+
 async def test_the_newest_is_taken_back_without_a_number(
     server: DiscordServer, room: Channel, ann: User
 ) -> None:

@@ -20,6 +20,7 @@ NEEDS: dict[Act, Capability] = {
     Act.REJECT: "approve",
     Act.ROLLBACK: "approve",
     Act.SURE_ROLLBACK: "approve",
+    Act.REASON: "approve",
 }
 """What somebody must be allowed to do to use a component; to leave something as it is takes no right."""
 SUCCESS, DANGER = discord.ButtonStyle.success, discord.ButtonStyle.danger

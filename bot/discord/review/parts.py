@@ -65,10 +65,10 @@ class Pointed(discord.ui.DynamicItem[discord.ui.Button[Any] | discord.ui.Select[
 
 
 class WhyForm(discord.ui.Modal):
-    """Asks for the reason of a rejection."""
+    """Asks for the reason of a rejection, or of a rollback."""
 
     why: discord.ui.TextInput[Self] = discord.ui.TextInput(
-        label="Why? Whoever asked for it reads this.",
+        label="Why? Whoever asked for the change reads this.",
         style=discord.TextStyle.paragraph,
         custom_id="why",
         required=False,
@@ -79,8 +79,9 @@ class WhyForm(discord.ui.Modal):
         self, point: Point, opened: int, told: Callable[[discord.Interaction, Point, str], Awaitable[None]]
     ) -> None:
         # Several may be open for one card, each with an answer of its own; by `opened`, the click, they differ.
-        name = f"{point.id}{opened}"
-        super().__init__(title=f"Reject proposal {point.number}", timeout=FORM_SECONDS, custom_id=name)
+        name = f"p/{point.act}/{point.number}/{opened}"
+        does = "Reject" if point.act is Act.REJECT else "Roll back"
+        super().__init__(title=f"{does} proposal {point.number}", timeout=FORM_SECONDS, custom_id=name)
         self._point, self._told = point, told
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
@@ -101,11 +102,14 @@ def card_view(one: Proposal, link: str = "") -> discord.ui.View:
 
 
 def sure_view(point: Point, label: str, style: discord.ButtonStyle) -> discord.ui.View:
-    """Yes or no, for one person."""
+    """Yes or no, for one person; before something is taken back, also why."""
     view = discord.ui.View(timeout=None)
     view.add_item(button(point, label, style))
     leave = Point(Act.LEAVE, point.number, point.head, point.who)
     view.add_item(button(leave, "Leave it", discord.ButtonStyle.secondary))
+    if point.act is Act.SURE_ROLLBACK:
+        reason = Point(Act.REASON, point.number, point.head, point.who)
+        view.add_item(button(reason, "Say why", discord.ButtonStyle.secondary))
     return view
 
 

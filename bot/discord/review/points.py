@@ -18,6 +18,7 @@ class Act(StrEnum):
     ROLLBACK = "back"
     SURE_APPROVE = "yes!"
     SURE_ROLLBACK = "back!"
+    REASON = "why"
     LEAVE = "leave"
     PAGE = "page"
     FILE = "file"
@@ -57,7 +58,7 @@ class Point:
 
 
 IDS = re.compile(
-    r"p/(?P<act>diff|yes!?|no|ask|back!?|leave|page|file)/(?P<number>\d{1,9})/(?P<head>[0-9a-f]{0,40})"
+    r"p/(?P<act>diff|yes!?|no|ask|back!?|why|leave|page|file)/(?P<number>\d{1,9})/(?P<head>[0-9a-f]{0,40})"
     r"/(?P<who>\d{1,20})/(?P<file>\d{1,4})\.(?P<page>\d{1,4})/(?P<slot>[a-z]?)"
 )
 

@@ -197,8 +197,8 @@ class Review:
                 await promptly(used.response.defer)
                 shown = await self._commands.pages(point.number, person, point.file, point.page, point.head)
                 await patiently(lambda: used.edit_original_response(**shown.edit))
-            elif point.act is Act.REJECT:
-                await promptly(lambda: used.response.send_modal(WhyForm(point, used.id, self._reject)))
+            elif point.act in (Act.REJECT, Act.REASON):
+                await promptly(lambda: used.response.send_modal(WhyForm(point, used.id, self._said_why)))
             elif point.act in (Act.SURE_APPROVE, Act.SURE_ROLLBACK):
                 await self._carry_out(used, point, person)
             else:
@@ -214,18 +214,20 @@ class Review:
 
     async def _failed(self, used: discord.Interaction, error: Exception) -> None:
         """Leave nobody waiting for an answer that does not come, and its row not as answered."""
-        if not self._client.is_closed():  # else the next process says so
-            self._inbox.lost(used.id, f"it failed: {type(error).__name__}")
+        if self._client.is_closed():
+            return  # the next process says so
+        self._inbox.lost(used.id, f"it failed: {type(error).__name__}")
         await tell_alone(used, FAILED)
 
-    async def _ask(self, point: Point, person: Person) -> Shown:
-        """What is shown to who pressed a button of a card."""
+    async def _ask(self, point: Point, person: Person, why: str = "") -> Shown:
+        """What is shown to who pressed a button of a card, or said why something is to be taken back."""
         if point.act is Act.DIFF:
             return self._stale(point, await self._commands.pages(point.number, person, 0, 0, point.head))
         if point.act is Act.ASK:
             return await self.threads.open(point.number)
         sure = Act.SURE_APPROVE if point.act is Act.APPROVE else Act.SURE_ROLLBACK
-        return self._stale(point, await self._commands.ask_sure(point.number, sure, person, point.head))
+        asked = self._commands.ask_sure(point.number, sure, person, point.head, why or say.NO_REASON)
+        return self._stale(point, await asked)
 
     def _stale(self, point: Point, shown: Shown) -> Shown:
         """A card that people press in vain shows something old."""
@@ -274,17 +276,23 @@ class Review:
             await self._commands.told(answer.proposal) if isinstance(answer, say.ProposalIs) else said(answer)
         )
 
-    async def _reject(self, used: discord.Interaction, point: Point, why: str) -> None:
-        """Somebody filled in the form."""
+    async def _said_why(self, used: discord.Interaction, point: Point, why: str) -> None:
+        """Somebody filled in the form: to reject, or for the question whether they are sure of a rollback."""
         with self._inbox.use(used) as fresh:
             if not fresh:
                 return
             try:
                 person = await self._who(used.user)
                 decision = self._theseus.may("approve", person)
-                await promptly(lambda: used.response.defer(ephemeral=True, thinking=True))
-                text = await self._turn_down(point, person, why) if decision.allowed else decision.why
-                await patiently(lambda: used.edit_original_response(content=text))
+                rejects = point.act is Act.REJECT  # else what is answered takes the question's place
+                await promptly(lambda: used.response.defer(ephemeral=rejects, thinking=rejects))
+                if not decision.allowed:
+                    shown = Shown(decision.why)
+                elif rejects:
+                    shown = Shown(await self._turn_down(point, person, why))
+                else:
+                    shown = await self._ask(point, person, " ".join(why.split()))
+                await patiently(lambda: used.edit_original_response(**shown.edit))
             except UNREACHABLE as error:
                 log.warning("a form could not be answered: %s", error)
                 await self._failed(used, error)
