@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
+from agent.providers.connection import Connection
 from agent.providers.wire import (
     CONNECT_SECONDS,
     Until,
@@ -54,9 +55,8 @@ class Anthropic:
         self.model = model
         self.prices = prices
         self._key = key
-        self._address = address or ADDRESS
         self._vendor = Vendor("Anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL")
-        self._client: AsyncAnthropic | None = None
+        self._connection = Connection(_sdk, key, address or ADDRESS)
 
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """The answer in pieces, then whole; see `ModelProvider.stream`."""
@@ -64,7 +64,7 @@ class Anthropic:
         with faults(self._vendor, self.model, self._key, ask, self.prices) as measure:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
-                client = await self._connected()
+                client = await self._connection.client()
                 events = await _posted(client, request, patience(ask))
             answer = _Answer()
             async with events:
@@ -84,15 +84,7 @@ class Anthropic:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client is not None:
-            await self._client.close()
-
-    async def _connected(self) -> "AsyncAnthropic":
-        if self._client is None:
-            make = await asyncio.to_thread(_sdk)
-            if self._client is None:  # another question may have been quicker
-                self._client = make(self._key.get_secret_value(), self._address)
-        return self._client
+        await self._connection.close()
 
     def _request(self, ask: Ask) -> dict[str, Any]:
         request: dict[str, Any] = {

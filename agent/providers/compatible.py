@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from agent.ports import ProviderFailed
+from agent.providers.connection import Connection
 from agent.providers.openai import limits, posted, sdk
 from agent.providers.wire import (
     ANSWER_SECONDS,
@@ -68,8 +69,7 @@ class Compatible:
         self._vendor = vendor or Vendor(
             f"The model at {bare(address)}", "OPENAI_API_KEY", "LOCAL_MODEL_URL", "LOCAL_MODEL"
         )
-        self._line: list[AsyncOpenAI] = []
-        """The client, once there is one; all models of one address share it."""
+        self._connection = Connection(sdk, key or SecretStr("none"), address)
         self._limit = "max_tokens"
         self._counts = True
         """It may be asked to count tokens at the end of a stream."""
@@ -108,7 +108,7 @@ class Compatible:
     def other(self, model: str, prices: Prices) -> "Compatible":
         """Another model behind the same address, over the same connections: closing either closes both."""
         other = Compatible(self._address, model=model, prices=prices, key=self._key, vendor=self._vendor)
-        other._line = self._line
+        other._connection = self._connection
         return other
 
     async def described(self) -> dict[str, Any]:
@@ -126,16 +126,10 @@ class Compatible:
 
     async def close(self) -> None:
         """Let go of connections."""
-        for client in self._line:
-            await client.close()
+        await self._connection.close()
 
     async def _connected(self) -> "AsyncOpenAI":
-        if not self._line:
-            make = await asyncio.to_thread(sdk)
-            if not self._line:  # another question may have been quicker
-                key = self._key.get_secret_value() if self._key else "none"
-                self._line.append(make(key, self._address))
-        client = self._line[0]
+        client = await self._connection.client()
         if not self._named:
             offered = (await client.models.list(timeout=limits(ANSWER_SECONDS))).data
             if not offered:

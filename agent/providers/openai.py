@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
+from agent.providers.connection import Connection
 from agent.providers.wire import (
     CONNECT_SECONDS,
     Until,
@@ -45,9 +46,8 @@ class OpenAI:
         self.model = model
         self.prices = prices
         self._key = key
-        self._address = address or ADDRESS
         self._vendor = Vendor("OpenAI", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
-        self._client: AsyncOpenAI | None = None
+        self._connection = Connection(sdk, key, address or ADDRESS)
 
     async def stream(self, ask: Ask) -> AsyncGenerator[str | Completion, None]:
         """The answer in pieces, then whole; see `ModelProvider.stream`."""
@@ -55,7 +55,7 @@ class OpenAI:
         with faults(self._vendor, self.model, self._key, ask, self.prices) as measure:
             request = self._request(ask)
             async with asyncio.timeout_at(deadline):
-                client = await self._connected()
+                client = await self._connection.client()
                 events = await posted(client, "/responses", request, patience(ask))
             said = False
             async with events:
@@ -82,15 +82,7 @@ class OpenAI:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client is not None:
-            await self._client.close()
-
-    async def _connected(self) -> "AsyncOpenAI":
-        if self._client is None:
-            make = await asyncio.to_thread(sdk)
-            if self._client is None:  # another question may have been quicker
-                self._client = make(self._key.get_secret_value(), self._address)
-        return self._client
+        await self._connection.close()
 
     def _request(self, ask: Ask) -> dict[str, Any]:
         request: dict[str, Any] = {

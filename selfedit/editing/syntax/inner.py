@@ -94,13 +94,10 @@ def add_parameter(document: Document, edit: AddParameter, *, whole: bool = False
 
 def add_decorator(document: Document, edit: AddDecorator, *, whole: bool = False) -> str | No:
     """Put a decorator above all others of a function or class."""
-    definition = document.find(edit.target, ("function", "class"))
-    if isinstance(definition, No):
-        return definition
-    expression = _decorator(edit.decorator)
-    if isinstance(expression, No):
-        return expression
-    present = _decorators(definition.node)
+    found = _decorated(document, edit)
+    if isinstance(found, No):
+        return found
+    definition, expression, present = found
     if ast.dump(expression) in [ast.dump(other) for other in present]:
         return No("already_there", f"`{edit.target}` has the decorator `@{ast.unparse(expression)}` already")
     place = place_of(document, definition, whole=whole)
@@ -124,13 +121,10 @@ def add_decorator(document: Document, edit: AddDecorator, *, whole: bool = False
 
 def remove_decorator(document: Document, edit: RemoveDecorator, *, whole: bool = False) -> str | No:
     """Take a decorator away that is written just so."""
-    definition = document.find(edit.target, ("function", "class"))
-    if isinstance(definition, No):
-        return definition
-    expression = _decorator(edit.decorator)
-    if isinstance(expression, No):
-        return expression
-    present = _decorators(definition.node)
+    found = _decorated(document, edit)
+    if isinstance(found, No):
+        return found
+    definition, expression, present = found
     same = [index for index, other in enumerate(present) if ast.dump(other) == ast.dump(expression)]
     if not same:
         shown = tuple(f"@{ast.unparse(other)}" for other in present)
@@ -144,6 +138,19 @@ def remove_decorator(document: Document, edit: RemoveDecorator, *, whole: bool =
         return found.with_changes(decorators=kept)
 
     return changed(document, definition, change, whole=whole)
+
+
+def _decorated(
+    document: Document, edit: AddDecorator | RemoveDecorator
+) -> tuple[Definition, ast.expr, Sequence[ast.expr]] | No:
+    """The definition that is meant, the decorator that is spoken of, and those that it has."""
+    definition = document.find(edit.target, ("function", "class"))
+    if isinstance(definition, No):
+        return definition
+    expression = _decorator(edit.decorator)
+    if isinstance(expression, No):
+        return expression
+    return definition, expression, _decorators(definition.node)
 
 
 def _bare(decorator: str) -> str:
