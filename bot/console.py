@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds to wait for live code before lines are taken without it."""
+ASK_AGAIN = 0.5
+"""Seconds between questions whether GitHub has answered, after the start."""
 CONVERSATION = "console"
 _BEGINNING = 4_000
 """Bytes of an unfinished line that are read for whether it is private."""
@@ -81,6 +83,8 @@ class Console:
         """Whether a line is being answered, so that progress is of what it asks for."""
         self._early: str | None = None
         """A command that came where edits were to go on."""
+        self._telling: asyncio.Task[None] | None = None
+        """Waits for GitHub to answer, to tell of it."""
 
     async def run(self) -> None:
         """Work through the lines; at their end ask the steward to end everything."""
@@ -96,6 +100,9 @@ class Console:
                     break
         except BrokenPipeError:
             pass  # nobody reads any more, which ends a console as well
+        finally:
+            if self._telling is not None:
+                self._telling.cancel()
         await self._theseus.ask(say.Quit())
 
     def hear(self, notice: BaseModel) -> None:
@@ -123,12 +130,23 @@ class Console:
                 Text(WELCOME, "bold"),
                 Text(model or "A language model is set up: any line that is no command is chat."),
             )
+            if isinstance(status, say.StatusIs) and status.forge:
+                self._telling = asyncio.create_task(self._tell_of_forge(status))
+                await asyncio.sleep(0)  # what is known already stands below the welcome
         held, left = self._inflight.held(), self._inflight.left()
         self._inflight.end()
         if left is not None:
             await self._take_up(left)
         for file in held:
             await self._attach(file)
+
+    async def _tell_of_forge(self, status: BaseModel) -> None:
+        """Say where proposals are pull requests and whether that answers, or what is missing, once it is known."""
+        while isinstance(status, say.StatusIs) and not status.forge_asked:
+            await asyncio.sleep(ASK_AGAIN)
+            status = await self._theseus.ask(say.Status())
+        if isinstance(status, say.StatusIs):
+            self._show(Text(f"Pull requests: {render.shown(status.forge)}"))
 
     async def _take_up(self, left: Left) -> None:
         """Go on with what the last bot did not finish."""

@@ -115,6 +115,8 @@ class Upstream(Forge, Protocol):
 
     name: str
     """What people call it."""
+    where: str
+    """Which one it is, in a few words for people."""
 
     def status(self) -> str:
         """Which one it is, in a line for people."""
@@ -152,6 +154,9 @@ class Upstream(Forge, Protocol):
 
     async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
         """Merge that pull request if it still is at `head`; the answers are those of `merge`."""
+
+    async def drop_revert(self, proposal: Proposal, why: str) -> None:
+        """Close what is still open of that pull request, saying why, and tidy up after it; what people put on it is left."""
 
     async def say_verdict(self, proposal: Proposal) -> None:
         """Show beside a proposal's head what the gate says of it: its verdict, or that it is being judged."""

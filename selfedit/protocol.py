@@ -287,6 +287,8 @@ class StatusIs(_Message):
     """Why code cannot be changed now, though nobody halted it."""
     forge: str = ""
     """Where proposals are reviewed beside chat, and whether it answers; empty where they are not."""
+    forge_asked: bool = True
+    """Whether it has been asked since the steward began, so that it is known whether it answers."""
     sandbox: str = ""
     protections: tuple[Protection, ...] = ()
     open: int = 0

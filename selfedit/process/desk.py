@@ -354,6 +354,7 @@ class Desk:
             halted=self.record.halted,
             problem=problem,
             forge=self.reconciler.status() if self.reconciler is not None else self.place.lacking,
+            forge_asked=self.reconciler is None or self.reconciler.asked,
             sandbox=place,
             protections=info.protections if info else (),
             open=self.record.open_count(),

@@ -65,6 +65,8 @@ class Reconciler:
         self._cannot_edit = cannot_edit
         self._schedule = Schedule(clock)
         self._partly = ""
+        self.asked = False
+        """Whether the forge has answered, or was found not to, since this process began."""
         self._revising: dict[int, asyncio.Task[None]] = {}
         self._noted: set[tuple[int, str]] = set()
         """Approvals of which the forge was told since this process began; told again it stays silent."""
@@ -94,7 +96,7 @@ class Reconciler:
         if not self._schedule.trouble:
             return "; ".join(filter(None, (self._shared.forge.status(), self._partly)))
         again = round(self._schedule.resting())
-        return f"{self._shared.forge.name} cannot be asked ({self._schedule.trouble}); proposals wait, and it is asked again in {again} s"
+        return f"{self._shared.forge.where} cannot be asked ({self._schedule.trouble}); proposals wait, and it is asked again in {again} s"
 
     async def idle(self) -> None:
         """Wait until nothing is being drafted again."""
@@ -123,11 +125,13 @@ class Reconciler:
                 self._schedule.put_off(f"a fault of Theseus itself: {type(error).__name__}: {error}")
             else:
                 self._schedule.done(soon)
+            self.asked = True
 
     async def _round(self) -> float:
         """Look at everything; seconds until the next time."""
         await self._mainline.follow(hinted=bool(self._shared.record.asked))
         shown = await self._shared.forge.shown()
+        self.asked = True
         soon, self._partly = self._shared.rules.github.poll_seconds, ""
         for number in list(self._shared.record.proposals):
             try:
@@ -167,6 +171,13 @@ class Reconciler:
         if proposal.stage in _TURNED_AWAY and proposal.branch and _TIDIED not in proposal.told:
             # Also a branch whose pull request never came to be.
             await self._shared.forge.close(proposal, proposal.why)
+            self._shared.record.write("told", proposal.number, key=_TIDIED)
+        elif proposal.stage is Stage.REVERTED and proposal.pull and _TIDIED not in proposal.told:
+            branch = self._shared.repo.branch
+            why = f"closed: {branch} is without proposal {proposal.number} already, as people undid it by themselves"
+            await self._shared.forge.drop_revert(
+                proposal, why
+            )  # open only where it was not this that was merged
             self._shared.record.write("told", proposal.number, key=_TIDIED)
         elif proposal.stage is Stage.KEPT and proposal.pull and _KEPT not in proposal.told:
             by = approved_by(proposal, one_line)

@@ -88,6 +88,30 @@ async def test_the_start_says_what_to_try(world: World) -> None:
         assert part in out
 
 
+async def test_without_settings_for_github_the_start_says_nothing_of_it(world: World) -> None:
+    """Who works at the console alone reads no line about pull requests."""
+    assert "Pull requests" not in await world.run()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_the_start_waits_for_no_answer_of_github(world: World, *, asked: bool) -> None:
+    """It is told once, as soon as it is known; until then lines are answered."""
+    known = STATUS.model_copy(update={"forge": "ann/bot on github.com: answered 0 s ago"})
+    said = iter([] if asked else [known.model_copy(update={"forge": "not asked", "forge_asked": False})])
+    world.steward.answers[say.Status] = lambda _: next(said, known)
+    world.type("one\n")
+    console = Console(world.bot, world.home, "console:ann", Lines(world.reading))
+    running = asyncio.create_task(console.run())
+    out = ""
+    async with asyncio.timeout(30):
+        while "Pull requests: ann/bot on github.com: answered" not in out or "ahoy one" not in out:
+            await asyncio.sleep(0.01)
+            out += world.out()
+        os.close(world.writing)
+        await running
+    assert "not asked" not in out
+
+
 async def test_a_bot_that_was_started_again_does_not_welcome_twice(world: World) -> None:
     """After a restart the console says just that."""
     world.steward.answers[say.Status] = lambda _: STATUS.model_copy(update={"restarts": 1})

@@ -30,7 +30,7 @@ class MemoryUpstream:
         remarks: What was said below each, by number and key.
     """
 
-    name = "the forge"
+    name = where = "the forge"
     announces = True
 
     def __init__(self, repo: Repo, bare: Path) -> None:
@@ -106,6 +106,13 @@ class MemoryUpstream:
         """Merge that."""
         self._ask()
         return self._merge(_revert(proposal), head, "Revert\n")
+
+    async def drop_revert(self, proposal: Proposal, why: str) -> None:
+        """Close that."""
+        del why
+        self._ask()
+        if (number := self._find(_revert(proposal))) and self.pulls[number].state.open:
+            self.act(number, open=False, closed_by=THESEUS)
 
     async def remark(self, proposal: Proposal, key: str, text: str) -> None:
         """Say something, once."""

@@ -142,6 +142,38 @@ async def test_a_revert_that_was_merged_elsewhere_can_be_asked_for_again(
     assert steward.repo.tree_of(github.main()) == steward.repo.tree_of(steward.proposal().before)
 
 
+async def test_a_revert_that_people_made_needless_is_closed(steward: World, github: GitHub) -> None:
+    """People undo the change on main by themselves: what was to take it back is closed, once, and leaves no branch."""
+    before = (steward.repo.root / GREET).read_text()
+    await merged(steward, github)
+    github.protect(checks=("check",))
+    await steward.mainline.condemn(1, "slow")
+    branch = github.pulls[2].branch
+    github.protect()
+    github.push(github.person("ann"), "main", {GREET: before}, "Undo it")
+    github.protect(checks=("check",))
+    github.fail(r"/pulls/2$", 500, times=1, method="PATCH")
+    await steward.rounds(5)
+    one = github.pulls[2]
+    assert (steward.proposal().stage, one.open, one.merged) == (Stage.REVERTED, False, False)
+    assert (github.branch(branch), len(one.comments)) == ("", 1)
+    assert "without proposal 1 already" in one.comments[0].body
+
+
+async def test_a_revert_that_people_made_their_own_is_left_to_them(steward: World, github: GitHub) -> None:
+    """With commits of theirs on it, what was to take the change back stays open although main is without it already."""
+    before, ann = (steward.repo.root / GREET).read_text(), github.person("ann")
+    await merged(steward, github)
+    github.protect(checks=("check",))
+    await steward.mainline.condemn(1, "slow")
+    github.push(ann, github.pulls[2].branch, {MORE: '"""More."""\n'}, "More")
+    github.protect()
+    github.push(ann, "main", {GREET: before}, "Undo it")
+    await steward.rounds(4)
+    assert steward.proposal().stage is Stage.REVERTED
+    assert github.pulls[2].open
+
+
 async def test_a_revert_is_judged_on_the_main_that_it_is_merged_into(steward: World, github: GitHub) -> None:
     """People's commits came between: the commit that takes it back is made anew on them before it is merged."""
     await merged(steward, github)

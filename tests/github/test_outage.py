@@ -69,7 +69,10 @@ async def test_trouble_at_every_stage(steward: World, github: GitHub, kind: str)
     made = await steward.pipeline.improve(Request(requested_by=ASKED_BY, goal="words"))
     assert (made.stage, github.pulls) == (Stage.OPENED, {})
     assert "not shown to reviewers" in made.why
+    known = [steward.reconciler.asked]
     assert await ten_minutes(steward) <= 11
+    assert [*known, steward.reconciler.asked] == [False, True]
+    assert f"{github.repository} on 127.0.0.1" in steward.reconciler.status()
     assert "cannot be asked" in steward.reconciler.status()
     steward = await end(github, steward, kind)
     assert await steward.reconciler.tick()

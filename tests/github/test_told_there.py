@@ -96,6 +96,7 @@ async def test_what_people_undid_by_themselves_is_not_owed(steward: Steward) -> 
     assert (steward.proposal().stage, steward.proposal().revert) == (Stage.REVERTED, theirs)
     assert (steward.record.owed, steward.bot.running) == ({}, theirs)
     assert "people undid it" in steward.proposal().why
+    assert not steward.there.pulls[2].state.open
     assert steward.faults() == []
 
 

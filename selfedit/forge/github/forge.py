@@ -48,6 +48,7 @@ class GitHubForge:
 
     def __init__(self, settings: GitHubSettings, repo: Repo, client: Client) -> None:
         self.name = "GitHub"
+        self.where = f"{settings.repository} on {settings.host}"
         self._settings = settings
         self._repo = repo
         self._client = client
@@ -63,7 +64,7 @@ class GitHubForge:
 
     def status(self) -> str:
         """Where proposals are reviewed, and whether it answers, in a line."""
-        health, where = self._client.health, f"{self._settings.repository} on {self._settings.host}"
+        health, where = self._client.health, self.where
         if health.trouble:
             return f"{where}: {health.trouble}"
         if not health.answered:
@@ -182,6 +183,16 @@ class GitHubForge:
             return await self._merge(
                 pull, head, texts.revert_title(proposal), f"This takes proposal {proposal.number} back."
             )
+
+    async def drop_revert(self, proposal: Proposal, why: str) -> None:
+        """Close that pull request if it is open, and take its branch away; with work of people on it, it is theirs."""
+        async with self._lock(proposal.number):
+            branch = _revert_branch(proposal)
+            pull = await self._hub.find(0, branch)
+            if pull is not None and pull.open and self._remote.pushed(proposal.number, pull.head):
+                await self._hub.say(pull, "closed", texts.comment(why))
+                await self._hub.edit(pull, state="closed")
+            await self._tidy(proposal.number, branch)
 
     # Private
 
