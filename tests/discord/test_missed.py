@@ -8,9 +8,11 @@ import pytest
 
 from tests.discord.crew import aboard
 from tests.fakes.discord.server import DiscordServer
-from tests.fakes.discord.things import Channel, Guild, User
+from tests.fakes.discord.things import STAGE, VOICE, Channel, Guild, User
 from tests.fakes.plans import echo
 
+UNHEARD_OF = 99
+"""A kind of channels that no library knows."""
 BETWEEN = 3
 """Messages between two faults."""
 
@@ -178,6 +180,22 @@ async def test_nothing_is_missed_where_nobody_had_spoken_before(
         await server.until(lambda: answers(server, quiet) and answers(server, thread))
         await crew.client.idle()
     assert [answers(server, one) for one in (quiet, thread, silent)] == [["ahoy two"], ["ahoy three"], []]
+
+
+@pytest.mark.parametrize("kind", [VOICE, STAGE, UNHEARD_OF], ids=["voice", "stage", "unheard of"])
+async def test_nor_in_a_place_of_another_kind(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User, kind: int
+) -> None:
+    """So is one beside a voice channel, on a stage, or in a thread below a channel of a kind that nobody knows yet."""
+    place = server.room(guild, "quiet", kind)
+    place = server.thread(place, ann, "aside") if kind == UNHEARD_OF else place
+    async with aboard(server):
+        server.say(ann, room, f"<@{server.bot.id}> one")
+        await server.until(lambda: answers(server, room))
+        server.gateway.forget()
+        server.say(ann, place, f"<@{server.bot.id}> two")
+        await server.until(lambda: answers(server, place))
+    assert answers(server, place) == ["ahoy two"]
 
 
 async def test_a_first_word_is_not_missed_where_another_follows_at_once(

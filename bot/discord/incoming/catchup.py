@@ -14,6 +14,7 @@ import discord
 from bot.discord.incoming.inbox import MOST_TRIES, SUSPECT_TRIES, Heard, Inbox, Item, Kind, Row
 from bot.discord.incoming.places import Places, Question, item_of, say
 from bot.discord.patience import UNREACHABLE, passes, patiently
+from bot.discord.permits import missing
 
 MISSED_SECONDS = 3600.0
 """What was said longer ago is not answered any more."""
@@ -102,15 +103,15 @@ class CatchUp:
         since, self._since = self._since, None
         if since is None:
             return
-        found: list[discord.TextChannel | discord.Thread] = []
+        found: list[discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel] = []
         for guild in guilds:
-            found += [*guild.text_channels, *guild.threads]
+            found += [*guild.text_channels, *guild.threads, *guild.voice_channels, *guild.stage_channels]
         places = [
             place
             for place in found
             if (place.last_message_id or 0) > since
             and place.id not in self._spoken
-            and place.permissions_for(place.guild.me).read_message_history
+            and not missing(place, "read_message_history")
         ]
         places.sort(key=lambda place: place.last_message_id or 0, reverse=True)
         missed = [Heard(one.id, one.guild.id, since) for one in places[:MOST_ELSEWHERE]]
