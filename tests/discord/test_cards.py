@@ -18,6 +18,7 @@ from bot.discord.text import at_words, fenced, one_line, quoted, size
 from policies.decision import Finding, Severity
 from sandbox.types import Protection
 from selfedit import protocol as say
+from selfedit.answers import render
 from selfedit.answers.telling import Changed
 from selfedit.types import Check, GateReport, Part, Proposal, Stage, StageTime, Traced
 from tests.fakes.life import BEGAN, EDITS, TO_LOOK_AT, head_of, judged
@@ -376,3 +377,12 @@ def test_a_goal_that_was_split_names_its_parts() -> None:
     one = opened(part=Part(of=7, number=2, count=2, whole="Greet."))
     assert part(one, "Part") == "part 2 of 2 of proposal 7"
     assert "part 2 of 2 of proposal 7" in short(one)
+
+
+def test_the_list_says_for_what_each_waits_in_the_words_of_the_console() -> None:
+    """Below what is under review stands what is missing, with people by name; what has ended waits for nothing."""
+    one = opened(stage=Stage.APPROVED, why="it waits for *checks*\nand more")
+    assert "waits for *checks*" in render.plain(render.proposals([one]))
+    assert short(one).splitlines()[2:] == [r"-# it waits for \*checks\*"]
+    assert "<@1>" in short(opened(why="the approval by discord:1 does not stand any more"))
+    assert len(short(opened(stage=Stage.REJECTED, why="no")).splitlines()) == 2

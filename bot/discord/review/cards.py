@@ -200,14 +200,17 @@ def findings(found: Sequence[Finding], limit: int) -> str:
 
 
 def short(one: Proposal, link: str = "") -> str:
-    """A proposal in a line of a list."""
+    """A proposal in a list, in two lines; in a third one for what it waits."""
     title = one_line(one.title or one.goal or one.why.split("\n")[0] or "(not drafted yet)", 80)
     named = f"[{one.number}]({link})" if link else f"{one.number}"
     when = f", {stamp(one.history[-1].at, 'R')}" if one.history else ""
     by = person(telling.known_as(one, one.requested_by))
     row = f"; {telling.part(one)}" if one.part else ""
     elsewhere = f"; {pull}" if (pull := _pull(one)) else ""
-    return f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {by}{row}{elsewhere}"
+    waits = f"\n-# {_waits(one)}" if telling.held_up(one) else ""
+    return (
+        f"{MARKS[one.stage]} **{named}** {title}\n-# {one.stage.value}{when}; by {by}{row}{elsewhere}{waits}"
+    )
 
 
 def news_line(one: Proposal, link: str = "") -> str:
@@ -317,6 +320,11 @@ def _two(one: Proposal) -> str:
 def _means(one: Proposal) -> str:
     """What its stage means; an approval may have to wait for what is asked for elsewhere."""
     return "approved, and waiting" if telling.waiting(one) else _MEANS[one.stage]
+
+
+def _waits(one: Proposal) -> str:
+    """For what it waits, with people by name."""
+    return named(one_line(telling.held_up(one), 160))
 
 
 def _pull(one: Proposal) -> str:
