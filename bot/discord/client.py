@@ -21,7 +21,7 @@ from bot.discord.commands.slash import Means, Slash, tell_alone
 from bot.discord.conversation.answering import PACE, Answer, Pace
 from bot.discord.conversation.files import sent
 from bot.discord.conversation.followed import Followed
-from bot.discord.conversation.reading import Reader, conversation_of
+from bot.discord.conversation.reading import Reader, conversation_of, said_to, without_us
 from bot.discord.counting import counted
 from bot.discord.incoming.catchup import CatchUp
 from bot.discord.incoming.inbox import Inbox, Item, Kind
@@ -221,10 +221,10 @@ class Client(discord.Client):
 
     def _kind(self, message: discord.Message) -> Kind | None:
         """What a message is to us; None where it is not meant for us."""
-        if message.author.bot or self.user is None or message.type not in SAID:
+        by_people = not message.author.bot and message.webhook_id is None and message.type in SAID
+        if not by_people or self.user is None:
             return None
-        to_us = message.guild is None or self.user in message.mentions or self._answers_us(message)
-        to_us = to_us or self.review.asked_in(message)
+        to_us = said_to(message, self.user.id) or self._answers_us(message) or self.review.asked_in(message)
         command = split(message.content)
         if not to_us and (
             command is None or command[0] not in {info.name for info in self._theseus.commands}
@@ -237,8 +237,7 @@ class Client(discord.Client):
 
     def _text(self, message: discord.Message) -> str:
         """What a message says to us."""
-        us = self.user.id if self.user is not None else 0
-        return message.content.replace(f"<@{us}>", "").replace(f"<@!{us}>", "").strip()
+        return without_us(message, self.user.id if self.user is not None else 0)
 
     def _where(self, item: Item) -> discord.PartialMessageable:
         return self.get_partial_messageable(item.channel, guild_id=item.guild)

@@ -88,11 +88,40 @@ async def test_neither_bots_nor_hooks_are_answered(
     other = server.user("other", guild, bot=True)
     async with aboard(server) as crew:
         odd(server, other, room, "one", {})
-        odd(server, server.world.user("hook", bot=True), room, "two", SPOKEN_BY_A_HOOK)
+        for is_bot in (True, False):
+            odd(server, server.world.user("hook", bot=is_bot), room, "two", SPOKEN_BY_A_HOOK)
         server.say(ann, room, f"<@{server.bot.id}> three")
         await server.until(lambda: said(server, room))
         await crew.client.idle()
     assert said(server, room) == ["ahoy three"]
+
+
+async def test_the_role_of_the_bot_is_its_name_too(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """Who types its name is offered the role that Discord made for it as well; other roles are none of its business."""
+    own, other = server.role(guild, "theseus"), server.role(guild, "mates")
+    own.bot = server.bot.id
+    async with aboard(server) as crew:
+        server.say(ann, room, f"<@&{other.id}> one")
+        server.say(ann, room, f"<@&{own.id}> two")
+        server.say(ann, room, f"<@&{own.id}> /say three")
+        await server.until(lambda: len(said(server, room)) == 2)
+        await crew.client.idle()
+    assert sorted(said(server, room)) == ["ahoy three", "ahoy two"]
+
+
+async def test_what_is_said_on_a_server_that_is_not_known_is_not_between_two(
+    server: DiscordServer, guild: Guild, room: Channel, ann: User
+) -> None:
+    """A word that comes when the bot was just sent away was not said to it, where it is not named."""
+    async with aboard(server) as crew:
+        server.gateway.hear(Event("GUILD_DELETE", {"id": guild.id}, 1, guild))
+        server.say(ann, room, "one")
+        server.say(ann, direct := server.direct(ann), "two")
+        await server.until(lambda: said(server, direct))
+        await crew.client.idle()
+    assert said(server, room) == []
 
 
 @pytest.mark.parametrize("kind", [NEWS, VOICE, STAGE], ids=["announcements", "voice", "stage"])

@@ -69,13 +69,14 @@ class Reader:
         """The words of a message, with names where people, roles and channels are meant, and without ours."""
         people = {person.id: person.display_name for person in message.mentions}
         us = self._client.user.id if self._client.user is not None else 0
+        role = _role_of_us(message)
 
         def spoken(found: re.Match[str]) -> str:
             kind, number, emoji = found.groups()
             if emoji:
                 return str(emoji)
             thing = int(number)
-            if kind.startswith("@") and thing == us:
+            if kind.startswith("@") and thing in (us, role):
                 return ""
             name: str | None = None
             if kind in ("@", "@!"):
@@ -153,6 +154,33 @@ class Reader:
             except UNREACHABLE:  # it hangs below none, or that is gone
                 return None
         return Heard(self.text(message), message.author.display_name, asked, parent)
+
+
+def said_to(message: discord.Message, us: int) -> bool:
+    """Whether a message is said to a bot: between two, or by its name, or by that of the role that it has on a server.
+
+    Discord makes that role when the bot comes, calls it the same, and offers both to whoever types the name.
+    """
+    # Of a server that nobody told us of no more is known than its id, and what is said there is not between two.
+    direct = message.guild is None and getattr(message.channel, "guild_id", None) is None
+    role = _role_of_us(message)
+    named = role is not None and f"<@&{role}>" in message.content
+    return direct or named or any(person.id == us for person in message.mentions)
+
+
+def without_us(message: discord.Message, us: int) -> str:
+    """The words of a message without a bot's name."""
+    text = message.content.replace(f"<@{us}>", "").replace(f"<@!{us}>", "")
+    role = _role_of_us(message)
+    return (text if role is None else text.replace(f"<@&{role}>", "")).strip()
+
+
+def _role_of_us(message: discord.Message) -> int | None:
+    """The role that we have on the server of a message by being what we are; None where no role is named there."""
+    if message.guild is None or "<@&" not in message.content:
+        return None
+    role = message.guild.self_role
+    return role.id if role is not None else None
 
 
 def conversation_of(message: discord.Message) -> str:

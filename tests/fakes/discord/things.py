@@ -47,10 +47,13 @@ class Role:
     name: str
     permissions: int = 0
     position: int = 0
+    bot: str = ""
+    """The id of the bot for which the server made it."""
 
     def payload(self) -> Json:
         """As the server lists it."""
         return {
+            **({"tags": {"bot_id": self.bot}} if self.bot else {}),
             "id": self.id,
             "name": self.name,
             "permissions": str(self.permissions),
@@ -58,7 +61,7 @@ class Role:
             "position": self.position,
             "color": 0,
             "hoist": False,
-            "managed": False,
+            "managed": bool(self.bot),
             "mentionable": False,
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
         }
