@@ -44,7 +44,10 @@ REGISTER_SECONDS = 15.0
 
 SAID = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """What people say; the rest tells that somebody joined, called, pinned or renamed something."""
-OLD_FORM = "I was restarted while that form was open, so nothing was done; open it again."
+UNKNOWN = {
+    discord.InteractionType.modal_submit: "I was restarted while that form was open, so nothing was done; open it again.",
+    discord.InteractionType.component: "I do not know that any more, so nothing was done; use the command anew.",
+}
 FORWARDED = "I cannot read what is forwarded; copy the words into a message to me."
 
 log = logging.getLogger("theseus.discord")
@@ -203,13 +206,13 @@ class Client(discord.Client):
         self.catch_up.hear(message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """A form that nobody knows was open when the process ended: whoever sent it is told to open it again."""
-        if interaction.type is not discord.InteractionType.modal_submit:
+        """Whoever used what nobody knows is told so: a form that was open when the process ended, a button of an older version."""
+        if (old := UNKNOWN.get(interaction.type)) is None:
             return
-        # A form that is known has entered the inbox by now, before it waited for anything.
+        # What is known has entered the inbox by now, before it waited for anything.
         with self.inbox.use(interaction) as fresh:
             if fresh:
-                await tell_alone(interaction, OLD_FORM)
+                await tell_alone(interaction, old)
 
     async def on_connect(self) -> None:
         """A session has begun: read what was said where people spoke last, and go on with what was left unfinished."""

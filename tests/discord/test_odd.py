@@ -96,6 +96,26 @@ async def test_neither_bots_nor_hooks_are_answered(
     assert said(server, room) == ["ahoy three"]
 
 
+@pytest.mark.parametrize("name", ["p/gone/1", "mod/1/maybe", "x"])
+async def test_a_button_that_nobody_knows_any_more_is_answered(
+    server: DiscordServer, room: Channel, ann: User, name: str
+) -> None:
+    """Below a message of an older version, or of one that was taken back, it says that nothing was done."""
+    button = {"type": 2, "style": 1, "label": "Go", "custom_id": name}
+    async with aboard(server) as crew:
+        old = messages.post(
+            server.world,
+            room,
+            server.bot,
+            {"content": "?", "components": [{"type": 1, "components": [button]}]},
+        )
+        used = server.click(ann, old, name)
+        await server.until(lambda: used.done)
+        row = crew.client.inbox.row(int(used.id))
+    assert "nothing was done" in used.text
+    assert row is not None
+
+
 async def test_the_role_of_the_bot_is_its_name_too(
     server: DiscordServer, guild: Guild, room: Channel, ann: User
 ) -> None:
