@@ -12,6 +12,8 @@ from selfedit.words import one_line
 
 RunState = Literal["waiting", "passed", "failed"]
 ReviewState = Literal["approved", "changes_requested", "commented"]
+READY = "ready"
+"""A key in `Proposal.told`: it was seen ready for review there, so that a draft mark since is somebody's, whoever's it is."""
 
 
 class Account(Value):
@@ -85,7 +87,8 @@ class PullState(Value):
         runs: Checks that ran on `head`, our own left out.
         queued: Whether it stands in the repository's merge queue.
         checks_required: Whether the forge wants checks of others before it merges anything.
-        drafted_by: The person who marked it as unfinished after it had been shown as ready; None where nobody did.
+        drafted_by: The person who marked it as unfinished after it had been shown as ready; None where nobody did, or where it may
+            be Theseus's own mark.
     """
 
     number: int

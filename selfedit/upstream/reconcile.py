@@ -19,7 +19,7 @@ from selfedit.history.ledger import LedgerProblem
 from selfedit.mainline.shared import Shared
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.proposals.pipeline import NOT_SHOWN, Pipeline
-from selfedit.pulls import Account, PullState
+from selfedit.pulls import READY, Account, PullState
 from selfedit.repo import GitFailed, RepoProblem
 from selfedit.types import EARLY, UNDER_REVIEW, Proposal, Stage
 from selfedit.upstream.complaints import complaints
@@ -190,6 +190,8 @@ class Reconciler:
         state = await self._as_wished(number)
         if state is None:
             return
+        if state.open and not state.draft and READY not in self._shared.record.proposals[number].told:
+            self._shared.record.write("told", number, key=READY)
         proposal = self._shared.record.proposals[number]
         if state.merged:
             await self._mainline.follow(hinted=True)

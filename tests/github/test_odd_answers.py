@@ -195,6 +195,34 @@ async def test_a_draft_of_a_person_is_left_one(steward: World, github: GitHub) -
     await steward.close()
 
 
+@pytest.mark.parametrize("seen_ready", [True, False])
+async def test_a_draft_mark_of_nobody_knows_whom_is_respected(
+    steward: World, github: GitHub, *, seen_ready: bool
+) -> None:
+    """Who marked it may not be asked: once it was seen ready, it is not Theseus's own mark, also after a restart."""
+    ann, events = github.person("ann"), r"/issues/1/events"
+    github.fail(events, 403, times=99, body='{"message": "Resource not accessible by integration"}')
+    if seen_ready:
+        await steward.proposed("words")
+        await steward.rounds()
+        github.mark(ann, 1, draft=True)
+    else:
+        github.fail("/graphql", 500, times=9)
+        await steward.proposed("words")
+        assert github.pulls[1].draft
+    steward = await steward.again()
+    github.review(ann, 1, "APPROVED")
+    for _ in range(3):
+        steward.clock.now += 1000
+        await steward.rounds()
+    if seen_ready:
+        assert github.pulls[1].draft
+        assert "marked as a draft by somebody" in steward.proposal().why
+    else:
+        assert steward.proposal().stage is Stage.LIVE
+    await steward.close()
+
+
 async def test_a_head_that_people_pushed_says_that_it_is_judged(steward: World, github: GitHub) -> None:
     """From the first moment on there is a word on it, and the verdict after it, also where that is red."""
     await steward.proposed("words")

@@ -257,6 +257,28 @@ async def test_a_head_that_may_not_be_pushed_is_no_push_of_somebody(steward: Wor
     assert "does not let Theseus push" in steward.proposal().why
 
 
+@pytest.mark.parametrize("merger", ["bob", "ann"])
+async def test_whoever_brought_commits_by_a_pull_request_does_not_approve_them(
+    steward: World, github: GitHub, merger: str
+) -> None:
+    """Bob's commits come to the branch by a pull request into it, whoever merged that: his approval does not count, cleo's does."""
+    bob, cleo = github.person("bob"), github.person("cleo")
+    one = await steward.proposed("words")
+    github.push(bob, "side", {MORE: '"""More."""\n'}, "More")
+    side = github.open(bob, "side", "More")
+    github.pulls[side].base = one.branch
+    github.press_merge(github.person(merger), side)
+    await steward.rounds(2)
+    assert steward.proposal().head == github.pulls[1].head != one.head
+    github.review(bob, 1, "APPROVED")
+    github.review(github.person(merger), 1, "APPROVED")
+    await steward.rounds(2)
+    assert (steward.proposal().stage, steward.proposal().approvals) == (Stage.OPENED, ())
+    github.review(cleo, 1, "APPROVED")
+    await steward.rounds(2)
+    assert steward.proposal().stage is Stage.LIVE
+
+
 async def test_a_commit_that_people_took_away_again_stays_away(steward: World, github: GitHub) -> None:
     """Bob pushes to the branch, and takes that back: it is not pushed again from here."""
     bob = github.person("bob")

@@ -114,20 +114,20 @@ def test_roles_follow_from_access(answer: dict[str, Any], expected: str) -> None
 
 
 def test_who_pushed_is_known_by_activity_or_else_by_commits() -> None:
-    """Merges and deletions are no pushes; Theseus is left out."""
+    """Deletions put nothing there; Theseus is left out."""
     activity = [
         {"activity_type": "push", "actor": ANN},
         {"activity_type": "force_push", "actor": OURS},
         {"activity_type": "branch_deletion", "actor": BOB},
         {"activity_type": "push", "actor": None},
         {"activity_type": "push", "actor": ANN},
-        {"activity_type": "pr_merge", "actor": BOB},
     ]
     assert [one.login for one in pushers(activity, None, ME)] == ["ann"]
-    for kind in ("force_push", "branch_creation"):
+    for kind in ("force_push", "branch_creation", "pr_merge", "merge_queue_merge"):
         assert [one.login for one in pushers([{"activity_type": kind, "actor": BOB}], None, ME)] == ["bob"]
     assert [
-        one.login for one in pushers(None, [{"author": ANN, "committer": BOB}, {"author": None}], ME)
+        one.login
+        for one in pushers(None, [{"author": ANN, "committer": BOB}, {"author": None, "committer": {}}], ME)
     ] == ["ann", "bob"]
 
 

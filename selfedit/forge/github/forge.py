@@ -19,7 +19,7 @@ from selfedit.forge.github.merging import merge, unqueue
 from selfedit.forge.github.pushing import NotPushed, Remote
 from selfedit.forge.github.settings import GitHubSettings
 from selfedit.ports import ForgeDown, Shown
-from selfedit.pulls import PullState
+from selfedit.pulls import READY, PullState
 from selfedit.repo import Repo
 from selfedit.types import GateReport, Proposal
 
@@ -130,7 +130,7 @@ class GitHubForge:
 
     async def look(self, proposal: Proposal) -> PullState | None:
         """What a proposal's pull request is now, with its commits brought here; None where there is none."""
-        return await self._look(await self._find(proposal))
+        return await self._look(await self._find(proposal), was_ready=READY in proposal.told)
 
     async def merge(self, proposal: Proposal, title: str, message: str) -> str | Decision:
         """Merge a pull request whose head is still the proposal's."""
@@ -174,7 +174,7 @@ class GitHubForge:
             and not await asyncio.to_thread(self._undoes, proposal, pull.head)
         ):
             return None
-        return await self._look(pull)
+        return await self._look(pull, was_ready=True)  # it was never a draft of Theseus's own
 
     async def merge_revert(self, proposal: Proposal, head: str) -> str | Decision:
         """Merge that pull request if it still is at `head`."""
@@ -216,7 +216,8 @@ class GitHubForge:
             await gateword.say(self._hub, proposal.head, verdicts.word(proposal), proposal.number)
             look = bool(proposal.report and to_look_at(proposal.report.findings))
             await self._hub.label(pull, texts.LABEL, *([texts.LOOK_LABEL] if look else []))
-            if draft or await self._hub.drafted_by(pull) is None:  # what a person marked is theirs to finish
+            was_ready = READY in proposal.told
+            if draft or await self._hub.drafted_by(pull, was_ready=was_ready) is None:  # else it is theirs
                 await self._hub.mark(pull, draft=draft)
             return self._shown_as(pull)
 
@@ -238,10 +239,10 @@ class GitHubForge:
             return False
         return self._repo.is_ancestor(head, proposal.head) or self._repo.is_ancestor(proposal.head, head)
 
-    async def _look(self, pull: Pull | None) -> PullState | None:
+    async def _look(self, pull: Pull | None, *, was_ready: bool) -> PullState | None:
         if pull is None:
             return None
-        state = await self._looking.state(pull)
+        state = await self._looking.state(pull, was_ready=was_ready)
         name = f"pull/{state.number}"
         if await asyncio.to_thread(self._repo.resolve, f"refs/theseus/remote/{name}") != state.head:
             brought = await self._remote.fetch(f"refs/pull/{state.number}/head", name)

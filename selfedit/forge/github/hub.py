@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from selfedit.forge.github.client import Client, No
 from selfedit.forge.github.payload import Fields, rows
-from selfedit.forge.github.reading import account
+from selfedit.forge.github.reading import NOBODY, account
 from selfedit.forge.github.settings import GitHubSettings
 from selfedit.forge.github.texts import LABELS
 from selfedit.ports import ForgeDown
@@ -21,6 +21,7 @@ _DRAFT = "mutation($id:ID!){convertPullRequestToDraft(input:{pullRequestId:$id})
 _TO_DRAFT = "convert_to_draft"
 _MARKS = (_TO_DRAFT, "ready_for_review")
 """Events after which a pull request is a draft, or none any more."""
+SOMEBODY = NOBODY.model_copy(update={"login": "somebody"})
 _RIGHTS = ("contents", "pull_requests", "issues", "checks")
 """What an App has to be allowed to write."""
 
@@ -169,13 +170,19 @@ class Hub:
             raise ForgeDown(f"GitHub opens no pull request for {branch}: {got.message}", 300.0)
         return found
 
-    async def drafted_by(self, pull: Pull) -> Account | None:
-        """Who marked a pull request as a draft after it had been ready for review; None where it is none, or Theseus's own mark."""
+    async def drafted_by(self, pull: Pull, *, was_ready: bool) -> Account | None:
+        """Who marked a pull request as a draft after it had been ready for review; None where it is none, or Theseus's own mark.
+
+        Args:
+            pull: The pull request.
+            was_ready: It is known to have been ready, and Theseus marks none as a draft after that. So it is somebody's mark
+                also where GitHub does not say whose.
+        """
         if not (pull.draft and pull.open):
             return None
         listed = await self.client.every(f"{self.base}/issues/{pull.number}/events", no=(403, 404, 410))
         if isinstance(listed, No):
-            return None
+            return SOMEBODY if was_ready else None
         marks = [one for one in rows(listed, "events") if one.text("event", default="") in _MARKS]
         newest = max(marks, key=lambda one: one.number("id"), default=None)
         if newest is None or newest.text("event") != _TO_DRAFT:

@@ -30,8 +30,12 @@ class Looking:
         self._settings = settings
         self._no_queue_until = 0.0
 
-    async def state(self, pull: Pull) -> PullState:
+    async def state(self, pull: Pull, *, was_ready: bool = False) -> PullState:
         """What a pull request is now.
+
+        Args:
+            pull: The pull request.
+            was_ready: It is known to have been ready for review.
 
         Raises:
             ForgeDown: Something of it could not be found out, or makes no sense.
@@ -60,7 +64,7 @@ class Looking:
             roles=await self._roles(reviews),
             requirements=wanted,
             queued=queued,
-            drafted_by=await hub.drafted_by(pull),
+            drafted_by=await hub.drafted_by(pull, was_ready=was_ready),
         )
         return reading.pull_state(seen, me)
 
@@ -105,9 +109,9 @@ class Looking:
         activity = await client.every(
             f"{base}/activity?ref={quote(f'refs/heads/{pull.branch}', safe='')}", no=(*_HIDDEN, 422)
         )
-        if not isinstance(activity, No):
+        if not isinstance(activity, No) and not reading.brought(activity):
             return activity, None
-        return None, await client.every(f"{base}/pulls/{pull.number}/commits")
+        return _or_none(activity), await client.every(f"{base}/pulls/{pull.number}/commits")
 
     async def _roles(self, reviews: object) -> dict[str, tuple[str, ...]]:
         people = {}

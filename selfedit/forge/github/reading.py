@@ -12,6 +12,8 @@ MOST_REMARKS = 100
 _OPINIONS: Mapping[str, ReviewState] = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes_requested"}
 _ACCESS = {"admin": "admin", "maintain": "maintain", "push": "write", "triage": "triage", "pull": "read"}
 """GitHub's words for what somebody may, and the roles of that name; who has one has those behind it too."""
+_PUSHES = ("push", "force_push", "branch_creation")
+_MERGES = ("pr_merge", "merge_queue_merge")
 _ORDER = ("admin", "maintain", "write", "triage", "read")
 NOBODY = Account(id="github:0", login="ghost", person=False)
 """An account that does not exist any more."""
@@ -28,7 +30,7 @@ class Seen:
         runs, statuses: Check runs and commit statuses of its head.
         annotations: Of check runs that failed, by their ids.
         activity: What happened to its branch; None where GitHub does not tell.
-        commits: Its commits, where the activity is not known.
+        commits: Its commits, where the activity is not known, or does not tell whose they are.
         roles: The access of accounts that reviewed, by their ids.
         requirements: What its base's rules want.
         queued: Whether it stands in the merge queue.
@@ -164,20 +166,23 @@ def _together(opinion: Review | None, later: Sequence[Review]) -> Review | None:
     return opinion.model_copy(update={"remarks": remarks[:MOST_REMARKS]})
 
 
+def brought(activity: object) -> bool:
+    """Whether commits came to a branch by a pull request into it, so that who did that need not be whose they are."""
+    return any(one.text("activity_type") in _MERGES for one in rows(activity, "an activity"))
+
+
 def pushers(activity: object, commits: object, me: str) -> tuple[Account, ...]:
     """Who put commits on a branch, Theseus left out.
 
-    Where GitHub tells of no activity, those count whom it names for authors and committers of the commits.
+    Args:
+        activity: What happened to the branch; None where GitHub does not tell.
+        commits: The commits, of which those count whom GitHub names for authors and committers; None where that is not needed.
+        me: Who Theseus is there.
     """
-    if activity is not None:
-        pushes = ("push", "force_push", "branch_creation")
-        users = [
-            one.maybe("actor") for one in rows(activity, "an activity") if one.text("activity_type") in pushes
-        ]
-    else:
-        users = [
-            one.maybe(role) for one in rows(commits or [], "commits") for role in ("author", "committer")
-        ]
+    acts = rows(activity or [], "an activity")
+    users = [one.maybe("actor") for one in acts if one.text("activity_type") in (*_PUSHES, *_MERGES)]
+    named = [one.maybe(role) for one in rows(commits or [], "commits") for role in ("author", "committer")]
+    users += [one for one in named if one is not None and one.has("id")]  # `{}` is nobody whom GitHub knows
     found = {one.id: one for one in map(account, users) if one.id not in (me, NOBODY.id)}
     return tuple(found.values())
 
