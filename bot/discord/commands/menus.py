@@ -18,6 +18,7 @@ from bot.discord.commands.registration import AnyCommand
 from bot.discord.commands.slash import FAILED, Means, Slash, tell_alone
 from bot.discord.conversation.files import said, sent
 from bot.discord.conversation.layout import lay_out
+from bot.discord.conversation.reading import beside
 from bot.discord.incoming.places import as_files
 from bot.discord.patience import UNREACHABLE, patiently
 from bot.surface import Show, unseen
@@ -226,9 +227,8 @@ class Form(discord.ui.Modal):
 def told(message: discord.Message) -> str:
     """A message as material: who wrote it and when, then what it says."""
     when = message.created_at.strftime("%Y-%m-%d %H:%M UTC")
-    embeds = [part for one in message.embeds for part in (one.title, one.description) if part]
     files = [f"(attached: {one.filename})" for one in message.attachments]
-    said_so = "\n".join(filter(None, [message.clean_content, *embeds, *files])) or "(no words)"
+    said_so = "\n".join(filter(None, [message.clean_content, *beside(message), *files])) or "(no words)"
     return f"{_line(message.author.display_name)}, {when}:\n{said_so}"
 
 

@@ -112,7 +112,7 @@ class Reader:
             above = await self._find(reference, here)
             if above is None:
                 break
-            chain.append(Heard(self.text(above), above.author.display_name, asked, place))
+            chain.append(Heard(self._whole(above), above.author.display_name, asked, place))
             files = files or (above.attachments if here is message else ())
             here = above
         return chain[::-1], files
@@ -153,7 +153,21 @@ class Reader:
                 message = await above.fetch_message(thread.id)
             except UNREACHABLE:  # it hangs below none, or that is gone
                 return None
-        return Heard(self.text(message), message.author.display_name, asked, parent)
+        return Heard(self._whole(message), message.author.display_name, asked, parent)
+
+    def _whole(self, message: discord.Message) -> str:
+        """All that a message says to people who look at it."""
+        return "\n".join(filter(None, [self.text(message), *beside(message)]))
+
+
+def beside(message: discord.Message) -> list[str]:
+    """What a message says beside its own words: what was forwarded in it, its cards, its poll, its stickers."""
+    said = [f"(forwarded) {one.content}" for one in message.message_snapshots if one.content]
+    cards = [*message.embeds, *(card for one in message.message_snapshots for card in one.embeds)]
+    said += [part for one in cards for part in (one.title, one.description) if part]
+    if (poll := message.poll) is not None:
+        said.append(f"(poll) {poll.question}: {' / '.join(one.text for one in poll.answers)}")
+    return [*said, *(f"(sticker: {one.name})" for one in message.stickers)]
 
 
 def said_to(message: discord.Message, us: int) -> bool:
