@@ -147,7 +147,9 @@ class Reconciler:
                         number, f"it is not taken back on {self._shared.forge.name} yet: {error}"
                     )
             except GitFailed as error:
-                self._mainline.wait(number, f"it could not be looked after: {error}")
+                self._partly = f"proposal {number} could not be looked after: {error}"
+                if self._waits(number):  # what has ended keeps the reason for that
+                    self._mainline.wait(number, f"it could not be looked after: {error}")
             except Exception:  # one that cannot be looked after must not hold the others up
                 log.exception("proposal %d could not be looked after", number)
                 self._partly = f"proposal {number} could not be looked after, by a fault of Theseus itself"
@@ -165,6 +167,13 @@ class Reconciler:
             await self._shared.forge.close(proposal, proposal.why)
         else:
             await self._round_off(proposal)
+
+    def _under_review(self, number: int) -> bool:
+        return self._shared.record.proposals[number].stage in UNDER_REVIEW
+
+    def _waits(self, number: int) -> bool:
+        """Whether what is said of a proposal is for what it waits."""
+        return self._under_review(number) or number in self._shared.record.takebacks
 
     async def _round_off(self, proposal: Proposal) -> None:
         """Leave nothing behind of what has ended, and say there that what was merged was kept; each once."""
@@ -188,7 +197,7 @@ class Reconciler:
     async def _look_after(self, number: int) -> None:
         """Bring a proposal under review forward as far as it goes now."""
         state = await self._as_wished(number)
-        if state is None:
+        if state is None or not self._under_review(number):  # turned down here meanwhile, perhaps
             return
         if state.open and not state.draft and READY not in self._shared.record.proposals[number].told:
             self._shared.record.write("told", number, key=READY)
@@ -241,6 +250,8 @@ class Reconciler:
         noted = f"noted: proposal {proposal.number} is turned down, because it was closed here; whoever wants it after all asks for it again"
         with contextlib.suppress(ForgeDown):  # before it is written, so that a crash leaves it to be done
             await self._shared.forge.remark(proposal, f"noted-{proposal.head}", noted)
+        if not self._under_review(proposal.number):
+            return
         self._shared.record.write("rejected", proposal.number, by=by.id if by else "", why=why)
         self._shared.tell(proposal.number, Stage.REJECTED, why)
         await self._shared.forge.close(self._shared.record.proposals[proposal.number], why)

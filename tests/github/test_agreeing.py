@@ -10,7 +10,8 @@ from policies.decision import Decision
 from sandbox.types import SandboxUnavailable
 from selfedit.history.signing import BESIDE
 from selfedit.ports import ForgeDown
-from selfedit.pulls import Run
+from selfedit.pulls import PullState, Run
+from selfedit.repo import GitFailed
 from selfedit.types import Proposal, Stage
 from selfedit.upstream.schedule import LONGEST_DELAY
 from tests.fakes.small_repo import GREET
@@ -320,3 +321,40 @@ async def next_round(steward: Steward) -> float:
     while not await steward.reconciler.tick():
         steward.clock.now += 1
     return steward.clock.now
+
+
+async def test_what_was_turned_down_here_while_it_was_looked_at_was_not_closed_there(
+    steward: Steward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of the forge comes after somebody rejected it in chat, which closed it there: that is no word of the forge."""
+    await steward.proposed("words")
+    look = steward.there.look
+
+    async def late(proposal: Proposal) -> PullState | None:
+        await steward.mainline.reject(1, CONSOLE.id, "not now")
+        return await look(proposal)
+
+    monkeypatch.setattr(steward.there, "look", late)
+    await steward.rounds()
+    assert (steward.proposal().why, steward.rows("rejected")) == ("not now", 1)
+    assert steward.there.remarks == {}
+    assert "fault" not in steward.reconciler.status()
+
+
+async def test_trouble_with_git_afterwards_takes_no_reason_away(
+    steward: Steward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended keeps the words that people gave for it, also where it cannot be tidied up."""
+    await steward.proposed("words")
+    await steward.mainline.reject(1, CONSOLE.id, "not now")
+
+    async def broken(proposal: Proposal, why: str) -> None:
+        raise GitFailed(f"no room for {proposal.branch}: {why}")
+
+    with monkeypatch.context() as away:
+        away.setattr(steward.there, "close", broken)
+        await steward.rounds()
+    assert steward.proposal().why == "not now"
+    assert "no room" in steward.reconciler.status()
+    await steward.rounds()
+    assert "no room" not in steward.reconciler.status()

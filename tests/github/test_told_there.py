@@ -73,7 +73,7 @@ async def test_that_it_was_kept_is_said_there_once(steward: Steward) -> None:
     steward.serving.keep(steward.bot.running)
     await steward.rounds(2)
     assert "approved by ann" in steward.there.remarks[number, "kept"]
-    assert steward.rows("told") == 1
+    assert steward.proposal().told == ("ready", "kept")
 
 
 async def test_who_closes_it_there_is_told_what_that_means(steward: Steward) -> None:
@@ -149,5 +149,5 @@ async def test_what_failed_before_it_was_shown_leaves_no_branch(github: GitHub, 
     assert github.branch(made.branch)
     await steward.rounds(2)
     assert not github.branch(made.branch)
-    assert steward.rows("told") == 1
+    assert steward.proposal().told == ("ready", "kept")
     await steward.close()
