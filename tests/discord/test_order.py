@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import discord
+import pytest
 
+from bot.discord.incoming import places
 from bot.discord.incoming.catchup import CatchUp
 from bot.discord.incoming.inbox import SUSPECT_TRIES, Inbox, Item, Kind, State
-from bot.discord.incoming.places import FULL, MOST_WAITING, Places, Question, item_of
+from bot.discord.incoming.places import FULL, Places, Question, item_of
 from bot.discord.shelf import open_shelf
 from selfedit import protocol as say
 from tests.discord.clients import SECONDS, Listener, connected
@@ -19,6 +21,9 @@ from tests.fakes.discord.server import DiscordServer
 from tests.fakes.discord.things import Channel, Guild, Message, User
 from tests.fakes.plans import plan
 from tests.fakes.steward import STATUS
+
+FEW = 20
+"""So many questions may wait here: with as many as in earnest a test would take long."""
 
 POST = "POST /channels/{channel_id}/messages"
 THINKS = plan(
@@ -113,16 +118,19 @@ async def test_places_do_not_wait_for_each_other(
         await server.until(lambda: said(server, room))
 
 
-async def test_a_place_that_is_full_says_so(server: DiscordServer, room: Channel, ann: User) -> None:
+async def test_a_place_that_is_full_says_so(
+    server: DiscordServer, room: Channel, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More questions than may wait are not taken; their author is told once, and all the others are answered."""
+    monkeypatch.setattr(places, "MOST_WAITING", FEW)
     mind = Thinker("0")
     async with aboard(server, live=THINKS, mind=mind) as crew:
-        asked = [server.say(ann, room, f"<@{server.bot.id}> {number}") for number in range(MOST_WAITING + 2)]
+        asked = [server.say(ann, room, f"<@{server.bot.id}> {number}") for number in range(FEW + 2)]
         await server.until(lambda: said(server, room))
         mind.slow["0"].set()
-        await server.until(lambda: len(said(server, room)) == MOST_WAITING + 1)
+        await server.until(lambda: len(said(server, room)) == FEW + 1)
         row = crew.client.inbox.row(int(asked[-1].id))
-    assert said(server, room) == [FULL, *map(str, range(MOST_WAITING))]
+    assert said(server, room) == [FULL, *map(str, range(FEW))]
     assert row is not None
     assert row.reason == "too many questions were waiting in that place"
 
