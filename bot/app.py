@@ -137,9 +137,7 @@ def _surface(bot: Bot, settings: Settings, rules: Rules) -> Coroutine[None, None
     from bot.attaching import Pending
     from bot.console import Console
 
-    console = Console(
-        bot, settings.theseus_home, f"console:{_operator()}", attachments=Pending(rules.attachments)
-    )
+    console = Console(bot, settings.theseus_home, f"console:{_operator()}", Pending(rules.attachments))
     bot.hear_notice = console.hear
     return console.run()
 

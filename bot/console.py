@@ -23,7 +23,6 @@ from bot.control.pasted import begins_edits, brackets
 from bot.inflight import Inflight, Left
 from bot.lines import MAX_LINE, Lines, TooLong
 from bot.surface import Control, Theseus
-from policies.load import load_rules
 from selfedit import protocol as say
 from selfedit.answers import render
 
@@ -53,9 +52,8 @@ class Console:
         theseus: Theseus,
         home: Path,
         by: str,
+        attachments: Pending,
         lines: Lines | None = None,
-        *,
-        attachments: Pending | None = None,
     ) -> None:
         """Put a console together.
 
@@ -63,8 +61,8 @@ class Console:
             theseus: What answers.
             home: Where history and the line in flight are kept.
             by: Who sits there, as `console:name`.
+            attachments: What is to go along with the next message.
             lines: Where lines come from if not from the terminal or pipe of this process.
-            attachments: What is to go along with the next message; None: as the rules allow, and nothing yet.
         """
         self._theseus = theseus
         self._home = home
@@ -74,7 +72,7 @@ class Console:
         self._lines = lines or Lines(
             begun=self._inflight.kept(), keep=lambda part: self._inflight.keep(unfinished(part))
         )
-        self._attachments = attachments or Pending(load_rules().attachments)
+        self._attachments = attachments
         self._terminal = lines is None and sys.stdin.isatty() and sys.stdout.isatty()
         self._screen: Screen | None = None
         self._session: PromptSession[str] | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bot.attaching import Pending
 from bot.console import Console, history, unfinished
 from bot.inflight import Inflight
 from bot.lines import Lines
@@ -29,6 +30,8 @@ ANSWERS: Answers = {
     say.Approve: lambda asked: say.ProposalIs(proposal=proposal(asked.number, Stage.LIVE, merge="e" * 40)),
 }
 
+RULES = load_rules()
+
 
 class World:
     """A console on a pipe, a bot behind it, a steward on the other end of the link."""
@@ -45,7 +48,7 @@ class World:
         """Type text, end the input, and let a console work through it; what it printed."""
         self.type(text)
         os.close(self.writing)
-        console = Console(self.bot, self.home, "console:ann", Lines(self.reading))
+        console = Console(self.bot, self.home, "console:ann", Pending(RULES.attachments), Lines(self.reading))
         self.bot.hear_notice = console.hear
         await asyncio.wait_for(console.run(), 30)
         return self.out()
@@ -59,7 +62,7 @@ async def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIter
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules(), brain, no_author)
+    bot = Bot(RULES, brain, no_author)
     async with linked(steward, bot.hear) as peer:
         bot.peer = peer
         await load(bot, echo("ahoy"))
@@ -100,7 +103,7 @@ async def test_the_start_waits_for_no_answer_of_github(world: World, *, asked: b
     said = iter([] if asked else [known.model_copy(update={"forge": "not asked", "forge_asked": False})])
     world.steward.answers[say.Status] = lambda _: next(said, known)
     world.type("one\n")
-    console = Console(world.bot, world.home, "console:ann", Lines(world.reading))
+    console = Console(world.bot, world.home, "console:ann", Pending(RULES.attachments), Lines(world.reading))
     running = asyncio.create_task(console.run())
     out = ""
     async with asyncio.timeout(30):
@@ -187,7 +190,9 @@ async def test_wrong_lines_are_answered_and_work_goes_on(world: World) -> None:
 async def test_a_line_of_many_megabytes_is_dropped(world: World) -> None:
     """A line beyond the limit is named and skipped, and the line after it is read whole."""
     reader = asyncio.create_task(asyncio.to_thread(_pour, world.writing, 10_000_000))
-    console = Console(world.bot, world.home, "console:ann", Lines(world.reading, limit=1000))
+    console = Console(
+        world.bot, world.home, "console:ann", Pending(RULES.attachments), Lines(world.reading, limit=1000)
+    )
     await asyncio.wait_for(console.run(), 60)
     await reader
     out = world.out()
@@ -260,7 +265,9 @@ async def test_a_wait_that_is_given_up_takes_no_byte(world: World) -> None:
 async def test_half_a_line_is_handed_to_the_next_bot(world: World) -> None:
     """What was typed of a line before the bot ended is answered together with the rest of it, and only once."""
     world.type("hel")
-    console = asyncio.create_task(Console(world.bot, world.home, "console:ann", _piped(world)).run())
+    console = asyncio.create_task(
+        Console(world.bot, world.home, "console:ann", Pending(RULES.attachments), _piped(world)).run()
+    )
     await _waits(world.reading)
     console.cancel()
     await asyncio.gather(console, return_exceptions=True)
@@ -268,7 +275,9 @@ async def test_half_a_line_is_handed_to_the_next_bot(world: World) -> None:
     world.type("you\n")
     os.close(world.writing)
     world.out()
-    await asyncio.wait_for(Console(world.bot, world.home, "console:ann", _piped(world)).run(), 30)
+    await asyncio.wait_for(
+        Console(world.bot, world.home, "console:ann", Pending(RULES.attachments), _piped(world)).run(), 30
+    )
     assert [line for line in world.out().splitlines() if line.startswith("ahoy")] == [
         "ahoy hello",
         "ahoy you",
@@ -372,7 +381,7 @@ async def test_a_private_line_is_never_on_disk(world: World, line: str) -> None:
     peeking.home, peeking.seen = world.home, []
     world.type(f"{line}\n")
     os.close(world.writing)
-    console = Console(world.bot, world.home, "console:ann", Lines(world.reading))
+    console = Console(world.bot, world.home, "console:ann", Pending(RULES.attachments), Lines(world.reading))
     await asyncio.wait_for(console.run(), 30)
     (seen,) = (one for one in peeking.seen if "--private" in one)
     assert "swan" not in seen
@@ -388,7 +397,7 @@ async def test_a_private_line_is_never_on_disk(world: World, line: str) -> None:
 async def test_the_rest_of_a_private_line_stays_private(world: World) -> None:
     """Of a line that a restart cuts, its beginning is not kept, and what comes of it then is asked in private."""
     world.type("/chat --private my swa")
-    console = Console(world.bot, world.home, "console:ann", _kept(world))
+    console = Console(world.bot, world.home, "console:ann", Pending(RULES.attachments), _kept(world))
     running = asyncio.create_task(console.run())
     await _waits(world.reading)
     running.cancel()
@@ -453,7 +462,9 @@ async def test_the_terminal_knows_commands_and_models(world: World) -> None:
     brain = world.bot._brain
     assert isinstance(brain, ScriptedBrain)
     brain.models.append("vendor/some")
-    known = Console(world.bot, world.home, "console:ann", Lines(world.reading))._known()
+    known = Console(
+        world.bot, world.home, "console:ann", Pending(RULES.attachments), Lines(world.reading)
+    )._known()
     os.close(world.writing)
     assert {"/chat --model vendor/some ", "/say", "/improve"} <= set(known)
 
@@ -510,7 +521,7 @@ async def test_without_live_code_the_control_commands_are_listed() -> None:
     async def no_author() -> NoDraft:
         return NoDraft(why="no model")
 
-    bot = Bot(load_rules(), ScriptedBrain("none"), no_author)
+    bot = Bot(RULES, ScriptedBrain("none"), no_author)
     assert "/approve N" in await bot.respond("/help", "console:ann", "c")
 
 

@@ -51,13 +51,15 @@ async def site() -> AsyncIterator[Site]:
         yield opened
 
 
+RULES = load_rules()
+
+
 class World:
     """A bot with a model that fetches a page, and tools made of data."""
 
     def __init__(self, site: Site, folder: Path) -> None:
-        rules = load_rules()
-        tools = rules.tools.model_copy(update={"trusted": ("discord:8",)})
-        self.rules = rules.model_copy(update={"web": site.rules(robots=False), "tools": tools})
+        tools = RULES.tools.model_copy(update={"trusted": ("discord:8",)})
+        self.rules = RULES.model_copy(update={"web": site.rules(robots=False), "tools": tools})
         self.client = Client(self.rules.web)
         use = Use(name="fetch_page", arguments={"url": site.url("/slow")})
         made = Made(Shelf(folder / "tools.sqlite3", self.rules.web), self.rules, self.api)
