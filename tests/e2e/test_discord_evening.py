@@ -165,11 +165,13 @@ class Evening:
         """The owner chooses, on the panel of `/setup`, who may do something."""
         self.told.did(f"operator chooses {', '.join(who)} under {topic}")
         owner, part = self.people["operator"], f"setup/{topic}"
-        self.server.choose(owner, panel, "setup/topic", topic)
-        await self.until(lambda: any(one.get("custom_id") == part for one in panel.parts()))
         before = len(panel.contents)
-        self.server.choose(owner, panel, part, *(self.people[one] for one in who))
+        self.server.choose(owner, panel, "setup/topic", topic)
+        # Where the topic was shown already, only another edit tells that the choice has been answered.
         await self.until(lambda: len(panel.contents) > before)
+        assert any(one.get("custom_id") == part for one in panel.parts())
+        self.server.choose(owner, panel, part, *(self.people[one] for one in who))
+        await self.until(lambda: len(panel.contents) > before + 1)
 
     async def is_sure(self, who: str, card: Message, label: str, result: str, shown: str) -> None:
         """Somebody presses a button, and the same one again when asked; then all of it is looked at, when it is over.
