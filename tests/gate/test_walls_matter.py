@@ -115,7 +115,9 @@ READINGS = {
         " or not hmac.compare_digest(signature, form[1])", "", lambda said: opened(said, signed_with=b"x")
     ),
     "the judge's exit code": Reading(
-        "if outcome.exit_code != 0:", "if False:", lambda said: opened(said, exit_code=1)
+        "if outcome.exit_code != 0 and not (soon and outcome.exit_code is None):",
+        "if False:",
+        lambda said: opened(said, exit_code=1),
     ),
     "the end in time": Reading(
         "if outcome.timed_out:", "if False:", lambda said: opened(said, timed_out=True)
