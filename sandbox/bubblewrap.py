@@ -49,7 +49,6 @@ class BubblewrapSandbox:
         self._bwrap = enclosure.tool("bwrap", "bubblewrap")
         self._type_cache = type_cache
         self._as_root = os.geteuid() == 0
-        self._ending: set[asyncio.Task[Outcome]] = set()
         with _system_calls() as program:
             filtered = program is not None
         protections = _protections(filtered=filtered, as_root=self._as_root)
@@ -85,7 +84,9 @@ class BubblewrapSandbox:
 
     def start_ahead(self, command: Command, *, wait_seconds: float) -> Ahead:
         """Start a command in a sandbox made for it alone, with the first part of its input."""
-        return Ahead(self._alone, command, wait_seconds, self._ending)
+        return Ahead(
+            self._alone, command, wait_seconds, set()
+        )  # an end is a matter of milliseconds here: nobody hears sooner
 
     async def _alone(self, command: Command, feed: Feed) -> Outcome:
         user = secrets.choice(PROFILE.users) if self._as_root else None
@@ -130,8 +131,7 @@ class BubblewrapSandbox:
         )
 
     async def close(self) -> None:
-        """Wait for what is ending; nothing else is held between runs."""
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        """Nothing is held between runs."""
 
 
 async def open_bubblewrap(*, root: Path, home: Path, tell: Progress, types: bool = True) -> BubblewrapSandbox:
@@ -188,7 +188,7 @@ async def _converse(process: Process, command: Command, feed: Feed, status: int)
     capture = Capture(command.limits)
     why: Literal["time", "memory", "flood"] | None = None
     feeding = asyncio.create_task(_feed(process, feed))
-    finishing = asyncio.create_task(_finish(process, capture, feed))
+    finishing = asyncio.create_task(_finish(process, capture))
     watching = asyncio.create_task(_outgrow(process.pid, command.limits.memory_mb * MEBI, feed))
     tasks = {feeding, finishing, watching}
     try:
@@ -247,10 +247,10 @@ def _is_init(pid: int | None) -> bool:
     return said["State"][0] != "Z" and said["NSpid"][1:] == ["1"]
 
 
-async def _finish(process: Process, capture: Capture, feed: Feed) -> bool:
+async def _finish(process: Process, capture: Capture) -> bool:
     """Read both streams and wait for the end; False when the program floods."""
-    out = asyncio.create_task(_drain(process.stdout, "stdout", capture, feed))
-    err = asyncio.create_task(_drain(process.stderr, "stderr", capture, feed))
+    out = asyncio.create_task(_drain(process.stdout, "stdout", capture))
+    err = asyncio.create_task(_drain(process.stderr, "stderr", capture))
     try:
         for drained in asyncio.as_completed((out, err)):
             if not await drained:
@@ -264,12 +264,11 @@ async def _finish(process: Process, capture: Capture, feed: Feed) -> bool:
 
 
 async def _drain(
-    stream: asyncio.StreamReader | None, name: Literal["stdout", "stderr"], capture: Capture, feed: Feed
+    stream: asyncio.StreamReader | None, name: Literal["stdout", "stderr"], capture: Capture
 ) -> bool:
     while stream is not None and (data := await stream.read(READ_BYTES)):
         if not capture.take(name, data):
             return False
-        feed.heard(capture.stdout)
     return True
 
 

@@ -100,7 +100,7 @@ class Started(Protocol):
         """
 
     async def hear(self, rest: bytes, whole: Callable[[bytes], bool]) -> Outcome:
-        """Give it the rest of its input, and wait no longer than until its stdout is `whole`.
+        """Give it the rest of its input, and wait for its end or, where an end takes long, until its stdout is `whole`.
 
         Returns:
             As `finish` does where it ended before; else an outcome without an exit code: it ends behind the caller's back.
