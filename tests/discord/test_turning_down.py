@@ -85,6 +85,7 @@ async def test_a_rollback_by_button_takes_its_reason(server: DiscordServer, room
     async with aboard(server, ann.id, steward=steward) as crew:
         card = await shown(crew, server, ann, room)
         question = await pressed(server, ann, card, "Roll back")
+        # A lambda binds what the loop holds now by its defaults, which can be given no type.
         for why in ("first thought", "", "it is *rude*"):
             opened = press(server, ann, question, "Say why")
             await server.until(lambda opened=opened: opened.answered == FORM)  # type: ignore[misc]
