@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -37,6 +38,8 @@ IDLE_LOOK_SECONDS = 1.0
 END_LOOK_SECONDS = 0.005
 END_SECONDS = 10.0
 """A killed sandbox that is not gone by then is reported."""
+TELL_SECONDS = 1.0
+"""So long a bwrap that is to be killed may take to tell of its child."""
 _CACHE_LIMITS = Limits(
     seconds=300, memory_mb=3072, scratch_mb=1024, file_mb=256, output_bytes=512 * 1024 * 1024
 )
@@ -99,20 +102,28 @@ class BubblewrapSandbox:
             if program is not None:
                 told += ["--seccomp", str(program)]
                 kept.append(program)
-            process = await asyncio.create_subprocess_exec(
-                self._bwrap,
-                *wall,
-                *told,
-                "--",
-                *inside,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                env={},
-                cwd="/",
-                pass_fds=kept,
-                start_new_session=True,
+            starting = asyncio.create_task(
+                asyncio.create_subprocess_exec(
+                    self._bwrap,
+                    *wall,
+                    *told,
+                    "--",
+                    *inside,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=PIPE,
+                    env={},
+                    cwd="/",
+                    pass_fds=kept,
+                    start_new_session=True,
+                )
             )
+            try:
+                process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # Given up at once: what has begun is ended as any other run is, with all that it started.
+                await _end(await starting, status.fileno())
+                raise
             end = await _converse(process, command, feed, status.fileno())
             exit_code = _told(status.fileno(), "exit-code")
         if exit_code is None and end.why is None:
@@ -210,8 +221,12 @@ async def _converse(process: Process, command: Command, feed: Feed, status: int)
 
 
 async def _end(process: Process, status: int) -> None:
-    """Kill what is left: bwrap's death takes the whole process namespace with it, in a moment."""
+    """Kill what is left, the process namespace by its first process: a bwrap that dies early leaves it behind."""
     if process.returncode is None:
+        init = await _child(process, status)
+        if _is_init(init):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(init or 0, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     try:
@@ -228,6 +243,17 @@ async def _end(process: Process, status: int) -> None:
     finally:
         if process.stdin is not None:
             process.stdin.close()
+
+
+async def _child(process: Process, status: int) -> int | None:
+    """The first process of the namespace; None where bwrap ended, or did not tell in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TELL_SECONDS):
+            while process.returncode is None:
+                if (init := _told(status, "child-pid")) is not None:
+                    return init
+                await asyncio.sleep(END_LOOK_SECONDS)
+    return None
 
 
 async def _gone(init: int | None) -> None:

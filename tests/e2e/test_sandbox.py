@@ -342,6 +342,19 @@ async def test_cancelling_leaves_nothing_behind(sandbox: Sandbox) -> None:
     assert alive(marker) == []
 
 
+@pytest.mark.parametrize("seconds", [0, 0.0005, 0.001, 0.003, 0.01, 0.05])
+async def test_what_is_given_up_at_once_ends_at_once(sandbox: Sandbox, seconds: float) -> None:
+    """However early a run is given up, nothing of it goes on, nor does anybody wait for the time that it had."""
+    marker = secrets.token_hex(8)
+    running = asyncio.create_task(python(sandbox, f"'{marker}'\nimport time\ntime.sleep(1000)"))
+    await asyncio.sleep(seconds)
+    running.cancel()
+    async with asyncio.timeout(45):  # far below the run's own time
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert alive(marker) == []
+
+
 async def test_runs_stand_side_by_side(sandbox: Sandbox) -> None:
     """Runs at the same time do not see each other's scratch folder or output."""
     source = "import os, sys; open('mine', 'x').close(); print(sys.stdin.read(), os.listdir('.'))"
