@@ -68,10 +68,17 @@ class Assembly:
             seen.update(f"{path}\0{len(data)}\0".encode() + data)
         return seen.hexdigest()
 
-    def shares(self, number: int, among: Sequence[str]) -> list[list[str]]:
-        """The test files in these places dealt out evenly, by the work that they look like.
+    def shares(
+        self, number: int, among: Sequence[str], lasted: Mapping[str, float] | None = None
+    ) -> list[list[str]]:
+        """The test files in these places dealt out evenly, by how long they took or else by the work they look like.
 
         None where it is not known which files are tests.
+
+        Args:
+            number: How many shares are wanted.
+            among: Folders and files.
+            lasted: Seconds that files of tests took before, as far as that is known.
         """
         if number <= 1 or not self.settings.plain_names:
             return []
@@ -82,8 +89,11 @@ class Assembly:
             if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
         ]
         shares: list[list[str]] = [[] for _ in range(number)]
-        work = {path: _work(self.files[path]) for path in names}
-        dealt = [0] * number
+        looks = {path: _work(self.files[path]) for path in names}
+        known = {path: seconds for path in names if (seconds := (lasted or {}).get(path))}
+        rate = sum(known.values()) / sum(looks[path] for path in known) if known else 1.0
+        work = {path: known.get(path, rate * looks[path]) for path in names}
+        dealt = [0.0] * number
         for path in sorted(names, key=lambda path: -work[path]):
             least = dealt.index(min(dealt))
             shares[least].append(path)

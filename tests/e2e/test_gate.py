@@ -48,12 +48,13 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_planted_fault_is_found_by_its_check(world: GateWorld, name: str) -> None:
-    """Each fault fails the check that is there for it, at its place, and no other."""
+    """Each fault fails the check that is there for it, at its place, and no other; its tests are then not put on trial."""
     old, new, expected = FAULTS[name]
     report = await world.judge(world.small.edit(GREET, old, new))
     assert (report.verdict, failing(report)) == ("failed", expected), report
     paths = {finding.path for check in report.checks if not check.passed for finding in check.findings}
     assert paths == ({GREET_TEST} if name == "tests" else {GREET})
+    assert next(check.summary for check in report.checks if check.name == "change").startswith("left out")
 
 
 async def test_live_code_that_does_not_load_fails_the_trial(world: GateWorld) -> None:

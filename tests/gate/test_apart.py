@@ -26,6 +26,17 @@ def assembled(**files: bytes) -> Assembly:
     return Assembly({"app/live/x.py": b"", **paths}, SETTINGS, "")
 
 
+def test_tests_are_dealt_out_by_how_long_they_took() -> None:
+    """Where one file took as long as all others together, it is dealt alone, however short it is; unknown ones by their text."""
+    files = {f"test_{name}__py": b"x" * 100 for name in "bcd"} | {"test_a__py": b"x"}
+    tests = assembled(**files)
+    lasted = {f"tests/live/test_{name}.py": 9.0 if name == "a" else 1.0 for name in "abc"}
+    first, second = sorted(tests.shares(2, ["tests"], lasted), key=len)
+    assert first == ["tests/live/test_a.py"]
+    assert len(second) == 3
+    assert sorted(map(len, tests.shares(2, ["tests"]))) == [2, 2]
+
+
 def told(broken: str = "", **outcomes: str) -> Told:
     """What a witness tells of tests: `old_a` stands for the test `a` in the old file."""
     events: list[dict[str, object]] = [{"broken": broken, "why": "E   no"}] if broken else []

@@ -23,7 +23,7 @@ from selfedit.gate.evidence import (
 from selfedit.gate.gate import hurried
 from selfedit.gate.inside.report import MARK
 from selfedit.gate.inside.trees import TREE
-from selfedit.gate.manifest import judge_tests, listed, together
+from selfedit.gate.manifest import judge_tests, lasted, listed, together
 from selfedit.types import Check
 
 KEY = b"k" * 32
@@ -250,3 +250,18 @@ def test_only_what_lack_of_time_alone_brought_about_is_tried_again(
     findings = tuple(Finding(rule=rule, severity=severity, message="no") for rule, severity in found)
     check = Check(name="tests", passed=False, seconds=1, summary="no", findings=findings)
     assert hurried([check]) is again
+
+
+def test_how_long_tests_took_is_read_by_file_and_nonsense_is_left_out() -> None:
+    """What was told of a file's tests is added up; a time that cannot be says nothing."""
+    one = {"outcome": "passed", "why": ""}
+    ran = told(
+        {**one, "id": "tests/test_a.py::test_one", "seconds": 0.25},
+        {**one, "id": "tests/test_a.py::test_two", "seconds": 0.5},
+        {**one, "id": "tests/test_b.py::test_one", "seconds": -1.0},
+        {**one, "id": "tests/test_b.py::test_two", "seconds": 1e300},
+        {**one, "id": "tests/test_b.py::test_three", "seconds": float("nan")},
+        {**one, "id": "tests/test_b.py::test_four"},
+    )
+    assert lasted(ran).keys() == {"tests/test_a.py"}
+    assert 0.75 <= lasted(ran)["tests/test_a.py"] < 0.8

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from policies.load import Rules
 from sandbox.types import Sandbox
+from selfedit.gate import change, evidence
 from selfedit.gate.assemble import Assembler, Assembly
 from selfedit.gate.cache import Cache
 from selfedit.gate.checks.change import ChangeCheck
@@ -41,9 +42,9 @@ class Checks:
         slow: dict[str, _Part] = {
             "trial": TrialCheck(self._ready, rules, kept),
             "contracts": ContractCheck(self._ready, rules.gate),
-            "change": ChangeCheck(self._ready, rules, tests),
         }
         self._slow = [part for name, part in slow.items() if name in wanted]
+        self._last = ChangeCheck(self._ready, rules, tests) if change.NAME in wanted else None
 
     async def prepare(self, base: str) -> None:
         """Start judges for the next head on a base; those for another base are given up.
@@ -55,20 +56,34 @@ class Checks:
         """
         await self._ready.only(base)
         assembly = await asyncio.to_thread(self.assembler.assemble, base, base)
-        for part in (*self._quick, *self._slow):
+        for part in (*self._quick, *self._slow, *([self._last] if self._last else ())):
             await part.prepare(base, assembly)
 
     async def run(self, case: Case) -> tuple[Check, ...]:
-        """Run all checks; those that are quick alone, where only these are wanted."""
+        """Run all checks; those that are quick alone, where only these are wanted.
+
+        Whether tests would notice a fault is only asked of a change without one: where another check fails, that
+        question is given up, and said to be, however far it came.
+        """
         chosen = self._quick if case.quick else [*self._quick, *self._slow]
         tasks = [asyncio.ensure_future(part.run(case)) for part in chosen]
+        last = asyncio.ensure_future(self._last.run(case)) if self._last and not case.quick else None
         try:
-            found = await asyncio.gather(*tasks)
+            for ended in asyncio.as_completed(tasks):
+                right = all(check.passed for check in await ended)
+                if last is not None and not right:
+                    last.cancel()
+            found = [check for each in tasks for check in each.result()]
+            if last is not None and all(check.passed for check in found):
+                found += await last
+            elif last is not None:
+                found.append(evidence.left_out(change.NAME, "something else is wrong; mend that first"))
         finally:
-            for task in tasks:
+            running = [*tasks, *([last] if last else ())]
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return tuple(check for part in found for check in part)
+            await asyncio.gather(*running, return_exceptions=True)
+        return tuple(found)
 
     async def drop(self) -> None:
         """Give up all judges that wait."""

@@ -59,9 +59,10 @@ class TestChecks:
         if case.base and not case.quick:
             both = await asyncio.to_thread(apart, case.assembly, case.base_assembly, self._rules.zones.tests)
         judged = case if both is None else replace(case, assembly=both.mains)
-        runs: list[Awaitable[Opened | Finding]] = [self._waiting(judged, places)]
+        lasted = await asyncio.to_thread(self._lasted)
+        runs: list[Awaitable[Opened | Finding]] = [self._waiting(judged, places, lasted)]
         if both is not None:
-            runs.append(self._fresh(case.assembly, both.own))
+            runs.append(self._fresh(case.assembly, both.own, lasted))
         tasks = [asyncio.ensure_future(each) for each in runs]
         listing = asyncio.ensure_future(self.listed(case.base, case.base_assembly))
         try:
@@ -88,17 +89,35 @@ class TestChecks:
         if case.base and names:
             left_out = await self._left_out(case.base, case.base_assembly, names)
         if both is None or ids is None:
-            return [manifest.judge_tests(told[0], ids, left_out)]
-        own = _within(ids, [*both.own, *both.rewritten])
-        check = manifest.judge_apart(
-            told[0],
-            told[1],
-            expected=ids,
-            rewritten=both.rewritten,
-            own_expected=own,
-            left_out_on_base=left_out,
-        )
+            check = manifest.judge_tests(told[0], ids, left_out)
+        else:
+            own = _within(ids, [*both.own, *both.rewritten])
+            check = manifest.judge_apart(
+                told[0],
+                told[1],
+                expected=ids,
+                rewritten=both.rewritten,
+                own_expected=own,
+                left_out_on_base=left_out,
+            )
+        await asyncio.to_thread(self._remember, check, told, lasted)
         return [check]
+
+    @property
+    def _lasted_place(self) -> str:
+        return f"lasted-{digest(self._ready.sandbox.info.image, self._rules.policy)}"
+
+    def _lasted(self) -> dict[str, float]:
+        """How long files of tests took when they passed."""
+        known = json.loads(self._cache.read(self._lasted_place) or b"{}")
+        return {str(path): float(seconds) for path, seconds in known.items()}
+
+    def _remember(self, check: Check, told: Sequence[Told], lasted: Mapping[str, float]) -> None:
+        """Keep how long they took, with half the weight: on a busy machine one run says little."""
+        took = {path: seconds for each in told for path, seconds in manifest.lasted(each).items()}
+        if check.passed and took:
+            both = {path: (lasted.get(path, seconds) + seconds) / 2 for path, seconds in took.items()}
+            self._cache.write(self._lasted_place, json.dumps({**lasted, **both}).encode())
 
     def _quick(self, case: Case) -> tuple[str, ...]:
         """Where the change can be felt, among what an author has to hear of soon; all that where nobody can tell."""
@@ -108,14 +127,18 @@ class TestChecks:
         felt = felt_in(changed, after, self._rules.zones)
         return _within(felt, quick) or quick
 
-    async def _waiting(self, case: Case, places: Sequence[str]) -> Opened | Finding:
+    async def _waiting(
+        self, case: Case, places: Sequence[str], lasted: Mapping[str, float]
+    ) -> Opened | Finding:
         """Run tests of a candidate in the sandbox that waits for it."""
-        order = Order(shares=self._shares(case.assembly, places))
+        order = Order(shares=self._shares(case.assembly, places, lasted))
         return await self._ready.judge(case, self._opening(case.assembly, ()), order, "running the tests")
 
-    async def _fresh(self, assembly: Assembly, places: Sequence[str]) -> Opened | Finding:
+    async def _fresh(
+        self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
+    ) -> Opened | Finding:
         """Run tests in a sandbox of their own."""
-        order = Order(shares=self._shares(assembly, places))
+        order = Order(shares=self._shares(assembly, places, lasted))
         opening = self._opening(assembly, (), len(order.shares))
         return await self._ready.fresh(opening, order, "running the change's own tests")
 
@@ -187,9 +210,11 @@ class TestChecks:
                 found.append(name)
         return sorted(found)
 
-    def _shares(self, assembly: Assembly, places: Sequence[str]) -> list[dict[str, object]]:
+    def _shares(
+        self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
+    ) -> list[dict[str, object]]:
         """The tests dealt out to the witnesses."""
-        shares = assembly.shares(self._gate.test_processes, places) or [list(places)]
+        shares = assembly.shares(self._gate.test_processes, places, lasted) or [list(places)]
         return [self._share(assembly, share) for share in shares]
 
     def _share(

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from selfedit.gate.inside.contract import Raised
@@ -208,6 +207,8 @@ def stamps(tree: str) -> dict[str, tuple[int, int]]:
     found = {}
     for folder, _, names in os.walk(tree):
         for name in (".", *names):
-            status = (Path(folder) / name).lstat()
-            found[f"{folder}/{name}"] = (status.st_ino, status.st_ctime_ns)
+            status = os.lstat(
+                path := f"{folder}/{name}"
+            )  # a path object for each takes several times as long
+            found[path] = (status.st_ino, status.st_ctime_ns)
     return found

@@ -59,6 +59,7 @@ class Trying:
         self._mutants: list[Planted] = wish["mutants"]
         self._fates = ["untried"] * len(self._mutants)
         self._tried: list[set[str]] = [set() for _ in self._mutants]
+        self._steady: set[str] = set()
         self._busy: set[int] = set()
         # Read now: later there are faults in head's files.
         files = {path: head.root / path for path in wish["differs"]}
@@ -98,7 +99,6 @@ class Trying:
 
     def _one(self) -> None:
         self._look(self._head, self._wish["likely"] or self._wish["tests"])
-        self._again()
         with self._news:
             self._stage = "open" if self._looked and self._wish["likely"] else "over"
             self._news.notify_all()
@@ -177,14 +177,6 @@ class Trying:
             for path, lines in self._wish["lines"].items()
         }
 
-    def _again(self) -> None:
-        """A test that does not pass a second time says nothing of a fault."""
-        tests = [name for name in self._seen.good if self._seen.reached[name]]
-        ran = self._run(self._head, tests, self._left())
-        with self._news:
-            for name in set(tests).difference(ran.good):
-                self._seen.outcomes[name] = "unsteady"
-
     # New tests
 
     def _run_on_base(self) -> None:
@@ -230,7 +222,7 @@ class Trying:
             if not tests:
                 continue
             died = self._try(self._base, mutant, tests)
-            if died is None:
+            if died is None and self._left() <= 0:
                 return "time"
             if died:
                 if index < len(self._mutants):
@@ -271,7 +263,7 @@ class Trying:
         return sorted(good, key=lambda name: (not name.startswith(new), self._seen.durations[name]))
 
     def _try(self, lane: Lane, mutant: Planted, tests: Sequence[str]) -> bool | None:
-        """Whether these tests tell the code with the fault from the code without; None: the time is up."""
+        """Whether these tests tell the code with the fault from the code without; None: the time is up, or none can."""
         path = lane.root / mutant["path"]
         source = path.read_bytes()
         limit = 3 * sum(self._seen.durations[name] for name in tests) + 2 * self._overhead + 1
@@ -283,7 +275,23 @@ class Trying:
             path.write_bytes(source)
         if not ran.ended:
             return True if _BUSY * limit < left else None
-        return not (ran.passed and set(tests) <= set(ran.good))
+        if ran.passed and set(tests) <= set(ran.good):
+            return False
+        noticed = [name for name in tests if ran.outcomes.get(name, "passed") != "passed"]
+        self._look_again(lane, noticed)
+        if not noticed or self._steady.intersection(noticed):
+            return True
+        others = [name for name in tests if name not in noticed]
+        return self._try(lane, mutant, others) if others and self._left() > 0 else None
+
+    def _look_again(self, lane: Lane, tests: Sequence[str]) -> None:
+        """A test that failed on a fault and fails without one, too, says nothing of any."""
+        again = [name for name in tests if name not in self._steady]
+        ran = self._run(lane, again, self._left())
+        with self._news:
+            self._steady.update(ran.good)
+            for name in set(again).difference(ran.good) if ran.ended else ():
+                self._seen.outcomes[name] = "unsteady"
 
     def _run(
         self,

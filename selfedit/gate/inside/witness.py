@@ -66,12 +66,14 @@ class Teller:
         self._tell(begun=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Tell how a test ended: its call, and its set-up and tear-down if they went wrong."""
+        """Tell how a test ended, and after how long: its call, and its set-up and tear-down if they went wrong."""
         if report.when == "call" or not report.passed:
             outcome = "xfailed" if report.skipped and hasattr(report, "wasxfail") else report.outcome
             why = "" if report.passed else report.longreprtext[-LONGEST:]
             line = report.location[1]
-            self._tell(id=report.nodeid, outcome=outcome, why=why, line=None if line is None else line + 1)
+            line = None if line is None else line + 1
+            seconds = round(report.duration, 4)
+            self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds)
 
 
 def main(path: Sequence[str], modules: Sequence[str], tests: Sequence[str]) -> int:
