@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import subprocess
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from gate_beside import SCRIPT, WHERE, Beside, beside
 
 from policies.load import Rules
 from selfedit.gate.assemble import assemble
@@ -94,8 +97,8 @@ def tools(rules: Rules, *, cached: bool) -> dict[str, str]:
     }
 
 
-def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> Said:
-    """One `docker run` for each tool, one after the other, nothing kept."""
+def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> tuple[Said, Said]:
+    """One `docker run` for each tool, one after the other, nothing kept; and the same with all that the gate asks."""
     started = time.monotonic()
     archive = pack({".": assemble(repo, base, head, rules).files})
     wrong = []
@@ -104,7 +107,14 @@ def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> Said:
         command = ["docker", "run", "--rm", "-i", "--network", "none", *SETTINGS, image, "sh", "-c", script]
         if subprocess.run(command, input=archive, capture_output=True, check=False).returncode:
             wrong.append(name)
-    return _said(wrong, started)
+    few = _said(wrong, started)
+    for each in beside(repo, rules, base, head, base_known=False):
+        command = ["docker", "run", "--rm", "-i", "--network", "none", *SETTINGS, image]
+        command += ["sh", "-c", SCRIPT, "sh", *each.argv]
+        done = subprocess.run(command, input=pack(each.folders), capture_output=True, check=False)
+        if each.failed(done.returncode, done.stdout, done.stderr):
+            wrong.append(each.name)
+    return few, _said(wrong, started)
 
 
 class Tuned:
@@ -118,24 +128,37 @@ class Tuned:
         self._files = assemble(repo, base, base, rules).files
         self._execute("mkdir -p /tmp/repo && cd /tmp/repo && tar -xm", pack({".": self._files}))
 
-    async def judge(self, head: str) -> Said:
-        """All tools at once, in the one container."""
+    async def judge(self, head: str, *, whole: bool = False) -> Said:
+        """All tools at once, in the one container; `whole`: and with them all else that the gate asks."""
         started = time.monotonic()
         files = assemble(self._repo, self._base, head, self._rules).files
         written, removed = difference(self._files, files, ".")
         self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -xm", pack({".": written}))
         self._files = files
-        running = {name: self._start(tool) for name, tool in tools(self._rules, cached=True).items()}
-        codes = await asyncio.gather(*running.values())
-        return _said([name for name, code in zip(running, codes, strict=True) if code], started)
+        running = [self._run(name, tool) for name, tool in tools(self._rules, cached=True).items()]
+        if whole:
+            asked = beside(self._repo, self._rules, self._base, head, base_known=True)
+            running += [self._ask(each, f"{WHERE}-{number}") for number, each in enumerate(asked)]
+        return _said([wrong for wrong in await asyncio.gather(*running) if wrong], started)
 
-    async def _start(self, tool: str) -> int:
+    async def _run(self, name: str, tool: str) -> str:
+        code, *_ = await self._start(b"", f"cd /tmp/repo && {tool}")
+        return name if code else ""
+
+    async def _ask(self, each: Beside, folder: str) -> str:
+        argv = [part.replace(WHERE, folder) for part in each.argv]
+        code, out, err = await self._start(pack(each.folders), SCRIPT.replace(WHERE, folder), *argv)
+        return each.name if each.failed(code, out, err) else ""
+
+    async def _start(self, stdin: bytes, script: str, *argv: str) -> tuple[int, bytes, bytes]:
         process = await asyncio.create_subprocess_exec(
-            *("docker", "exec", *SETTINGS, self._name, "sh", "-c", f"cd /tmp/repo && {tool}"),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            *("docker", "exec", "-i", *SETTINGS, self._name, "sh", "-c", script, "sh", *argv),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
         )
-        return await process.wait()
+        out, err = await process.communicate(stdin)
+        return process.returncode or 0, out, err
 
     def _execute(self, script: str, data: bytes) -> None:
         command = ["docker", "exec", "-i", self._name, "sh", "-c", script]

@@ -87,18 +87,15 @@ async def _line(name: str, files: dict[str, str], folder: Path, sandbox: Sandbox
     read = time.monotonic()
     pack({"tree": assembly.files})
     packed = time.monotonic()
-    said = [
-        await ahead(new(), small.base, head),
-        await late(new(), small.base, head),
-        await asyncio.to_thread(naive, small.repo, rules, sandbox.info.image, small.base, head),
-    ]
-    first, second, third = said
+    first = await ahead(new(), small.base, head)
+    second = await late(new(), small.base, head)
+    third, _ = await asyncio.to_thread(naive, small.repo, rules, sandbox.info.image, small.base, head)
     print(
         f"{name:<14} {read - started:>6.2f} s {packed - read:>5.2f} s {first.seconds:>6.2f} s {second.seconds:>6.2f} s "
         f"{third.seconds:>6.2f} s   {third.seconds / first.seconds:>10.1f} ({third.seconds / second.seconds:.1f})",
         flush=True,
     )
-    return sum(each.verdict != "passed" for each in said)
+    return sum(each.verdict != "passed" for each in (first, second, third))
 
 
 def modules(number: int) -> dict[str, str]:
