@@ -15,7 +15,8 @@ from policies.edits import Blob, Change
 from policies.load import Rules
 from policies.zones import Zone, zone_of
 from selfedit.gate.inside.trees import TREE
-from selfedit.repo import Entry, Repo, TreeChange
+from selfedit.objects import Entry, TreeChange
+from selfedit.repo import Repo
 
 PROPERTY = 8_000
 """A property is tried with a hundred examples: it takes as long as so many letters of other tests, in this repository."""

@@ -20,11 +20,12 @@ from policies.decision import Severity
 from policies.load import Rules, RulesProblem, load_rules
 from sandbox.choose import Choice, open_sandbox
 from sandbox.types import Sandbox, SandboxUnavailable
+from selfedit.commands import GitFailed
 from selfedit.gate.evidence import failed, no
 from selfedit.gate.gate import Gate
 from selfedit.home import HomeProblem, home_for, make_home
 from selfedit.ports import Tell
-from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.repo import Repo, RepoProblem
 from selfedit.types import Check, GateReport
 
 PROJECT = Path(__file__).resolve().parents[2]

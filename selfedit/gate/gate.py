@@ -19,12 +19,14 @@ from policies.edits import review_changes
 from policies.load import Rules
 from policies.zones import Zone, zone_of
 from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
+from selfedit.commands import GitFailed
 from selfedit.gate import evidence
 from selfedit.gate.assemble import NotJudgeable, read_changes
 from selfedit.gate.checks.all import Checks
 from selfedit.gate.checks.readiness import Case
+from selfedit.objects import Conflict
 from selfedit.ports import Tell
-from selfedit.repo import Conflict, GitFailed, Repo
+from selfedit.repo import Repo
 from selfedit.types import Check, GateReport, Verdict
 
 

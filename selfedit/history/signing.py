@@ -4,7 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from selfedit.repo import IDENTITY, Repo
+from selfedit.commands import IDENTITY
+from selfedit.repo import Repo
 
 BESIDE = "refs/theseus/vouched/"
 """Below this stands, by the name of a commit that others made, the one with which the steward vouches for it."""

@@ -11,6 +11,7 @@ from policies.decision import Decision, Finding
 from policies.merge import Candidate, may_approve, may_decide, side_lacking
 from policies.rights import Person, basis, through
 from selfedit.answers.telling import known_as
+from selfedit.commands import GitFailed
 from selfedit.history.attestation import of_revert
 from selfedit.history.ledger import LedgerProblem, Move
 from selfedit.history.messages import merge_message, revert_message
@@ -20,7 +21,7 @@ from selfedit.mainline.shared import Shared
 from selfedit.mainline.undone import confirm, without
 from selfedit.ports import Forge
 from selfedit.proposals.pipeline import Pipeline, no_such
-from selfedit.repo import GitFailed, RepoProblem
+from selfedit.repo import RepoProblem
 from selfedit.running.loader import NotLoadable
 from selfedit.running.serving import Serving
 from selfedit.types import STANDING, Proposal, Stage

@@ -5,9 +5,9 @@ import asyncio
 from policies.decision import Decision
 from selfedit.history.messages import head_message
 from selfedit.mainline.shared import Shared
+from selfedit.objects import Conflict
 from selfedit.ports import Forge
 from selfedit.proposals.pipeline import Pipeline
-from selfedit.repo import Conflict
 from selfedit.types import Draft, GateReport, Proposal, Stage
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from policies.decision import Decision
 from selfedit.history.record import Record
 from selfedit.mainline.shared import Shared
+from selfedit.objects import Conflict
 from selfedit.ports import Announce, Forge
-from selfedit.repo import Conflict, Repo
+from selfedit.repo import Repo
 from selfedit.types import STANDING, Proposal, Stage
 from selfedit.words import one_line
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pydantic import BaseModel
 
 from selfedit import protocol as say
+from selfedit.commands import GitFailed
 from selfedit.home import RepoLock, socket_path
 from selfedit.process.desk import Desk
 from selfedit.process.place import Place
-from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.repo import Repo, RepoProblem
 
 Heard = Callable[[BaseModel], None]
 """Hears notices (progress, news) while the answer is awaited."""

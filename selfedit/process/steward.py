@@ -19,13 +19,14 @@ from policies.load import RulesProblem
 from sandbox.choose import sweep
 from sandbox.types import SandboxUnavailable
 from selfedit import protocol as say
+from selfedit.commands import GitFailed
 from selfedit.forge.github.settings import SettingsProblem
 from selfedit.history.ledger import LedgerProblem
 from selfedit.history.signing import SigningProblem
 from selfedit.home import AlreadyRunning, HomeProblem, RepoLock, socket_path
 from selfedit.process.desk import Desk
 from selfedit.process.place import Place, wished_sandbox
-from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.repo import Repo, RepoProblem
 from selfedit.running.bot_process import USELESS, BotProcess
 from selfedit.start import python, take_keys, with_keys_apart
 from selfedit.types import Heartbeat, Proposal

@@ -16,13 +16,14 @@ from policies.decision import Decision, Finding, Severity
 from policies.edits import review_edits
 from policies.load import Rules
 from policies.zones import Zone, zone_of
+from selfedit.commands import GitFailed
 from selfedit.editing.codemod import Rejection, apply_edits
 from selfedit.gate.gate import Gate
 from selfedit.history.ledger import LedgerProblem
 from selfedit.history.messages import head_message
 from selfedit.history.record import Record
 from selfedit.ports import Announce, Author, Forge, ForgeDown, Shown
-from selfedit.repo import GitFailed, Repo
+from selfedit.repo import Repo
 from selfedit.running.loader import Loader
 from selfedit.types import Draft, GateReport, NoDraft, Plan, Proposal, Request, Stage
 from selfedit.words import one_line, slug

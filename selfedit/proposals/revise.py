@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 from policies.decision import Decision, Finding
 from policies.load import Rules
+from selfedit.commands import GitFailed
 from selfedit.history.messages import head_message
 from selfedit.history.record import Record
 from selfedit.ports import Announce, ForgeDown, Reviser
 from selfedit.proposals.pipeline import Pipeline, no_such, placed, refusing
-from selfedit.repo import GitFailed, Repo
+from selfedit.repo import Repo
 from selfedit.types import Draft, GateReport, NoDraft, Proposal, Request, Reviewed, Stage
 
 _SAME = Finding(

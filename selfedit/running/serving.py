@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Callable
 
 from policies.decision import Finding
+from selfedit.commands import GitFailed
 from selfedit.history.ledger import LedgerProblem
 from selfedit.history.record import Record
 from selfedit.ports import Announce, Host
-from selfedit.repo import GitFailed, Repo, RepoProblem
+from selfedit.repo import Repo, RepoProblem
 from selfedit.running.loader import Loader, NotLoadable
 from selfedit.types import Proposal, Stage
 

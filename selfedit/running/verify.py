@@ -2,12 +2,13 @@
 
 import re
 
+from selfedit.commands import GitFailed
 from selfedit.history.attestation import attested
 from selfedit.history.ledger import Ledger, LedgerProblem, Move
 from selfedit.history.record import IllegalMove, Record
 from selfedit.history.signing import Signer
 from selfedit.home import home_for
-from selfedit.repo import GitFailed, Repo
+from selfedit.repo import Repo
 from selfedit.running.loader import Loader
 from selfedit.running.serving import Serving
 from selfedit.types import STANDING, Proposal, Stage

@@ -13,10 +13,10 @@ from policies.merge import side_lacking
 from policies.rights import may
 from selfedit.history.messages import head_message, merge_words
 from selfedit.mainline.shared import Shared
+from selfedit.objects import Conflict
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.proposals.pipeline import Pipeline
 from selfedit.pulls import PullState, not_yet, queued
-from selfedit.repo import Conflict
 from selfedit.types import UNDER_REVIEW, Draft, Proposal, Stage
 from selfedit.upstream.following import SEEN, SURFACE, Following
 from selfedit.words import one_line

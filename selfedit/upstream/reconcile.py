@@ -15,12 +15,13 @@ from policies.decision import Decision, Finding
 from policies.merge import own_commits, same
 from policies.rights import Capability, Person, may
 from selfedit.answers.telling import approved_by
+from selfedit.commands import GitFailed
 from selfedit.history.ledger import LedgerProblem
 from selfedit.mainline.shared import Shared
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.proposals.pipeline import NOT_SHOWN, Pipeline
 from selfedit.pulls import READY, Account, PullState
-from selfedit.repo import GitFailed, RepoProblem
+from selfedit.repo import RepoProblem
 from selfedit.types import EARLY, UNDER_REVIEW, Proposal, Stage
 from selfedit.upstream.complaints import complaints
 from selfedit.upstream.mainline import UpstreamMainline

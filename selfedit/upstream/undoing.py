@@ -13,9 +13,9 @@ from selfedit.history.ledger import Move
 from selfedit.history.messages import revert_message
 from selfedit.mainline.shared import Shared
 from selfedit.mainline.undone import confirm, without
+from selfedit.objects import Conflict
 from selfedit.ports import Upstream
 from selfedit.pulls import not_yet
-from selfedit.repo import Conflict
 from selfedit.types import Proposal, Stage
 from selfedit.words import one_line
 

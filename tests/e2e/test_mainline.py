@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from policies.decision import Decision, Finding
 from selfedit import protocol as say
+from selfedit.commands import GitFailed
 from selfedit.history.ledger import Ledger, LedgerProblem
 from selfedit.history.record import Record
 from selfedit.history.signing import SigningProblem
@@ -16,7 +17,6 @@ from selfedit.process.client import ask as ask_by_command
 from selfedit.process.desk import Desk
 from selfedit.process.place import Place
 from selfedit.process.steward import Steward
-from selfedit.repo import GitFailed
 from selfedit.running.bot_process import BotProcess
 from selfedit.start import python
 from selfedit.types import LoadPlan, Proposal, Request, Stage

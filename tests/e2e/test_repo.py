@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from selfedit.commands import GitFailed
 from selfedit.history.signing import Signer
-from selfedit.repo import Conflict, GitFailed, Repo, RepoProblem
+from selfedit.objects import Conflict
+from selfedit.repo import Repo, RepoProblem
 
 ZEROS = "0" * 40
 

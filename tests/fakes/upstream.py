@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policies.decision import Decision
+from selfedit.objects import Conflict
 from selfedit.ports import ForgeDown, Shown
 from selfedit.pulls import Account, PullState, Review, Run
-from selfedit.repo import Conflict, Repo
+from selfedit.repo import Repo
 from selfedit.types import Proposal
 
 THESEUS = Account(id="github:0", login="theseus", person=False)

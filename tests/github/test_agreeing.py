@@ -8,10 +8,10 @@ import pytest
 
 from policies.decision import Decision
 from sandbox.types import SandboxUnavailable
+from selfedit.commands import GitFailed
 from selfedit.history.signing import BESIDE
 from selfedit.ports import ForgeDown
 from selfedit.pulls import PullState, Run
-from selfedit.repo import GitFailed
 from selfedit.types import Proposal, Stage
 from selfedit.upstream.schedule import LONGEST_DELAY
 from tests.fakes.small_repo import GREET

@@ -18,11 +18,13 @@ from policies.load import Rules, RulesProblem, load_rules
 from policies.zones import Zone, zone_of
 from selfedit.answers import render
 from selfedit.answers.telling import SHORT
+from selfedit.commands import GitFailed
 from selfedit.forge.github.harmless import code
 from selfedit.forge.github.verdicts import verdict
 from selfedit.gate.command import EXITS
 from selfedit.gate.evidence import failed, no
-from selfedit.repo import Conflict, GitFailed, Repo, RepoProblem
+from selfedit.objects import Conflict
+from selfedit.repo import Repo, RepoProblem
 from selfedit.types import GateReport
 from selfedit.words import one_line
 
