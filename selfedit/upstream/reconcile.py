@@ -9,37 +9,27 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection
 
-from policies.decision import Decision, Finding
-from policies.merge import own_commits, same
-from policies.rights import Capability, Person, may
 from selfedit.answers.telling import approved_by
 from selfedit.commands import GitFailed
 from selfedit.history.ledger import LedgerProblem
 from selfedit.mainline.shared import Shared
 from selfedit.ports import ForgeDown, Upstream
 from selfedit.proposals.pipeline import NOT_SHOWN, Pipeline
-from selfedit.pulls import READY, Account, PullState
+from selfedit.pulls import READY, PullState
 from selfedit.repo import RepoProblem
 from selfedit.types import EARLY, UNDER_REVIEW, Proposal, Stage
-from selfedit.upstream.complaints import complaints
 from selfedit.upstream.mainline import UpstreamMainline
+from selfedit.upstream.reviews import Reviews, Revise
 from selfedit.upstream.schedule import FIRST_DELAY, Schedule
 from selfedit.words import one_line
 
 log = logging.getLogger("theseus.reconcile")
 
-Revise = Callable[[int, Sequence[Finding], Sequence[str]], Awaitable[Proposal | Decision]]
-"""Has a proposal drafted again because of complaints, which are known again by their keys."""
-
 LASTING = 300.0
 """What the forge asks to be left alone for so long with, and is about one proposal, is for people to mend."""
 
-_LASTING = frozenset({"not_by_a_model", "revised_enough", "changed_by_hand", "nothing_said"})
-"""Answers of an author that will be the same the next time, and are not written down by it."""
-_REPEATED = frozenset({"self_approval", "own_commits", "approved_before", "frozen"})
-"""Answers to an approval that will be the same the next time."""
 _TURNED_AWAY = (Stage.REFUSED, Stage.FAILED, Stage.REJECTED)
 """Ends of which nothing is to stay on the forge."""
 _TIDIED, _KEPT = "tidied", "kept"
@@ -62,15 +52,11 @@ class Reconciler:
         self._shared = shared
         self._mainline = mainline
         self._pipeline = pipeline
-        self._revise = revise
-        self._cannot_edit = cannot_edit
+        self._reviews = Reviews(shared, mainline, revise, cannot_edit, self.wake)
         self._schedule = Schedule(clock)
         self._partly = ""
         self.asked = False
         """Whether the forge has answered, or was found not to, since this process began."""
-        self._revising: dict[int, asyncio.Task[None]] = {}
-        self._noted: set[tuple[int, str]] = set()
-        """Approvals of which the forge was told since this process began; told again it stays silent."""
         self._one_round = asyncio.Lock()
 
     # When
@@ -101,14 +87,11 @@ class Reconciler:
 
     async def idle(self) -> None:
         """Wait until nothing is being drafted again."""
-        while self._revising:
-            await asyncio.wait(self._revising.values())
+        await self._reviews.idle()
 
     async def stop(self) -> None:
         """Give up what is being drafted again; it is asked for anew after the next start."""
-        for task in list(self._revising.values()):
-            task.cancel()
-        await asyncio.gather(*self._revising.values(), return_exceptions=True)
+        await self._reviews.stop()
 
     # A round
 
@@ -158,7 +141,7 @@ class Reconciler:
 
     async def _agree(self, number: int, shown: Collection[str]) -> None:
         proposal = self._shared.record.proposals[number]
-        if proposal.stage in EARLY or number in self._revising:
+        if proposal.stage in EARLY or self._reviews.busy(number):
             return
         if proposal.stage in UNDER_REVIEW:
             await self._look_after(number)
@@ -211,14 +194,7 @@ class Reconciler:
         elif state.head != proposal.head:
             await self._pushed(proposal, state)
         else:
-            self._note_names(proposal, [*state.pushed_by, *(review.by for review in state.reviews)])
-            await self._mainline.withdraw(number, state)
-            if await self._complaints(number, state):
-                return
-            await self._approvals(number, state)
-            if self._shared.record.proposals[number].stage is Stage.APPROVED:
-                await self._carry_on(number, state)
-            await self._chat_approvals(number)
+            await self._reviews.heed(number, state)
 
     async def _as_wished(self, number: int) -> PullState | None:
         """What is there, once the ledger's wish has been made true: shown, pushed, and ready to be reviewed."""
@@ -246,7 +222,7 @@ class Reconciler:
 
     async def _closed(self, proposal: Proposal, state: PullState) -> None:
         by = state.closed_by
-        self._note_names(proposal, [by] if by else [])
+        self._reviews.note_names(proposal, [by] if by else [])
         why = f"closed on {self._shared.forge.name} by {one_line(by.login, 40) if by else 'somebody'}"
         noted = f"noted: proposal {proposal.number} is turned down, because it was closed here; whoever wants it after all asks for it again"
         with contextlib.suppress(ForgeDown):  # before it is written, so that a crash leaves it to be done
@@ -260,7 +236,7 @@ class Reconciler:
     async def _pushed(self, proposal: Proposal, state: PullState) -> None:
         """People put commits on its branch: that is another head, which is judged, and which nobody has approved."""
         number, base = proposal.number, self._shared.repo.main()
-        self._note_names(proposal, state.pushed_by)
+        self._reviews.note_names(proposal, state.pushed_by)
         self._shared.tell(
             number, proposal.stage, f"somebody pushed {state.head[:12]} to its branch: judging that"
         )
@@ -297,114 +273,3 @@ class Reconciler:
             )
         else:
             await self._pipeline.show(number)
-
-    # What people and checks say
-
-    async def _complaints(self, number: int, state: PullState) -> bool:
-        """Hand complaints that nobody answered yet to the author; whether it is at work on them."""
-        proposal = self._shared.record.proposals[number]
-        said = complaints(state, [one for one in state.reviews if self._may(one.by, "propose")])
-        fresh = {key: found for key, found in said.items() if key not in proposal.heard}
-        if unasked := [key for key, found in fresh.items() if not found]:
-            self._shared.record.write("heard", number, keys=unasked)
-            for run in state.runs:
-                if f"run:{run.name}:{state.head}" in unasked:
-                    self._shared.tell(
-                        number,
-                        proposal.stage,
-                        f"{one_line(run.name, 60)} failed there, which nobody requires",
-                    )
-        open_ones = {key: found for key, found in fresh.items() if found}
-        if not open_ones or self._cannot_edit():
-            return False
-        if proposal.stage is Stage.APPROVED and proposal.author == "model":
-            if state.queued and number in self._shared.record.asked:
-                await self._shared.forge.unqueue(proposal)
-            self._shared.record.write(
-                "opened", number, why=f"on {self._shared.forge.name} changes were asked for"
-            )
-        task = asyncio.create_task(self._answer(number, open_ones))
-        self._revising[number] = task
-        task.add_done_callback(lambda _: self._revising.pop(number, None))
-        return True
-
-    async def _answer(self, number: int, complaints: dict[str, list[Finding]]) -> None:
-        keys = list(complaints)
-        findings = [finding for found in complaints.values() for finding in found]
-        try:
-            answer = await self._revise(number, findings, keys)
-            if not isinstance(answer, Decision):
-                self.wake()
-                return
-            if answer.findings[0].rule in _LASTING:
-                self._shared.record.write("heard", number, keys=keys)
-            if set(keys) <= set(self._shared.record.proposals[number].heard):
-                await self._shared.forge.remark(self._shared.record.proposals[number], keys[0], answer.why)
-        except ForgeDown as down:
-            log.info("proposal %d: %s", number, down)
-        except Exception:
-            log.exception("proposal %d could not be drafted again", number)
-
-    async def _approvals(self, number: int, state: PullState) -> None:
-        """Count the approvals of exactly this head, by people who have the right to give them now."""
-        for review in state.reviews:
-            proposal, key = self._shared.record.proposals[number], f"review:{review.id}"
-            given = review.state == "approved" and review.head == proposal.head == state.head
-            if proposal.stage not in UNDER_REVIEW or not given or not self._may(review.by, "approve"):
-                continue
-            if review.by.id in proposal.approvals or key in proposal.heard:
-                continue
-            if why := self._cannot_edit():
-                self._mainline.wait(number, f"an approval on {self._shared.forge.name} waits: {why}")
-                return
-            answer: Proposal | Decision
-            theirs = any(same(review.by.id, pusher.id, self._shared.rules) for pusher in state.pushed_by)
-            if proposal.stage is Stage.APPROVED:
-                if not theirs:
-                    self._mainline.second(number, review.by.who, review.head)
-                continue
-            if theirs:
-                answer = own_commits(number)
-            else:
-                answer = await self._mainline.approve(number, review.by.who, review.head)
-            if isinstance(answer, Decision) and answer.findings[0].rule == "policy_changed":
-                self._mainline.wait(number, answer.why)
-            if isinstance(answer, Decision) and answer.findings[0].rule in _REPEATED:
-                self._shared.record.write("heard", number, keys=[key])
-                await self._shared.forge.remark(self._shared.record.proposals[number], key, answer.why)
-
-    async def _chat_approvals(self, number: int) -> None:
-        """Say below the pull request who approved this head in another place, where reviewers would not see it."""
-        proposal = self._shared.record.proposals[number]
-        for by in proposal.approvals:
-            key = f"approved-{proposal.head}-{by}"
-            if by.startswith(f"{self._mainline.surface}:") or (number, key) in self._noted:
-                continue
-            where = "at the console" if Person(by).at_console else f"on {by.partition(':')[0].capitalize()}"
-            await self._shared.forge.remark(
-                proposal, key, f"approved {where} by {one_line(by, 60)}: {proposal.head[:12]}"
-            )
-            self._noted.add((number, key))
-
-    async def _carry_on(self, number: int, state: PullState) -> None:
-        if why := self._cannot_edit():
-            if state.queued and number in self._shared.record.asked:
-                await self._shared.forge.unqueue(self._shared.record.proposals[number])
-            self._mainline.wait(number, why)
-        else:
-            await self._mainline.advance(number)
-
-    def _may(self, account: Account, what: Capability) -> bool:
-        return (
-            account.person and may(what, account.who, self._shared.record.grants, self._shared.rules).allowed
-        )
-
-    def _note_names(self, proposal: Proposal, accounts: Iterable[Account]) -> None:
-        known = dict(proposal.names)
-        fresh = {
-            one.id: one_line(one.login, 40)
-            for one in accounts
-            if known.get(one.id) != one_line(one.login, 40)
-        }
-        if fresh:
-            self._shared.record.write("named", proposal.number, names=fresh)
