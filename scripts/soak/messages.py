@@ -15,43 +15,24 @@ bot asked more often than Discord lets it.
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
 import random
-import signal
-import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 
-from discord.utils import snowflake_time
+from account import account, settled
+from town import Town, discord, load, town
+from trouble import Trouble
 
 from selfedit.types import LoadPlan
-from tests.fakes.discord.description import Missing, read
-from tests.fakes.discord.server import DiscordServer, serving
-from tests.fakes.discord.things import Channel, Message, User
 from tests.fakes.plans import plan
 from tests.fakes.process import Process, running
 from tests.fakes.world import FAST, World, clone, git
 
-A_SECOND = 5
-"""Messages that arrive in a second."""
-PATIENCE = 600.0
-"""Seconds that the bot gets in the end to answer what is left."""
-POSTS = "POST /channels/{channel_id}/messages"
-POSTS_AT_ONCE, POSTS_SECONDS = 5, 5.0
-"""Discord's own limit for messages in one channel."""
-HEARTBEAT_MS = 1_000
-SILENCE_SECONDS = 90.0
-"""By then the client has given a connection up through which nothing comes; it waits a minute."""
-MOST_SHOWN = 10
-"""Faults of a kind that are printed one by one."""
 MOST_COMPLAINTS = 100
 """Lines of the bot's log that are printed where something is wrong."""
 LONG_SECONDS = 200.0
@@ -105,247 +86,6 @@ COUNTED = """
     def setup(registry: Registry) -> None:
         registry.chat(reply)
 """
-
-
-@dataclass
-class Town:
-    """People, the places in which they write, and what they wrote."""
-
-    server: DiscordServer
-    places: list[tuple[Channel, list[User]]]
-    asked: list[Message] = field(default_factory=list)
-
-    def ask(self, dice: random.Random, text: str) -> Message:
-        """Let somebody ask something somewhere."""
-        channel, people = dice.choice(self.places)
-        mention = f"<@{self.server.bot.id}> " if channel.guild is not None else ""
-        said = self.server.say(dice.choice(people), channel, mention + text)
-        self.asked.append(said)
-        return said
-
-    def answers(self) -> dict[str, list[Message]]:
-        """What answers each question."""
-        found: dict[str, list[Message]] = {said.id: [] for said in self.asked}
-        for channel, _ in self.places:
-            for one in channel.messages:
-                to = str((one.data.get("message_reference") or {}).get("message_id"))
-                if one.author is self.server.bot and to in found:
-                    found[to].append(one)
-        return found
-
-
-def town(server: DiscordServer) -> Town:
-    """Two servers, a thread, and direct messages."""
-    people = [server.user(name) for name in ("ann", "bob", "cleo", "dan", "eve", "fay")]
-    places: list[tuple[Channel, list[User]]] = []
-    for name in ("Harbour", "Lighthouse"):
-        guild = server.guild(name, *people)
-        rooms = [server.room(guild, each) for each in ("general", "help", "off-topic")]
-        places += [(room, people) for room in (*rooms, server.thread(rooms[0], people[0], "aside"))]
-    return Town(server, [*places, *((server.direct(one), [one]) for one in people[:2])])
-
-
-@contextlib.asynccontextmanager
-async def discord() -> AsyncIterator[DiscordServer]:
-    """A stand-in with Discord's own limit for messages, which holds each request against Discord's description."""
-    try:
-        judge = read().faults
-    except Missing:
-        async with serving() as server:
-            yield limited(server)
-        return
-    async with serving(judge) as server:
-        yield limited(server)
-
-
-def limited(server: DiscordServer) -> DiscordServer:
-    """The same, with limits, and heartbeats in quick succession."""
-    server.gateway.heartbeat_ms = HEARTBEAT_MS
-    server.faults.keep(POSTS, POSTS_AT_ONCE, POSTS_SECONDS)
-    return server
-
-
-async def load(place: Town, dice: random.Random, stop: asyncio.Event) -> None:
-    """Ask something five times a second until told to stop."""
-    while not stop.is_set():
-        place.ask(dice, f"question {len(place.asked)}")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1 / A_SECOND)
-
-
-# What fails
-
-
-class Trouble:
-    """Everything that can fail, one after the other."""
-
-    def __init__(self, server: DiscordServer, world: World, dice: random.Random, *, long: bool) -> None:
-        self._server, self._world, self._dice = server, world, dice
-        self.met: Counter[str] = Counter()
-        gateway, faults = server.gateway, server.faults
-        self._quick: dict[str, Callable[[], object]] = {
-            "reset": gateway.drop,
-            "op 7": gateway.ask_reconnect,
-            "op 9, resumable": lambda: gateway.invalidate(resumable=True),
-            "op 9, not resumable": lambda: gateway.invalidate(resumable=False),
-            "session forgotten": gateway.forget,
-            "closed with 4000": lambda: gateway.close(4000),
-            "429": lambda: faults.limit(POSTS, 0.5),
-            "429, global": lambda: faults.limit(POSTS, 0.5, scope="global"),
-            "429, without headers": lambda: faults.limit(POSTS, 0.5, headers=False),
-            "Cloudflare's page, 429": lambda: faults.cloudflare(POSTS),
-            "Cloudflare's page, 520": lambda: faults.cloudflare(POSTS, 520),
-            "503": lambda: faults.fail(POSTS, 503),
-            "answer cut": lambda: faults.cut(POSTS, done=True),
-            "request cut": lambda: faults.cut(POSTS, done=False),
-        }
-        self._slow: dict[str, Callable[[], Awaitable[None]]] = {
-            "away": lambda: self.away(dice.uniform(3.0, 10.0)),
-            "bot ended": lambda: self._bot(signal.SIGTERM),
-            "bot kill -9": lambda: self._bot(signal.SIGKILL),
-            "steward ended": lambda: self._steward(signal.SIGTERM),
-            "steward kill -9": lambda: self._steward(signal.SIGKILL),
-        }
-        if long:
-            self._slow["silence"] = self._silence
-
-    def names(self) -> Iterator[str]:
-        """All of them, in an order of its own, again and again."""
-        while True:
-            # What takes a process down comes twice as often as what the library meets by itself.
-            names = [*self._quick, *self._slow, *self._slow]
-            self._dice.shuffle(names)
-            yield from names
-
-    async def meet(self, name: str) -> None:
-        """Let it happen, and wait until the bot can be heard of again."""
-        self.met[name] += 1
-        if name in self._quick:
-            self._quick[name]()
-        else:
-            await self._slow[name]()
-
-    async def away(self, seconds: float) -> None:
-        """The gateway is out of reach for so long, and then takes sessions up again."""
-        gateway = self._server.gateway
-        gateway.down = True
-        gateway.drop()
-        await asyncio.sleep(seconds)
-        gateway.down = False
-
-    async def _silence(self) -> None:
-        gateway = self._server.gateway
-        resumed = gateway.resumes
-        gateway.silent = True
-        await self._server.until(lambda: not gateway.links, SILENCE_SECONDS)
-        gateway.silent = False
-        await self._server.until(lambda: gateway.resumes > resumed, SILENCE_SECONDS)
-
-    async def _bot(self, how: signal.Signals) -> None:
-        status = await self._world.until(lambda status: bool(status.running))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(status.bot_pid, how)
-        await self._world.until(lambda new: bool(new.running) and new.bot_pid != status.bot_pid)
-
-    async def _steward(self, how: signal.Signals) -> None:
-        if self._world.process is not None:
-            self._world.process.send_signal(how)
-        await self._world.ended()
-        await self._world.end()
-        await self._world.start()
-
-
-# What became of it
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the bot's inbox says of a message."""
-
-    state: str
-    tries: int
-    reason: str
-
-
-def rows(home: Path) -> dict[str, Row]:
-    """The row of every message in the bot's inbox."""
-    shelf = sqlite3.connect(next(home.rglob("discord.sqlite3")), timeout=30.0)
-    try:
-        found = shelf.execute("SELECT id, state, tries, reason FROM inbox").fetchall()
-    finally:
-        shelf.close()
-    return {str(one): Row(state, tries, reason) for one, state, tries, reason in found}
-
-
-async def settled(place: Town, home: Path) -> None:
-    """Wait until every message is answered or marked, or for as long as that may take."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE
-    while loop.time() < end:
-        known = rows(home)
-        if all(said.id in known and known[said.id].state in ("answered", "lost") for said in place.asked):
-            return
-        await asyncio.sleep(0.5)
-
-
-def account(place: Town, home: Path, met: Counter[str]) -> int:
-    """Print what became of every message; how many faults there are."""
-    server, known, answers = place.server, rows(home), place.answers()
-    lost = {one: row.reason for one, row in known.items() if row.state == "lost" and one in answers}
-    once = [one for one, found in answers.items() if len(found) == 1 and one not in lost]
-    doubled = [one for one, found in answers.items() if len(found) > 1]
-    unmarked = [one for one, found in answers.items() if not found and one not in lost]
-    turned = [pair for channel, _ in place.places for pair in disorder(channel, answers, lost)]
-    print(f"{sum(met.values())} faults: {', '.join(f'{name} {times}' for name, times in met.most_common())}")
-    print(f"sessions begun {server.gateway.identifies}, resumed {server.gateway.resumes}")
-    print(f"messages {len(place.asked)}, answered once {len(once)}, doubled {len(doubled)}")
-    print(f"lost: marked {len(lost)}, not marked {len(unmarked)} {' '.join(unmarked)}".rstrip())
-    for why, times in Counter(lost.values()).most_common():
-        print(f"  {times} because {why}")
-    print(f"out of order: {len(turned)}")
-    print(f"429 beyond those made to happen: {server.faults.exceeded}")
-    print(f"requests that Discord would not take: {len(server.rest.wrong)}")
-    asked = {said.id: said for said in place.asked}
-
-    def show(what: str, *those: str) -> None:
-        print(f"  {what}:")
-        for one in those:
-            print("    " + record(asked[one], known.get(one), answers[one]))
-
-    for earlier, later in turned:
-        show("out of order", earlier, later)
-    for what, those in (("doubled", doubled), ("not marked", unmarked), ("lost", [*lost])):
-        if those:
-            show(what, *those[:MOST_SHOWN])
-    for wrong in server.rest.wrong[:MOST_SHOWN]:
-        print(f"  would not be taken: {wrong}")
-    return len(doubled) + len(unmarked) + len(turned) + len(server.rest.wrong) + server.faults.exceeded
-
-
-def disorder(
-    channel: Channel, answers: dict[str, list[Message]], lost: dict[str, str]
-) -> list[tuple[str, str]]:
-    """Questions of a place, the earlier and the next one, whose answers stand the other way round."""
-    asked = [
-        one.id for one in channel.messages if one.id in answers and one.id not in lost and answers[one.id]
-    ]
-    return [
-        (earlier, later)
-        for earlier, later in pairwise(asked)
-        if int(answers[later][0].id) < int(answers[earlier][0].id)
-    ]
-
-
-def record(said: Message, row: Row | None, answers: list[Message]) -> str:
-    """A question with its row and its answers, each with its time, which is that of `bot.log`."""
-    kept = f"{row.state}, {row.tries} tries {row.reason}".rstrip() if row else "no row"
-    given = "; ".join(f"{one.id} at {moment(one)} {one.content!r}" for one in answers) or "none"
-    return f"{said.id} in {said.channel.id} at {moment(said)} {said.content!r}: {kept}; answers: {given}"
-
-
-def moment(message: Message) -> str:
-    """When a message was written, as the clock of this machine shows it."""
-    return f"{snowflake_time(int(message.id)).astimezone():%H:%M:%S.%f}"[:-3]
 
 
 def complaints(home: Path) -> list[str]:
