@@ -25,7 +25,7 @@ from tests.gate.running import Row, Suite
 from tests.gate.suite import CHEATS, HONEST, Victim, cases
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "measured.md"
+PAGE = ROOT / "README.md"
 MARKS = ("<!-- cheats -->", "<!-- /cheats -->")
 
 
@@ -75,7 +75,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """What docs/measured.md shows: the numbers, each row of the suite once, and every miss by its name."""
+    """What README.md shows: the numbers, each row of the suite once, and every miss by its name."""
     cheats = [row for row in rows if row.kind == "cheat" and row.expected != "held elsewhere"]
     elsewhere = [row for row in rows if row.expected == "held elsewhere"]
     honest = [row for row in rows if row.kind == "honest"]
@@ -110,7 +110,7 @@ def _rows(rows: Sequence[Row]) -> int:
 
 
 def write(text: str) -> bool:
-    """Put the summary between the marks in docs/measured.md; False where there are none."""
+    """Put the summary between the marks in README.md; False where there are none."""
     before = PAGE.read_text("utf-8")
     first, last = MARKS
     if first not in before or last not in before:
@@ -133,7 +133,7 @@ def main() -> int:
         "--without-policy", action="store_true", help="only what the sandbox alone has to find"
     )
     parser.add_argument("--json", action="store_true", help="print every row as JSON")
-    parser.add_argument("--write", action="store_true", help="put the summary into docs/measured.md")
+    parser.add_argument("--write", action="store_true", help="put the summary into README.md")
     given = parser.parse_args()
     try:
         rows = asyncio.run(_run(given))
@@ -148,7 +148,7 @@ def main() -> int:
     else:
         print(table(rows), summary(rows), sep="\n\n")
     if given.write and not write(summary(rows)):
-        print(f"docs/measured.md has no {MARKS[0]} and {MARKS[1]} to write between", file=sys.stderr)
+        print(f"README.md has no {MARKS[0]} and {MARKS[1]} to write between", file=sys.stderr)
         return 2
     return 0 if all(row.held for row in rows) else 1
 
