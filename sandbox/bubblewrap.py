@@ -122,7 +122,8 @@ class BubblewrapSandbox:
                 process = await asyncio.shield(starting)
             except asyncio.CancelledError:
                 # Given up at once: what has begun is ended as any other run is, with all that it started.
-                await _end(await starting, status.fileno())
+                with contextlib.suppress(OSError):  # it did not even start
+                    await _end(await starting, status.fileno())
                 raise
             end = await _converse(process, command, feed, status.fileno())
             exit_code = _told(status.fileno(), "exit-code")
@@ -223,10 +224,7 @@ async def _converse(process: Process, command: Command, feed: Feed, status: int)
 async def _end(process: Process, status: int) -> None:
     """Kill what is left, the process namespace by its first process: a bwrap that dies early leaves it behind."""
     if process.returncode is None:
-        init = await _child(process, status)
-        if _is_init(init):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(init or 0, signal.SIGKILL)
+        _kill(await _child(process, status))
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     try:
@@ -235,7 +233,9 @@ async def _end(process: Process, status: int) -> None:
                 while stream is not None and await stream.read(READ_BYTES):
                     pass
             await process.wait()
-            await _gone(_told(status, "child-pid"))
+            init = _told(status, "child-pid")
+            _kill(init)  # told at the last moment, perhaps
+            await _gone(init)
     except TimeoutError as error:
         raise SandboxUnavailable(
             f"a sandbox (process {process.pid}) could not be ended; end it by hand: kill -9 {process.pid}"
@@ -243,6 +243,12 @@ async def _end(process: Process, status: int) -> None:
     finally:
         if process.stdin is not None:
             process.stdin.close()
+
+
+def _kill(init: int | None) -> None:
+    if init is not None and _is_init(init):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(init, signal.SIGKILL)
 
 
 async def _child(process: Process, status: int) -> int | None:
