@@ -1,4 +1,4 @@
-"""Git as a program: the only file that runs it.
+"""Git as a program, in the repository here; what goes to a forge is pushed from there.
 
 No hook, filter, replace object or setting of the surroundings has a say, and nothing waits for an answer at a terminal.
 """

@@ -92,7 +92,8 @@ class Assembly:
         shares: list[list[str]] = [[] for _ in range(number)]
         looks = {path: _work(self.files[path]) for path in names}
         known = {path: seconds for path in names if (seconds := (lasted or {}).get(path))}
-        rate = sum(known.values()) / sum(looks[path] for path in known) if known else 1.0
+        seen = sum(looks[path] for path in known)
+        rate = sum(known.values()) / seen if seen else 1.0
         work = {path: known.get(path, rate * looks[path]) for path in names}
         dealt = [0.0] * number
         for path in sorted(names, key=lambda path: -work[path]):

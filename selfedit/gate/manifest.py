@@ -100,7 +100,7 @@ def lasted(told: Told) -> dict[str, float]:
         match event:
             case {"id": str(name), "seconds": float(seconds)} if 0 <= seconds <= told.seconds:
                 path = name.partition("::")[0]
-                found[path] = found.get(path, 0.0) + seconds + EACH_SECONDS
+                found[path] = min(found.get(path, 0.0) + seconds + EACH_SECONDS, told.seconds)
     return found
 
 

@@ -35,6 +35,11 @@ def test_tests_are_dealt_out_by_how_long_they_took() -> None:
     assert first == ["tests/live/test_a.py"]
     assert len(second) == 3
     assert sorted(map(len, tests.shares(2, ["tests"]))) == [2, 2]
+    emptied = assembled(test_a__py=b"", test_new__py=b"x")
+    assert sorted(emptied.shares(2, ["tests"], lasted)) == [
+        ["tests/live/test_a.py"],
+        ["tests/live/test_new.py"],
+    ]
 
 
 def told(broken: str = "", **outcomes: str) -> Told:

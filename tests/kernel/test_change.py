@@ -160,10 +160,16 @@ def test_a_fault_that_never_ends_is_noticed(tmp_path: Path) -> None:
     assert "3 of 5 faults noticed" in check.summary
 
 
-def test_a_test_that_fails_by_itself_notices_nothing(tmp_path: Path) -> None:
-    """What fails a second time without any fault is not believed to have noticed one."""
-    first = "from pathlib import Path\n\n    from app.live.count import count\n\n    MARK = Path('ran')\n"
-    once = "\n\n    def test_once() -> None:\n        assert count(1) == 'fine'\n        assert not MARK.exists()\n        MARK.touch()\n"
+@pytest.mark.parametrize(
+    "end",
+    ["assert not MARK.exists()", "MARK.exists() and os._exit(0)", "MARK.exists() and time.sleep(600)"],
+    ids=["fails", "ends its process", "hangs"],
+)
+def test_a_test_that_fails_by_itself_notices_nothing(tmp_path: Path, end: str) -> None:
+    """What does not come to a good end a second time without any fault is not believed to have noticed one."""
+    names = "import os\n    import time\n    from pathlib import Path\n\n"
+    first = f"{names}    from app.live.count import count\n\n    MARK = Path('ran')\n"
+    once = f"\n\n    def test_once() -> None:\n        assert count(1) == 'fine'\n        {end}\n        MARK.touch()\n"
     check = judged(tmp_path, {COUNT: COUNTING, COUNT_TEST: f"\n    {first}{once}"})
     assert check.summary.startswith("0 of 7 faults noticed")
 

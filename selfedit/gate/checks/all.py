@@ -1,6 +1,7 @@
 """All checks of one repository in one sandbox, side by side."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +24,7 @@ class _Part(Protocol):
     async def prepare(self, base: str, assembly: Assembly) -> None:
         """Get ready for heads on a base."""
 
-    async def run(self, case: Case) -> list[Check]:
+    def run(self, case: Case) -> Coroutine[None, None, list[Check]]:
         """Judge."""
 
 
@@ -66,13 +67,14 @@ class Checks:
         question is given up, and said to be, however far it came.
         """
         chosen = self._quick if case.quick else [*self._quick, *self._slow]
-        tasks = [asyncio.ensure_future(part.run(case)) for part in chosen]
-        last = asyncio.ensure_future(self._last.run(case)) if self._last and not case.quick else None
+        tasks = [asyncio.create_task(part.run(case)) for part in chosen]
+        asked = self._last if case.base is not None and not case.quick else None
+        last = asyncio.create_task(asked.run(case)) if asked else None
         try:
             for ended in asyncio.as_completed(tasks):
                 right = all(check.passed for check in await ended)
                 if last is not None and not right:
-                    last.cancel()
+                    _give_up(last)
             found = [check for each in tasks for check in each.result()]
             if last is not None and all(check.passed for check in found):
                 found += await last
@@ -81,10 +83,16 @@ class Checks:
         finally:
             running = [*tasks, *([last] if last else ())]
             for task in running:
-                task.cancel()
+                _give_up(task)
             await asyncio.gather(*running, return_exceptions=True)
         return tuple(found)
 
     async def drop(self) -> None:
         """Give up all judges that wait."""
         await self._ready.drop()
+
+
+def _give_up(task: asyncio.Task[list[Check]]) -> None:
+    """Cancel a task once: a second time would cut short how it cleans up."""
+    if not task.cancelling():
+        task.cancel()

@@ -4,6 +4,7 @@ Beside it, once for each base, one lists the tests that base has, and the kernel
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -100,7 +101,7 @@ class TestChecks:
                 own_expected=own,
                 left_out_on_base=left_out,
             )
-        await asyncio.to_thread(self._remember, check, told, lasted)
+        await asyncio.to_thread(self._remember, case.assembly, check, told, lasted)
         return [check]
 
     @property
@@ -108,16 +109,24 @@ class TestChecks:
         return f"lasted-{digest(self._ready.sandbox.info.image, self._rules.policy)}"
 
     def _lasted(self) -> dict[str, float]:
-        """How long files of tests took when they passed."""
-        known = json.loads(self._cache.read(self._lasted_place) or b"{}")
-        return {str(path): float(seconds) for path, seconds in known.items()}
+        """How long files of tests took when they passed, as far as that is known."""
+        try:
+            known = json.loads(self._cache.read(self._lasted_place) or b"{}")
+            return {str(path): float(seconds) for path, seconds in known.items()}
+        except (ValueError, TypeError, AttributeError):  # a damaged file costs time, nothing else
+            return {}
 
-    def _remember(self, check: Check, told: Sequence[Told], lasted: Mapping[str, float]) -> None:
+    def _remember(
+        self, assembly: Assembly, check: Check, told: Sequence[Told], lasted: Mapping[str, float]
+    ) -> None:
         """Keep how long they took, with half the weight: on a busy machine one run says little."""
         took = {path: seconds for each in told for path, seconds in manifest.lasted(each).items()}
         if check.passed and took:
             both = {path: (lasted.get(path, seconds) + seconds) / 2 for path, seconds in took.items()}
-            self._cache.write(self._lasted_place, json.dumps({**lasted, **both}).encode())
+            # Names come from where code under test runs: only files that there are.
+            kept = {path: seconds for path, seconds in {**lasted, **both}.items() if path in assembly.files}
+            with contextlib.suppress(OSError):
+                self._cache.write(self._lasted_place, json.dumps(kept).encode())
 
     def _quick(self, case: Case) -> tuple[str, ...]:
         """Where the change can be felt, among what an author has to hear of soon; all that where nobody can tell."""

@@ -237,7 +237,8 @@ class Trying:
         with self._news:
             self._busy.discard(index)
             self._tried[index].update(tests)
-            if self._fates[index] != "killed":
+            nothing_new = died is None and self._fates[index] == "survived" and self._left() > 0
+            if self._fates[index] != "killed" and not nothing_new:
                 self._fates[index] = {True: "killed", False: "survived", None: "untried"}[died]
             self._news.notify_all()
 
@@ -266,32 +267,38 @@ class Trying:
         """Whether these tests tell the code with the fault from the code without; None: the time is up, or none can."""
         path = lane.root / mutant["path"]
         source = path.read_bytes()
-        limit = 3 * sum(self._seen.durations[name] for name in tests) + 2 * self._overhead + 1
-        left = self._left()
+        limit, left = self._limit(tests), self._left()
         path.write_bytes(source[: mutant["start"]] + mutant["text"].encode() + source[mutant["end"] :])
         try:
             ran = self._run(lane, tests, min(_BUSY * limit, left), "-x", processor_seconds=limit)
         finally:
             path.write_bytes(source)
-        if not ran.ended:
-            return True if _BUSY * limit < left else None
+        if not ran.ended and _BUSY * limit >= left:
+            return None
         if ran.passed and set(tests) <= set(ran.good):
             return False
+        # Whoever ended without a word, or hangs, is the first of which nothing was told.
         noticed = [name for name in tests if ran.outcomes.get(name, "passed") != "passed"]
+        noticed = noticed or [name for name in tests if name not in ran.outcomes][:1] or [*tests]
         self._look_again(lane, noticed)
-        if not noticed or self._steady.intersection(noticed):
+        if self._steady.intersection(noticed):
             return True
         others = [name for name in tests if name not in noticed]
         return self._try(lane, mutant, others) if others and self._left() > 0 else None
 
     def _look_again(self, lane: Lane, tests: Sequence[str]) -> None:
-        """A test that failed on a fault and fails without one, too, says nothing of any."""
+        """A test that did not pass on a fault and does not without one, either, says nothing of any."""
         again = [name for name in tests if name not in self._steady]
-        ran = self._run(lane, again, self._left())
+        limit, left = self._limit(again), self._left()
+        ran = self._run(lane, again, min(_BUSY * limit, left), processor_seconds=limit)
         with self._news:
             self._steady.update(ran.good)
-            for name in set(again).difference(ran.good) if ran.ended else ():
+            for name in set(again).difference(ran.good) if ran.ended or _BUSY * limit < left else ():
                 self._seen.outcomes[name] = "unsteady"
+
+    def _limit(self, tests: Sequence[str]) -> float:
+        """Seconds of work after which tests are taken to run for ever."""
+        return 3 * sum(self._seen.durations[name] for name in tests) + 2 * self._overhead + 1
 
     def _run(
         self,
