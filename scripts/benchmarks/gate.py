@@ -4,7 +4,8 @@
 
 Both judge the same heads in the same image, of a small bot and of this repository: an honest one, and one
 with a planted fault of each kind. They take turns, and what is printed is the ratio of each pair, with their
-verdicts. All run every tool, so that one answer says all there is to mend.
+verdicts. All run every check, so that one answer says all there is to mend; planted faults alone are only tried, and only
+waited for, where nothing else is wrong.
 
 The gate's own ways: `ahead`, the verdict for a merge, from never-used sandboxes that stand ready; `alike`, the same
 with only the usual tools (no trial load, no contracts, no planted faults); `late`, with nothing started before;
@@ -127,7 +128,7 @@ async def _turns(subject: Subject, sandbox: Sandbox, caches: Path, rounds: int, 
         return sandbox
 
     def new(*, alike: bool = False) -> Gate:
-        """A gate that remembers no verdict; `alike`: with no more checks than the other ways have."""
+        """A gate that remembers no verdict; `alike`: with no more than the usual tools."""
         same = subject.rules.gate.model_copy(update={"checks": tuple(tools(subject.rules, cached=True))})
         rules = subject.rules.model_copy(update={"gate": same}) if alike else subject.rules
         return Gate(subject.repo, opened, rules, caches)

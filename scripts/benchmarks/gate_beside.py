@@ -1,6 +1,7 @@
 """What the gate asks beside the usual tools, as single commands: for comparing it with the same work done plainly.
 
-The programs are the gate's own, and so is the reading of what they say. What differs is only how they are run.
+The programs are the gate's own, and so is the reading of what they say, but that nobody compares how two of them behave.
+What differs is how they are run.
 """
 
 import json
@@ -16,6 +17,8 @@ from selfedit.gate.evidence import Step
 from selfedit.repo import Repo
 from selfedit.types import Check
 
+LAST = change.NAME
+"""What is only asked where nothing else is wrong."""
 WHERE = "/tmp/judged"  # noqa: S108 - in a container that is one's own
 TRY_LOAD = f"""
 import sys

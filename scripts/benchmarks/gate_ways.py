@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gate_beside import SCRIPT, WHERE, Beside, beside
+from gate_beside import LAST, SCRIPT, WHERE, Beside, beside
 
 from policies.load import Rules
 from selfedit.gate.assemble import assemble
@@ -109,6 +109,8 @@ def naive(repo: Repo, rules: Rules, image: str, base: str, head: str) -> tuple[S
             wrong.append(name)
     few = _said(wrong, started)
     for each in beside(repo, rules, base, head, base_known=False):
+        if wrong and each.name == LAST:
+            continue
         command = ["docker", "run", "--rm", "-i", "--network", "none", *SETTINGS, image]
         command += ["sh", "-c", SCRIPT, "sh", *each.argv]
         done = subprocess.run(command, input=pack(each.folders), capture_output=True, check=False)
@@ -136,10 +138,18 @@ class Tuned:
         self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -xm", pack({".": written}))
         self._files = files
         running = [self._run(name, tool) for name, tool in tools(self._rules, cached=True).items()]
-        if whole:
-            asked = beside(self._repo, self._rules, self._base, head, base_known=True)
-            running += [self._ask(each, f"{WHERE}-{number}") for number, each in enumerate(asked)]
-        return _said([wrong for wrong in await asyncio.gather(*running) if wrong], started)
+        asked = beside(self._repo, self._rules, self._base, head, base_known=True) if whole else []
+        tasks = {
+            each.name: asyncio.create_task(self._ask(each, f"{WHERE}-{number}"))
+            for number, each in enumerate(asked)
+        }
+        last = tasks.pop(LAST, None)
+        wrong = [name for name in await asyncio.gather(*running, *tasks.values()) if name]
+        if wrong or last is None:
+            said = _said(wrong, started)  # whoever is wrong already does not wait for that
+            await asyncio.gather(*filter(None, [last]))
+            return said
+        return _said(list(filter(None, [await last])), started)
 
     async def _run(self, name: str, tool: str) -> str:
         code, *_ = await self._start(b"", f"cd /tmp/repo && {tool}")

@@ -36,7 +36,7 @@ from tests.fakes.world import FAST, World, clone, git
 MOST_COMPLAINTS = 100
 """Lines of the bot's log that are printed where something is wrong."""
 LONG_SECONDS = 200.0
-"""A run has to be so long for that to be tried."""
+"""A run has to be so long for silence of the gateway to be tried."""
 GROWTH_OF_MEMORY, GROWTH_OF_OBJECTS = 1.15, 1.10
 """What may be there after the second half of the swaps, measured by what was there after the first."""
 SLOW = '''
