@@ -3,13 +3,13 @@
 import ast
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from policies.change import Source, tokens
 from policies.decision import Finding, Severity
 from policies.file_rules import BY_HAND
 from policies.load import Rules
-from policies.names import at, imports, last, meant, nodes, origins, shown
+from policies.names import at, imported, imports, last, meant, nodes, origins, root, shown
 
 TESTERS = frozenset({"pytest", "_pytest", "unittest", "hypothesis", "pytest_asyncio"})
 
@@ -33,7 +33,7 @@ def loosened_types(source: Source, _rules: Rules) -> Iterator[Finding]:
     known = origins(source)
     top = {id(node) for node in source.tree.body} if source.tree is not None else set()
     for node in nodes(source):
-        if last(node) in ("Any", "cast") or meant(node, known) in ("typing.Any", "typing.cast"):
+        if _gives_up(node, known):
             message = f"`{shown(node)}` gives up on types here"
             yield at(source, "loosened_types", node, message, Severity.REVIEW)
         elif (
@@ -47,11 +47,14 @@ def loosened_types(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Code that behaves otherwise while it is tested has not been tested."""
+    # Where there is no log, handlers are those of the code itself.
+    logs = any(module.partition(".")[0] == "logging" for module in origins(source).values())
+    looked_round = _LOOKS_ROUND if logs else _LOOKS_ROUND - {"handlers"}
     for node in nodes(source):
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         sensed = _SENSES.search(text) or (not source.is_test and (text in TESTERS or text == "test_"))
         testers = [each for each in imports(node, source.path) if each.module.split(".")[0] in TESTERS]
-        looks = isinstance(node, ast.Attribute) and (last(node) in _LOOKS_ROUND or _asks_who(node))
+        looks = isinstance(node, ast.Attribute) and (last(node) in looked_round or _asks_who(node))
         looks = (looks or _catches_warnings(node)) and not source.is_test
         if sensed or looks or (testers and not source.is_test):
             message = f"`{shown(node)}` lets code find out that it is being tested; behave alike everywhere"
@@ -80,13 +83,17 @@ def knows_its_place(source: Source, _rules: Rules) -> Iterator[Finding]:
 def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Live code ends its answer, never the process or the loop that it is a guest in."""
     asks = any(last(node) in _GETS_LOOP for node in nodes(source))
+    foreign = imported(source)
     for node in nodes(source):
         loops = (
             asks
             and isinstance(node, ast.Attribute)
             and node.attr in ("stop", "close", "call_exception_handler")
         )
-        if loops or (isinstance(node, (ast.Name, ast.Attribute)) and last(node) in _ENDS):
+        named = isinstance(node, (ast.Name, ast.Attribute)) and last(node) in _ENDS
+        # A game may be quit, too.
+        own = isinstance(node, ast.Attribute) and node.attr in ("exit", "quit") and root(node) not in foreign
+        if loops or (named and not own):
             message = f"`{shown(node)}` ends more than this answer; return, or raise an error that says what is wrong"
             yield at(source, "ends_process", node, message)
         elif any(last(each) in _NO_ERRORS for each in _raised(node)):
@@ -153,21 +160,44 @@ def _catches_warnings(node: ast.AST) -> bool:
     )
 
 
+def _gives_up(node: ast.AST, known: Mapping[str, str]) -> bool:
+    """Whether it names what fits every type, or a claim about a type; also where an annotation is written as a text."""
+    match node:
+        case ast.Attribute(attr="cast"):  # a ballot may be cast, too
+            return any(module.partition(".")[0] in _OF_TYPES for module in known.values())
+        case (
+            ast.arg(annotation=ast.Constant(value=str(text)))
+            | ast.AnnAssign(annotation=ast.Constant(value=str(text)))
+        ):
+            return _ANY.search(text) is not None
+        case (
+            ast.FunctionDef(returns=ast.Constant(value=str(text)))
+            | ast.AsyncFunctionDef(returns=ast.Constant(value=str(text)))
+        ):
+            return _ANY.search(text) is not None
+        case _:
+            return last(node) in ("Any", "cast") or meant(node, known) in ("typing.Any", "typing.cast")
+
+
 def _is_for_types(test: ast.expr) -> bool:
     """Whether a condition is one that the type checker takes for settled."""
-    return any(last(node) in ("TYPE_CHECKING", "MYPY") for node in ast.walk(test))
+    return any(last(node) in ("TYPE_CHECKING", "MYPY", "PY2", "PY3") for node in ast.walk(test))
 
 
 def _compares(method: ast.FunctionDef) -> bool:
     """Whether a comparison looks at what it is given, beyond its kind."""
-    given = {argument.arg for argument in method.args.args[1:]}
+    given = {argument.arg for argument in [*method.args.posonlyargs, *method.args.args][1:]}
     kinds = {
         id(call.args[0])
         for call in ast.walk(method)
         if isinstance(call, ast.Call) and last(call.func) == "isinstance" and call.args
     }
     return any(
-        isinstance(node, ast.Name) and node.id in given and id(node) not in kinds for node in ast.walk(method)
+        isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Load)
+        and node.id in given
+        and id(node) not in kinds
+        for node in ast.walk(method)
     )
 
 
@@ -177,6 +207,8 @@ _SUPPRESSION = re.compile(
     re.IGNORECASE,
 )
 _SENSES = re.compile(r"PYTEST_|\.dockerenv|^pytest\b.*\bmodules\b|_pytest\b|/proc/|^/sys/")
+_ANY = re.compile(r"\bAny\b")
+_OF_TYPES = frozenset({"typing", "typing_extensions"})
 _GETS_LOOP = frozenset({"get_running_loop", "get_event_loop", "get_loop", "_get_loop", "_loop"})
 _LOOKS_ROUND = frozenset(
     {

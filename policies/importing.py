@@ -79,7 +79,8 @@ def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
     known = origins(source)
     for node in nodes(source):
         whole = meant(node, known) if isinstance(node, ast.Attribute) else ""
-        named = whole in rules.imports.forbidden or whole in rules.imports.review or _inner(whole)
+        listed = {*rules.imports.forbidden, *rules.imports.review}
+        named = whole in listed or _short(whole) in listed or _inner(whole)
         weight = _weight(whole, rules) if named else None
         if weight is Severity.REFUSE:
             message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
@@ -91,11 +92,13 @@ def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
 
 def _weight(module: str, rules: Rules) -> Severity | None:
     """How much it weighs that live code gets hold of this."""
-    names = [name for name in (module, _inner(module)) if name]
+    names = [name for name in (module, _inner(module), _short(module)) if name]
     if any(_below(name, rules.imports.forbidden) for name in names):
         return Severity.REFUSE
     plain = (*rules.imports.plain, *rules.imports.quiet)
-    looked_at = any(_below(name, rules.imports.review) or not _below(name, plain) for name in names)
+    looked_at = any(_below(name, rules.imports.review) for name in names) or not all(
+        _below(name, plain) for name in (module, _inner(module)) if name
+    )
     return Severity.REVIEW if looked_at else None
 
 
@@ -106,6 +109,12 @@ def _inner(module: str) -> str:
     own = name == start.rpartition(".")[2] or module in _OWN_NAMES
     standard = first in sys.stdlib_module_names and name in sys.stdlib_module_names
     return name if standard and not own else ""
+
+
+def _short(module: str) -> str:
+    """`asyncio.current_task` for `asyncio.tasks.current_task`, which is the same by the name of where it is defined."""
+    first, _, rest = module.partition(".")
+    return f"{first}.{rest.rpartition('.')[2]}" if "." in rest else ""
 
 
 def _is_forbidden(each: Import, forbidden: tuple[str, ...]) -> bool:
@@ -130,10 +139,12 @@ def _reaches(node: ast.Attribute, bound: set[str], foreign: frozenset[str], *, i
         return True
     start = root(node)
     inner = node.attr.startswith("_") and not node.attr.startswith("__")
-    private = inner and start in foreign and not is_test
+    private = inner and start in foreign and not is_test and node.attr not in _OF_NAMED_TUPLES
     direct = isinstance(node.value, ast.Name) and start in bound
     return direct or private or (is_core(node.attr) and start in foreign)
 
 
+_OF_NAMED_TUPLES = frozenset({"_replace", "_asdict", "_fields", "_make", "_field_defaults"})
+"""What everybody may use although it begins like what is private."""
 _OWN_NAMES = frozenset({"collections.abc"})
 """Modules that belong to the one before them although there is another of that name."""

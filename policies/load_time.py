@@ -32,6 +32,7 @@ class _Reading:
         self._classes: set[str] = set()
         self._plain_classes: set[str] = set()
         self._functions: set[str] = set()
+        self._holders: set[str] = set()
         self._own: set[str] = set()
         for node in source.tree.body if source.tree else ():
             self._learn(node)
@@ -153,6 +154,13 @@ class _Reading:
     def _quiet(self, value: ast.expr) -> Iterator[Finding]:
         """What in an expression does more than make a value."""
         todo: list[ast.AST] = [value]
+        called = {
+            id(inner)
+            for call in ast.walk(value)
+            if isinstance(call, ast.Call)
+            for inner in ast.walk(call)
+            if isinstance(inner, ast.Lambda)
+        }
         literal = self._literals | set(_drawn_from(value, self._literals))
         while todo:
             node = todo.pop()
@@ -162,18 +170,22 @@ class _Reading:
                 )
             elif isinstance(node, ast.Call):
                 yield from self._call(node, literal)
-            todo.extend(ast.iter_child_nodes(node))
+            # A function without a name is a value, where nothing here could call it.
+            if isinstance(node, ast.Lambda) and id(node) not in called:
+                todo.append(node.args)
+            else:
+                todo.extend(ast.iter_child_nodes(node))
 
     def _call(self, node: ast.Call, literal: Collection[str]) -> Iterator[Finding]:
         name = dotted(node.func)
         of_text = isinstance(node.func, ast.Attribute) and isinstance(
             node.func.value, (ast.Constant, ast.JoinedStr)
         )
-        of_literal = last(node.func) in _OF_LITERALS and root(node.func) in literal
+        of_literal = (last(node.func) in _OF_LITERALS and root(node.func) in literal) or self._of_value(node)
         shown = ast.unparse(node)[:80]
         if of_text or of_literal or self._known(name) or name in self._plain_classes:
             handed = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if any(last(argument) in self._functions for argument in handed):
+            if any(self._is_function(argument) for argument in handed):
                 yield self._look(
                     node, f"`{shown}` is handed a function that it may call while the file is loaded"
                 )
@@ -181,6 +193,23 @@ class _Reading:
             yield self._look(node, f"`{shown}` runs when the file is loaded")
         else:
             yield self._no(node, f"`{shown}` is called when the file is loaded; call it inside of a function")
+
+    def _of_value(self, call: ast.Call) -> bool:
+        """Whether it asks a plain value, which another call has made, for another one: `"a b".strip().split()`."""
+        func = call.func
+        if not isinstance(func, ast.Attribute) or func.attr not in {*_OF_LITERALS, "total_seconds"}:
+            return False
+        made = func.value
+        of_text = isinstance(made, (ast.Constant, ast.JoinedStr))
+        return of_text or (
+            isinstance(made, ast.Call) and (self._of_value(made) or self._known(dotted(made.func)))
+        )
+
+    def _is_function(self, argument: ast.expr) -> bool:
+        """Whether it is one of the file's own functions, or chosen among what holds some."""
+        chosen = isinstance(argument, (ast.Subscript, ast.IfExp, ast.NamedExpr))
+        inner = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} if chosen else set()
+        return last(argument) in self._functions or bool(inner & (self._functions | self._holders))
 
     def _known(self, called: str) -> bool:
         name, _, rest = called.partition(".")
@@ -202,8 +231,16 @@ class _Reading:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 self._own.add(name)
                 self._functions.add(name)
-            case ast.Assign(targets=targets):
-                self._own.update(target.id for target in targets if isinstance(target, ast.Name))
+            case ast.Assign(targets=targets, value=value):
+                bound = {target.id for target in targets if isinstance(target, ast.Name)}
+                self._own.update(bound)
+                if isinstance(value, ast.Lambda):
+                    self._functions.update(bound)
+                elif any(
+                    isinstance(inner, ast.Lambda) or last(inner) in self._functions
+                    for inner in ast.walk(value)
+                ):
+                    self._holders.update(bound)
             case ast.ClassDef(name=name):
                 self._own.add(name)
                 self._classes.add(name)
@@ -307,7 +344,7 @@ _MAKES_AT_ONCE = frozenset(
     {"type", "ABCMeta", "EnumMeta", "EnumType", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 )
 _BUILTINS = re.compile(
-    r"abs|bool|bytes|chr|classmethod|complex|dict|divmod|enumerate|float|frozenset|int|len|list|max|"
+    r"abs|all|any|bool|bytes|chr|classmethod|complex|dict|divmod|enumerate|filter|float|frozenset|int|len|list|map|max|"
     r"min|object|ord|property|range|repr|reversed|round|set|sorted|staticmethod|str|sum|super|tuple|"
     r"type|zip|dict\.fromkeys|str\.maketrans|bytes\.fromhex"
 )

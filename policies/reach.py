@@ -50,6 +50,8 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
                 is_core(name) or _INSIDES.fullmatch(name) for name in names
             ):
                 yield _dynamic(source, node, f"a pattern that takes {', '.join(names)} out")
+            case ast.Assign(value=ast.Name(id="type")) | ast.NamedExpr(value=ast.Name(id="type")):
+                yield _dynamic(source, node, f"`{shown(node)}`")
             case ast.Call():
                 yield from _by_name(source, node, foreign, known)
             case _:
@@ -115,8 +117,14 @@ def _by_name(
     if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) > 1:
         yield _dynamic(source, call, f"`{shown(call)}`")
     elif meant(call.func, known) in _GETTERS or last(call.func) in ("attrgetter", "methodcaller"):
-        names = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
-        if any(not isinstance(name, str) or "." in name or _is_hidden(name) for name in names):
+        # What follows the name of a method is handed to it.
+        given = (
+            call.args[:1]
+            if "methodcaller" in (last(call.func), meant(call.func, known).rpartition(".")[2])
+            else call.args
+        )
+        names = [argument.value if isinstance(argument, ast.Constant) else None for argument in given]
+        if any(not isinstance(name, str) or any(map(_is_hidden, name.split("."))) for name in names):
             yield _dynamic(source, call, f"`{shown(call)}`")
     elif isinstance(call.func, ast.Name) and call.func.id in _BY_NAME:
         name = call.args[1] if len(call.args) > 1 else None

@@ -155,7 +155,7 @@ def _remembers(node: ast.AST, own: set[str], used_up: set[str]) -> str:
             return ", ".join(names)
         case ast.Name(id=name, ctx=ast.Load()) if name in used_up:
             return name
-        case ast.Attribute(attr="call_later" | "call_at" | "call_soon"):
+        case ast.Attribute(attr="call_later" | "call_at" | "call_soon" | "call_soon_threadsafe"):
             return shown(node)
         case ast.Attribute(ctx=ast.Store(), value=ast.Name(id="cls")):
             return shown(node)
@@ -240,7 +240,8 @@ _CLOCKS = frozenset(
             "perf_counter",
             "perf_counter_ns",
         ),
-        *("localtime", "gmtime", "process_time", "ctime", "strftime"),
+        *("localtime", "gmtime", "process_time", "process_time_ns", "ctime", "asctime", "strftime"),
+        *("thread_time", "thread_time_ns", "clock_gettime", "clock_gettime_ns"),
         *("tzname", "timezone", "altzone", "daylight"),
     }
 )

@@ -97,6 +97,27 @@ HARMLESS = {
         "from functools import cache\n\n\n@cache\ndef words() -> tuple[str, ...]:\n    return ('a', 'b')\n\n\n"
         "def f() -> list[str]:\n    known = words()\n    found = list(known)\n    found.sort()\n    return found\n"
     ),
+    "a table of functions without names": (
+        "VOICES = {'loud': lambda text: text.upper()}\n\n\ndef f(text: str) -> str:\n    return VOICES['loud'](text)\n"
+    ),
+    "a pattern of quoted words": "import re\n\nODD = re.compile('|'.join(map(re.escape, ('a.b', 'c'))))\n",
+    "a text that is taken apart": "WORDS = 'castle garden'.strip().split()\nDAY = '-'.join(WORDS).upper().lower()\n",
+    "an order that takes its operand by place": (
+        "class V:\n    n = 1\n\n    def __lt__(self, other: 'V', /) -> bool:\n        return self.n < other.n\n"
+    ),
+    "what is taken out by its way": (
+        "from operator import attrgetter, methodcaller\n\n\ndef f(rows: list[object]) -> list[object]:\n"
+        "    return sorted(rows, key=attrgetter('turn.author')) or list(map(methodcaller('get', 'a.b', 0), rows))\n"
+    ),
+    "handlers, quits and votes of its own": (
+        "class Game:\n    def __init__(self) -> None:\n        self.handlers: list[int] = []\n\n\n"
+        "def f(game: Game, ballot: object) -> None:\n    game.quit()\n    ballot.cast(game.handlers)\n"
+    ),
+    "a named tuple with another value": (
+        "from typing import NamedTuple\n\n\nclass Look(NamedTuple):\n    bold: bool\n\n\n"
+        "def f(look: Look) -> tuple[str, ...]:\n    return look._replace(bold=True)._fields\n"
+    ),
+    "new pictures": "HEART = '\U0001fa77'\nNO = '\U0001f642\u200d\u2194\ufe0f'\n",
 }
 
 
@@ -330,6 +351,20 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         (
             "lying_value",
             "class X(int):\n    def __eq__(self, other: object) -> bool:\n        return self is other\n",
+        ),
+        (
+            "runs_at_load",
+            "TABLE = {1: lambda each: print(each)}\nMOST = max((1, 2), key=TABLE[1])\n",
+        ),
+        ("loosened_types", "def f(x: 'Any | None') -> None:\n    print(x)\n"),
+        ("loosened_types", "PY2 = bool('x')\n\n\ndef f() -> None:\n    if PY2:\n        print(1)\n"),
+        (
+            "sensitive_import",
+            "from asyncio.tasks import current_task\n\n\ndef f() -> bool:\n    return current_task() is None\n",
+        ),
+        (
+            "reads_clock",
+            "import time\n\n\ndef f() -> bool:\n    return time.thread_time() > 3600\n",
         ),
         ("runs_at_load", "def twice(f):\n    return f\n\n\n@twice\ndef g() -> None:\n    print(1)\n"),
     ],
