@@ -44,6 +44,27 @@ def test_a_stable_answer_may_not_change(tmp_path: Path) -> None:
     check = judge(tmp_path, {SUMS: counts, "tests/contracts/sums.py": contract}, shifts=[0])
     assert rules(check) == {"contract"}
     assert "answered otherwise" in check.findings[0].message
+    assert re.search(r"app\.sums:add\('a', 'b'\) -> 'ab\d'", check.findings[0].message)
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        ("raise ValueError('tired')", r"raised 'ValueError: tired'"),
+        ("__import__('os')._exit(0)", "exit code 0"),
+    ],
+    ids=["raises", "ends"],
+)
+def test_what_becomes_of_calls_in_a_row_is_told(tmp_path: Path, late: str, said: str) -> None:
+    """Code that gives up only after many calls is found out, though they are not waited for one by one."""
+    tires = (
+        "import itertools\ncount = itertools.count()\n"
+        f"def add(one, other):\n    if next(count) > 200:\n        {late}\n    return one + other\n"
+    )
+    check = judge(tmp_path, {SUMS: tires}, shifts=[0])
+    assert not check.passed
+    assert re.search(said, check.findings[0].message)
+    assert "app.sums:add(" in check.findings[0].message
 
 
 def test_what_is_not_called_stable_is_not_asked_hundreds_of_times(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ The process may end, hang, write what it likes, answer twice, or leave others ru
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from selfedit.gate.inside.contract import Raised
@@ -21,6 +24,12 @@ LONGEST_ANSWER = 4_000_000
 """Bytes of one answer."""
 SHOWN = 200
 """Characters of a value that people are shown."""
+AT_ONCE = 50_000
+"""Bytes of questions that are sent before an answer is read: so much a socket holds, whether it is read from or not."""
+CALLS_AT_ONCE = 30
+"""So many, that whoever looks at the time between two lots does not look too late."""
+_NUMBER = 32
+"""Bytes that a question's number takes."""
 
 
 class Fault(Exception):
@@ -35,13 +44,38 @@ class Fault(Exception):
         self.rule = rule
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call and what came back.
+
+    Attributes:
+        question: What goes over the socket, a JSON object without its number and its first character.
+        answer: `value` or `raised`; None as long as there is none.
+    """
+
+    question: bytes
+    answer: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        asked = json.loads(b"{" + self.question)
+        given = [*map(shown, asked["args"]), *(f"{k}={shown(v)}" for k, v in asked["kwargs"].items())]
+        said = f"{asked['call']}({', '.join(given)})" if asked["call"] else ""
+        match said and self.answer:
+            case {"value": value}:
+                return f"{said} -> {shown(value)}"
+            case {"raised": [kind, text]}:
+                return f"{said} raised {shown(f'{kind}: {text}')}"
+        return said
+
+
 class Subject:
     """A process that holds the code under test.
 
     Attributes:
-        asked: The last call and its answer, for people.
+        last: The last call, and its answer if there is one; None before the first of a contract.
         calls: How many calls there were.
-        answers: What was answered, if it is to be remembered.
+        heard: What was asked and answered, if it is to be remembered.
         fault: Why it cannot be asked any more; None as long as it can.
     """
 
@@ -53,12 +87,16 @@ class Subject:
             tree: The folder that it runs in.
             seconds: How long each answer may take.
         """
-        self.asked = ""
+        self.last: Exchange | None = None
         self.calls = 0
-        self.answers: list[Any] | None = None
+        self.heard: list[Exchange] | None = None
         self.fault: Fault | None = None
         self._seconds = seconds
         self._ours, theirs = socket.socketpair()
+        self._ours.settimeout(seconds)
+        self._coming = select.poll()
+        self._coming.register(self._ours, select.POLLIN)
+        self._data = bytearray()
         reading, writing = os.pipe()
         text = f"judge = {theirs.fileno()}\n{program}".encode()
         self._process = subprocess.Popen(
@@ -91,9 +129,13 @@ class Subject:
         answer = self.ask(target, args, kwargs)
         return answer if isinstance(answer, Raised) else None
 
+    def forget(self) -> None:
+        """What was asked last is of no interest any more."""
+        self.last = None
+
     def ready(self, seconds: float) -> None:
         """Wait until it can be asked."""
-        self.asked = ""
+        self.forget()
         if self._guarded(lambda: self._answer(0, seconds)) != "ready":
             raise self._no("contract_garbled", "said something else than that it is ready")
 
@@ -101,15 +143,26 @@ class Subject:
         self, target: str, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None, seconds: float = 0
     ) -> Any:
         """What it answers; a `Raised` where it raised."""
-        said = [*(shown(value) for value in args), *(f"{k}={shown(v)}" for k, v in (kwargs or {}).items())]
-        self.asked = f"{target}({', '.join(said)})" if target else ""
-        self.calls += 1
-        answer = self._guarded(lambda: self._exchange(target, args, kwargs or {}, seconds or self._seconds))
-        if self.answers is not None:
-            self.answers.append(str(answer) if isinstance(answer, Raised) else answer)
-        end = f" raised {shown(str(answer))}" if isinstance(answer, Raised) else f" -> {shown(answer)}"
-        self.asked += end if target else ""
+        asked = json.dumps({"call": target, "args": args, "kwargs": kwargs or {}}).encode()
+        answer = self._guarded(lambda: self._exchange(asked[1:], seconds or self._seconds))
+        if self.heard is not None and self.last is not None:
+            self.heard.append(self.last)
         return answer
+
+    def repeats(self, heard: Sequence[Exchange], rounds: int) -> int | None:
+        """The first of these calls that it answers otherwise, by number; None where it answers all in the same way.
+
+        Many are sent at once, because a process that is waited for at each call does little else than wait.
+
+        Args:
+            heard: What was asked and answered, in order.
+            rounds: How often to ask it all over again; fewer where it is much to send.
+        """
+        size = sum(len(each.question) + _NUMBER for each in heard)
+        lot = [*heard] * max(1, min(rounds, CALLS_AT_ONCE // len(heard), AT_ONCE // size))
+        lots = [lot] if size <= AT_ONCE else [[each] for each in heard]
+        found: Iterator[int | None] = (self._guarded(partial(self._unlike, each)) for each in lots)
+        return next(filter(None, found), None)
 
     def finish(self, others: Sequence[int]) -> None:
         """Have it do nothing more, and see that it is still itself and alone; `others` are ours as well.
@@ -117,7 +170,7 @@ class Subject:
         Raises:
             Fault: It is not.
         """
-        self.asked = ""
+        self.forget()
         if self.fault is None:
             self.ask("")
         left = [
@@ -152,39 +205,72 @@ class Subject:
             self.fault = self._no("contract_gone", "hung up")
             raise self.fault from None
 
-    def _exchange(self, target: str, args: Sequence[Any], kwargs: dict[str, Any], seconds: float) -> Any:
-        line = {"id": self.calls, "call": target, "args": args, "kwargs": kwargs}
-        self._ours.settimeout(seconds)
-        self._ours.sendall(json.dumps(line).encode() + b"\n")
+    def _exchange(self, question: bytes, seconds: float) -> Any:
+        self.last = Exchange(question)
+        self._send([question])
         return self._answer(self.calls, seconds)
 
+    def _unlike(self, heard: Sequence[Exchange]) -> int | None:
+        first, odd = self.calls + 1, None
+        self._send([each.question for each in heard])
+        for number, each in enumerate(heard, first):
+            self.last = Exchange(each.question)
+            self._answer(number, self._seconds)
+            if odd is None and self.last.answer != each.answer:
+                odd = number, self.last
+        if odd is None:
+            return None
+        number, self.last = odd
+        return number
+
+    def _send(self, questions: Sequence[bytes]) -> None:
+        said = bytearray()
+        for question in questions:
+            self.calls += 1
+            said += b'{"id": %d, ' % self.calls + question + b"\n"
+        self._ours.sendall(said)
+
     def _answer(self, number: int, seconds: float) -> Any:
-        """The one line that comes back."""
+        """What the one line says that comes back to a question."""
+        line = self._line(seconds)
+        if number == self.calls:  # nothing more is asked
+            if self._coming.poll(0):
+                self._data += self._ours.recv(1)
+            if self._process.poll() is not None:
+                raise self._no("contract_gone", "ended, and left another process to answer")
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            answer = None
+        if answer is None or (number == self.calls and self._data):
+            raise self._no("contract_garbled", "wrote something beside its one answer")
+        match answer:
+            case {"id": int(found), "value": value} if found == number:
+                self._keep({"value": value})
+                return value
+            case {"id": int(found), "raised": [str(kind), str(said)]} if found == number:
+                self._keep({"raised": [kind, said]})
+                return Raised(kind, said)
+        raise self._no("contract_garbled", "wrote something else than its answer")
+
+    def _keep(self, answer: dict[str, Any]) -> None:
+        if self.last is not None:
+            self.last = Exchange(self.last.question, answer)
+
+    def _line(self, seconds: float) -> bytes:
         until = time.monotonic() + seconds
-        data = bytearray()
-        while not data.endswith(b"\n"):
-            self._ours.settimeout(max(0.001, until - time.monotonic()))
+        while (end := self._data.find(b"\n")) < 0:
+            if not self._coming.poll(1000 * max(0.001, until - time.monotonic())):
+                raise TimeoutError
             piece = self._ours.recv(1_000_000)
             if not piece:
                 raise self._no("contract_gone", "hung up")
-            data += piece
-            if len(data) > LONGEST_ANSWER:
+            self._data += piece
+            if len(self._data) > LONGEST_ANSWER:
                 raise self._no("contract_garbled", "answered with more than can be read")
-        self._ours.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            data += self._ours.recv(1)
-        if self._process.poll() is not None:
-            raise self._no("contract_gone", "ended, and left another process to answer")
-        try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError):
-            raise self._no("contract_garbled", "wrote something beside its one answer") from None
-        match answer:
-            case {"id": int(found), "value": value} if found == number:
-                return value
-            case {"id": int(found), "raised": [str(kind), str(said)]} if found == number:
-                return Raised(kind, said)
-        raise self._no("contract_garbled", "wrote something else than its answer")
+        line = bytes(self._data[:end])
+        del self._data[: end + 1]
+        return line
 
     def _no(self, rule: str, what: str) -> Fault:
         if rule == "contract_gone":

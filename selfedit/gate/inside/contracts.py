@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from selfedit.gate.inside.asking import Fault, Subject, shown, stamps
+from selfedit.gate.inside.asking import Exchange, Fault, Subject, shown, stamps
 from selfedit.gate.inside.contract import Contract, Draw, Raised
 from selfedit.gate.inside.report import hide
 
@@ -81,6 +81,7 @@ def main() -> int:
     finally:
         for _, subject in subjects:
             subject.end()
+    findings += judged.tampered()
     said = {
         "contracts": many,
         "calls": sum(subject.calls for _, subject in subjects),
@@ -148,11 +149,11 @@ class Judged:
             findings.extend(self._try_all(shift, subject, contracts, when))
             subject.finish([pid for pid in self._ours if pid != subject.pid])
         except Fault as fault:
-            last = f" at {subject.asked}" if subject.asked else ""
+            last = f" at {subject.last}" if str(subject.last or "") else ""
             findings.append(no(fault.rule, f"{fault}{last}{when}; {self._again(shift)}"))
         finally:
             subject.end()
-        return findings + self._tampered()
+        return findings
 
     def _try_all(
         self, shift: int, subject: Subject, contracts: Sequence[Held], when: str
@@ -176,7 +177,7 @@ class Judged:
 
     def _try(self, held: Held, subject: Subject, run: int, shift: int, when: str) -> Finding | None:
         draw = Draw(f"{self._seed} {held.name} {run}", run)
-        subject.asked = ""
+        subject.forget()
         try:
             held.holds(subject, draw)
         except Fault:
@@ -190,31 +191,30 @@ class Judged:
             raise subject.fault
         if not why:
             return None
-        asked = f"; asked {subject.asked}" if subject.asked else f"; drawn {shown(draw.drawn)}"
+        asked = f"; asked {subject.last}" if subject.last else f"; drawn {shown(draw.drawn)}"
         message = f"“{held.says}” does not hold{when}: {why}{asked}; {self._again(shift)}"
         return no(_rule(shift), message, held.path, line, held.name)
 
     def _soak(self, held: Held, subject: Subject) -> Finding | None:
-        """Ask the same again and again."""
+        """Ask the same again and again: as long as it is answered in the same way, the contract holds."""
         until = time.monotonic() + self._plan.seconds
-        first: list[Any] | None = None
         before = subject.calls
-        while subject.calls - before < SOAK_CALLS:
+        heard: list[Exchange] = []
+        subject.heard = heard
+        finding = self._try(held, subject, 0, 0, f" after {before} calls")
+        subject.heard = None
+        if finding is not None or not heard:
+            return finding
+        while (made := subject.calls - before) < SOAK_CALLS:
             if time.monotonic() > until:
-                return self._too_slow(f"with {subject.calls - before} calls in a row")
-            subject.answers = []
-            finding = self._try(held, subject, 0, 0, f" after {subject.calls} calls")
-            answers, subject.answers = subject.answers, None
-            first = first if first is not None else answers
-            if finding is None and answers != first:
-                many = subject.calls - before
+                return self._too_slow(f"with {made} calls in a row")
+            unlike = subject.repeats(heard, -(-(SOAK_CALLS - made) // len(heard)))
+            if unlike is not None:
                 message = (
-                    f"“{held.says}” does not hold for long: asked the same for the {many}th time, it answered otherwise"
-                    f" ({subject.asked}); {self._again(0)}"
+                    f"“{held.says}” does not hold for long: at the {unlike - before}th call in a row, asked the same, it"
+                    f" answered otherwise ({subject.last}); {self._again(0)}"
                 )
-                finding = no("contract", message, held.path, held.line, held.name)
-            if finding is not None or not answers:
-                return finding
+                return no("contract", message, held.path, held.line, held.name)
         return None
 
     def _again(self, shift: int) -> str:
@@ -227,7 +227,8 @@ class Judged:
         )
         return no("contract_timeout", message)
 
-    def _tampered(self) -> list[Finding]:
+    def tampered(self) -> list[Finding]:
+        """Whether the code under test wrote where it was loaded from."""
         after = stamps(self._plan.tree)
         touched = sorted(
             path for path in after.keys() | self._before.keys() if after.get(path) != self._before.get(path)

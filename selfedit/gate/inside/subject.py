@@ -139,15 +139,14 @@ def _serve(fd: int, helpers: Helpers) -> None:
         tell({"id": 0, "value": "ready"})
         waiting = b""
         while data := read(fd, 65536):
-            waiting += data
-            if not waiting.endswith(b"\n"):
-                continue
-            asked, waiting = loads(waiting), b""
-            try:
-                value = _called(asked, helpers, run)
-                tell({"id": asked["id"], "value": value})
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-                tell({"id": asked["id"], "raised": [type(error).__name__, _text(error)]})
+            *lines, waiting = (waiting + data).split(b"\n")
+            for line in lines:
+                asked = loads(line)
+                try:
+                    value = _called(asked, helpers, run)
+                    tell({"id": asked["id"], "value": value})
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+                    tell({"id": asked["id"], "raised": [type(error).__name__, _text(error)]})
 
 
 def _called(asked: dict[str, Any], helpers: Helpers, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Any:
