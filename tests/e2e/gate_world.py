@@ -18,6 +18,7 @@ class Counting:
     def __init__(self, inner: Sandbox) -> None:
         self.inner = inner
         self.purposes: list[str] = []
+        self.started: list[Started] = []
 
     @property
     def info(self) -> SandboxInfo:
@@ -42,7 +43,8 @@ class Counting:
     def start_ahead(self, command: Command, *, wait_seconds: float) -> Started:
         """Start ahead, and remember."""
         self.purposes.append(command.purpose)
-        return self.inner.start_ahead(command, wait_seconds=wait_seconds)
+        self.started.append(self.inner.start_ahead(command, wait_seconds=wait_seconds))
+        return self.started[-1]
 
     async def close(self) -> None:
         """Close."""

@@ -179,6 +179,17 @@ async def test_a_verdict_for_a_merge_waits_for_the_end(
     assert heard != []
 
 
+async def test_what_a_no_gave_up_ends_with_the_gate(world: GateWorld) -> None:
+    """Nobody waits for the end of what a failed check makes needless, and once the gate is released it is gone."""
+    head = world.small.edit(GREET, *FAULTS["format"])
+    gate = world.gate()
+    report = await ahead(gate, world.small.base, head)
+    assert failing(report) == {"format"}
+    assert next(check for check in report.checks if check.name == "change").summary.startswith("left out")
+    await gate.release()
+    assert [started for started in world.sandbox.started if started.alive] == []
+
+
 async def test_a_run_that_nobody_finishes_is_ended(opened_sandbox: Sandbox) -> None:
     """What waits for longer than it may is ended, and cannot be used any more."""
     command = Command(argv=(opened_sandbox.python, "-I", "-c", ECHO), limits=Limits(seconds=0.5))

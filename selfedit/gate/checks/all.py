@@ -46,6 +46,7 @@ class Checks:
         }
         self._slow = [part for name, part in slow.items() if name in wanted]
         self._last = ChangeCheck(self._ready, rules, tests) if change.NAME in wanted else None
+        self._ending: set[asyncio.Task[list[Check]]] = set()
 
     async def prepare(self, base: str) -> None:
         """Start judges for the next head on a base; those for another base are given up.
@@ -80,6 +81,10 @@ class Checks:
                 found += await last
             elif last is not None:
                 found.append(evidence.left_out(change.NAME, "something else is wrong; mend that first"))
+                # Nobody who hears a "no" waits until the sandbox of what was given up is gone; `drop` does.
+                self._ending.add(last)
+                last.add_done_callback(self._ended)
+                last = None
         finally:
             running = [*tasks, *([last] if last else ())]
             for task in running:
@@ -87,9 +92,15 @@ class Checks:
             await asyncio.gather(*running, return_exceptions=True)
         return tuple(found)
 
+    def _ended(self, task: asyncio.Task[list[Check]]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()  # whatever it was, nobody wanted to know any more
+
     async def drop(self) -> None:
-        """Give up all judges that wait."""
+        """Give up all judges that wait, and see those end that were given up."""
         await self._ready.drop()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
 
 def _give_up(task: asyncio.Task[list[Check]]) -> None:
