@@ -69,7 +69,9 @@ def _ticks() -> tuple[int, int]:
 
 async def late(gate: Gate, base: str, head: str) -> Said:
     """The verdict when nothing was started before."""
-    return _read(await gate.judge(base, head))
+    report = await gate.judge(base, head)
+    await gate.release()
+    return _read(report)
 
 
 def _read(report: GateReport) -> Said:

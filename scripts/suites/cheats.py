@@ -36,8 +36,8 @@ async def _run(given: argparse.Namespace) -> list[Row]:
         sandbox = await open_sandbox(
             given.backend, root=ROOT, home=make_home(home), owner=f"cheats-{os.getpid()}", tell=_tell
         )
+        suite = Suite(Victim(folder / "victim"), sandbox, folder)
         try:
-            suite = Suite(Victim(folder / "victim"), sandbox, folder)
             wanted = [
                 (case, kind)
                 for kind, place in (("cheat", CHEATS), ("honest", HONEST))
@@ -53,6 +53,7 @@ async def _run(given: argparse.Namespace) -> list[Row]:
                 mark = "ok" if rows[-1].held else f"NO: expected {rows[-1].expected}, got {rows[-1].got}"
                 _tell(f"{number}/{len(jobs)} {rows[-1].name}: {mark}")
         finally:
+            await suite.release()
             await sandbox.close()
     return sorted(rows, key=lambda row: (row.kind, row.name))
 

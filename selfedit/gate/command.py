@@ -99,6 +99,7 @@ async def _judge(given: argparse.Namespace, tell: Tell) -> GateReport:
             opener = Opener(rules, tell)
             stack.push_async_callback(opener.close)
             gate = Gate(repo, opener, rules, make_home(home_for(PROJECT)) / "caches")
+            stack.push_async_callback(gate.release)
             return await gate.judge(base, head, by_person=given.by_person, tell=tell)
     except (RulesProblem, RepoProblem, HomeProblem, GitFailed, SandboxUnavailable, OSError) as error:
         return _cannot(policy, base, head, str(error))

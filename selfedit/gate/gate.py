@@ -149,7 +149,10 @@ class Gate:
             await asyncio.wait({self._getting_ready})
 
     async def release(self) -> None:
-        """End what waits in the sandbox without having been used; may be called twice."""
+        """End what waits in the sandbox without having been used, and see that end which was given up.
+
+        Whoever has a gate calls this in the end; it may be called twice.
+        """
         if self._getting_ready is not None:
             self._getting_ready.cancel()
             await self.ready()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ class GateWorld:
         (folder / "repo").mkdir()
         self.small = SmallRepo(folder / "repo")
         self.sandbox = Counting(sandbox)
+        self._gates: list[Gate] = []
 
     def gate(self, **sections: dict[str, object]) -> Gate:
         """A gate under the small repository's rules, with some values of some sections replaced."""
@@ -66,7 +68,14 @@ class GateWorld:
         async def opened() -> Sandbox:
             return self.sandbox
 
-        return Gate(self.small.repo, opened, small_rules(self.folder, **sections), self.folder / "caches")
+        rules = small_rules(self.folder, **sections)
+        self._gates.append(Gate(self.small.repo, opened, rules, self.folder / "caches"))
+        return self._gates[-1]
+
+    async def release(self) -> None:
+        """Release all its gates."""
+        for gate in self._gates:
+            await gate.release()
 
     async def judge(self, head: str, *, by_person: bool = False, **sections: dict[str, object]) -> GateReport:
         """Judge a head on main's first commit."""
@@ -101,6 +110,8 @@ def opened_sandbox(request: pytest.FixtureRequest) -> Sandbox:
 
 
 @pytest.fixture
-def world(tmp_path: Path, opened_sandbox: Sandbox) -> GateWorld:
+async def world(tmp_path: Path, opened_sandbox: Sandbox) -> AsyncIterator[GateWorld]:
     """A gate on a small repository of its own."""
-    return GateWorld(tmp_path, opened_sandbox)
+    made = GateWorld(tmp_path, opened_sandbox)
+    yield made
+    await made.release()

@@ -248,6 +248,7 @@ async def test_a_foreign_repository_is_judged_by_what_it_has(tmp_path: Path, ope
     assert failing(report) == {"lint"}
     report = await gate.judge(small.base, small.edit("src/tiny/__init__.py", "1 }", "2 }"))
     assert report.verdict == "passed", report.findings
+    await gate.release()
 
 
 async def test_a_gate_that_is_not_fit_says_so_and_runs_nothing(world: GateWorld) -> None:

@@ -65,14 +65,18 @@ async def judged(wish: Wish) -> dict[str, object]:
     async def opened() -> Sandbox:
         return sandbox
 
+    gate = None
     try:
         rules = small_rules(
             wish.folder,
             gate={"checks": wish.checks, **wish.gate},
             zones={"live": ("app/live/", "tests/live/", *wish.live)},
         )
-        report = await Unguarded(small.repo, opened, rules, wish.folder / ".git" / "caches").judge(base, head)
+        gate = Unguarded(small.repo, opened, rules, wish.folder / ".git" / "caches")
+        report = await gate.judge(base, head)
     finally:
+        if gate is not None:
+            await gate.release()
         await sandbox.close()
     return {
         "verdict": report.verdict,

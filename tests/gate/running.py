@@ -95,6 +95,11 @@ class Suite:
         """List main's tests and read its types once, so that the cases need not each begin with it."""
         await self._gate(Gate, None).judge(self._victim.base, self._victim.base)
 
+    async def release(self) -> None:
+        """Release all gates."""
+        for gate in self._gates.values():
+            await gate.release()
+
     def _gate(self, kind: type[Gate], case: Case | None) -> Gate:
         rules = self._victim.rules(case)
         key = (kind, rules.policy)

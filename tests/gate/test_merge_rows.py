@@ -1,6 +1,7 @@
 """Rows of the suite that no single patch can show: what happens around a verdict, before and after it."""
 
 import dataclasses
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ class World:
         self.victim = Victim(folder)
         self.sandbox = Counting(sandbox)
         self._folder = folder
+        self._gates: list[Gate] = []
 
     def gate(self, rules: Rules | None = None) -> Gate:
         """A gate under the bot's rules, or others."""
@@ -52,7 +54,14 @@ class World:
         async def opened() -> Sandbox:
             return self.sandbox
 
-        return Gate(self.victim.repo, opened, rules or self.victim.rules(), self._folder / "caches")
+        rules = rules or self.victim.rules()
+        self._gates.append(Gate(self.victim.repo, opened, rules, self._folder / "caches"))
+        return self._gates[-1]
+
+    async def release(self) -> None:
+        """Release all its gates."""
+        for gate in self._gates:
+            await gate.release()
 
     def edit(self, path: str, old: str, new: str, on: str | None = None) -> str:
         """A commit in which some text is another."""
@@ -60,9 +69,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, opened_sandbox: Sandbox) -> World:
+async def world(tmp_path: Path, opened_sandbox: Sandbox) -> AsyncIterator[World]:
     """A gate on the small bot."""
-    return World(tmp_path / "world", opened_sandbox)
+    made = World(tmp_path / "world", opened_sandbox)
+    yield made
+    await made.release()
 
 
 def report(verdict: str = "passed", *, policy: str = "p", head: str = "h") -> GateReport:

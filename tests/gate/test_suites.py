@@ -99,6 +99,8 @@ async def test_the_sandbox_says_what_it_should(
 ) -> None:
     """Judged whole, and again with the policy switched off, a cheat ends as its folder says."""
     caches = tmp_path_factory.getbasetemp() / "cheats"
-    row = await Suite(victim, opened_sandbox, caches).row(CHEATED[name], kind="cheat")
+    suite = Suite(victim, opened_sandbox, caches)
+    row = await suite.row(CHEATED[name], kind="cheat")
+    await suite.release()
     assert row.held, (row.got, row.alone, row.why)
     assert row.alone or CHEATED[name].without_policy is None
