@@ -1,14 +1,13 @@
 """The rule about import time: bringing live code to life must do nothing but define names."""
 
 import ast
-import re
-from collections import Counter
 from collections.abc import Collection, Iterator
 
 from policies.change import Source, parse
 from policies.decision import Finding, Severity
 from policies.load import Rules
-from policies.names import dotted, is_text, is_type_checking, last, meant, nodes, origins, root
+from policies.names import dotted, is_text, is_type_checking, last, root
+from policies.top_level import OF_LITERALS, TopLevel, drawn_from, handed
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -27,16 +26,7 @@ class _Reading:
 
     def __init__(self, source: Source, rules: Rules) -> None:
         self._source = source
-        self._trusted = rules.imports.quiet
-        self._origins: dict[str, str] = {}
-        self._classes: set[str] = set()
-        self._plain_classes: set[str] = set()
-        self._functions: set[str] = set()
-        self._holders: set[str] = set()
-        self._own: set[str] = set()
-        for node in source.tree.body if source.tree else ():
-            self._learn(node)
-        self._literals = _literals(source) - self._functions - self._classes - self._origins.keys()
+        self._names = TopLevel(source, rules)
 
     def statement(self, node: ast.stmt) -> Iterator[Finding]:
         """What is wrong with one statement at the top of a module or class."""
@@ -110,7 +100,7 @@ class _Reading:
         for part in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             yield from self._quiet(part)
         for keyword in node.keywords:
-            if keyword.arg == "metaclass" and last(keyword.value) in self._functions:
+            if keyword.arg == "metaclass" and last(keyword.value) in self._names.functions:
                 yield self._no(
                     keyword.value, f"making the class {node.name} calls `{last(keyword.value)}`; use a class"
                 )
@@ -128,14 +118,14 @@ class _Reading:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             name = dotted(called)
             if isinstance(decorator, ast.Call):
-                handed = [*decorator.args, *(keyword.value for keyword in decorator.keywords)]
-                for argument in handed:
+                given = handed(decorator)
+                for argument in given:
                     yield from self._quiet(argument)
-                if any(last(argument) in self._functions for argument in handed):
+                if any(last(argument) in self._names.functions for argument in given):
                     yield self._look(
                         node, f"the decorator `{ast.unparse(decorator)[:80]}` may call what it is handed"
                     )
-            if not name or not (self._known(name) or name.endswith((".setter", ".getter", ".deleter"))):
+            if not name or not (self._names.knows(name) or name.endswith((".setter", ".getter", ".deleter"))):
                 shown = ast.unparse(decorator)[:80]
                 yield self._look(node, f"the decorator `{shown}` runs when the file is loaded")
 
@@ -157,11 +147,11 @@ class _Reading:
         called = {
             id(inner)
             for call in ast.walk(value)
-            if isinstance(call, ast.Call)
+            if isinstance(call, ast.Call) and not self._names.only_keeps(call)
             for inner in ast.walk(call)
             if isinstance(inner, ast.Lambda)
         }
-        literal = self._literals | set(_drawn_from(value, self._literals))
+        literal = self._names.literals | set(drawn_from(value, self._names.literals))
         while todo:
             node = todo.pop()
             if isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom)):
@@ -170,102 +160,55 @@ class _Reading:
                 )
             elif isinstance(node, ast.Call):
                 yield from self._call(node, literal)
+            elif self._answers(node):
+                yield self._look(
+                    node, f"`{ast.unparse(node)[:80]}` runs a method of this file while it is loaded"
+                )
             # A function without a name is a value, where nothing here could call it.
             if isinstance(node, ast.Lambda) and id(node) not in called:
                 todo.append(node.args)
             else:
                 todo.extend(ast.iter_child_nodes(node))
 
+    def _answers(self, node: ast.AST) -> bool:
+        """Whether an expression without a call runs a property or an operator that stands in this file."""
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Load()):
+                return name in self._names.properties and not name.isupper()
+            case ast.BinOp(left=left, right=right):
+                operands = [left, right]
+            case ast.UnaryOp(operand=operand) | ast.FormattedValue(value=operand):
+                operands = [operand]
+            case ast.Compare(left=left, comparators=others):
+                operands = [left, *others]
+            case _:
+                return False
+        members = [each for each in operands if isinstance(each, ast.Attribute)]
+        return any(root(member) in self._names.answering for member in members)
+
     def _call(self, node: ast.Call, literal: Collection[str]) -> Iterator[Finding]:
         name = dotted(node.func)
         of_text = isinstance(node.func, ast.Attribute) and isinstance(
             node.func.value, (ast.Constant, ast.JoinedStr)
         )
-        of_literal = (last(node.func) in _OF_LITERALS and root(node.func) in literal) or self._of_value(node)
+        of_literal = (last(node.func) in OF_LITERALS and root(node.func) in literal) or self._names.of_value(
+            node
+        )
         shown = ast.unparse(node)[:80]
-        if of_text or of_literal or self._known(name) or name in self._plain_classes:
-            handed = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if any(self._is_function(argument) for argument in handed):
+        if of_text or of_literal or self._names.knows(name) or name in self._names.plain_classes:
+            # What is kept for later is looked at where it is handed on.
+            kept = self._names.only_keeps(node)
+            if not kept and any(self._names.is_function(argument) for argument in handed(node)):
                 yield self._look(
                     node, f"`{shown}` is handed a function that it may call while the file is loaded"
                 )
-        elif name in self._classes or (name in self._origins and name[:1].isupper()):
+        elif name in self._names.classes or (name in self._names.origins and name[:1].isupper()):
             yield self._look(node, f"`{shown}` runs when the file is loaded")
+        elif self._source.is_test:
+            # The running bot loads no test, and whatever a test calls runs a moment later anyway.
+            yield self._look(node, f"`{shown}` is called while the tests are collected")
         else:
             yield self._no(node, f"`{shown}` is called when the file is loaded; call it inside of a function")
-
-    def _of_value(self, call: ast.Call) -> bool:
-        """Whether it asks a plain value, which another call has made, for another one: `"a b".strip().split()`."""
-        func = call.func
-        if not isinstance(func, ast.Attribute) or func.attr not in {*_OF_LITERALS, "total_seconds"}:
-            return False
-        made = func.value
-        of_text = isinstance(made, (ast.Constant, ast.JoinedStr))
-        return of_text or (
-            isinstance(made, ast.Call) and (self._of_value(made) or self._known(dotted(made.func)))
-        )
-
-    def _is_function(self, argument: ast.expr) -> bool:
-        """Whether it is one of the file's own functions, or chosen among what holds some."""
-        chosen = isinstance(argument, (ast.Subscript, ast.IfExp, ast.NamedExpr))
-        inner = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} if chosen else set()
-        return last(argument) in self._functions or bool(inner & (self._functions | self._holders))
-
-    def _known(self, called: str) -> bool:
-        name, _, rest = called.partition(".")
-        if name in self._origins:
-            origin = f"{self._origins[name]}.{rest}" if rest else self._origins[name]
-            return any(origin == module or origin.startswith(f"{module}.") for module in self._trusted)
-        return _BUILTINS.fullmatch(called) is not None and name not in self._own
-
-    def _learn(self, node: ast.stmt) -> None:
-        match node:
-            case ast.Import(names=names):
-                for alias in names:
-                    self._origins[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
-            case ast.ImportFrom(module=module, names=names, level=level):
-                for alias in names:
-                    self._origins[alias.asname or alias.name] = f"{'.' * level}{module or ''}.{alias.name}"
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                self._own.add(name)
-                self._functions.add(name)
-            case ast.Assign(targets=targets, value=value):
-                bound = {target.id for target in targets if isinstance(target, ast.Name)}
-                self._own.update(bound)
-                if isinstance(value, ast.Lambda):
-                    self._functions.update(bound)
-                elif any(
-                    isinstance(inner, ast.Lambda) or last(inner) in self._functions
-                    for inner in ast.walk(value)
-                ):
-                    self._holders.update(bound)
-            case ast.ClassDef(name=name):
-                self._own.add(name)
-                self._classes.add(name)
-                self._functions.update(
-                    inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)
-                )
-                if self._is_plain(node):
-                    self._plain_classes.add(name)
-            case _:
-                pass
-
-    def _is_plain(self, node: ast.ClassDef) -> bool:
-        """Whether making one of these, and working with it, runs nothing that stands in this file."""
-        bases = [dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases]
-        quiet = all(base in self._plain_classes or self._known(base) for base in bases)
-        own = [
-            inner.name for inner in node.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ]
-        answers = any(name.startswith("__") or name in ("_missing_", "model_post_init") for name in own)
-        looked_after = any(
-            last(each.func if isinstance(each, ast.Call) else each).endswith(("validator", "serializer"))
-            for inner in node.body
-            for each in getattr(inner, "decorator_list", ())
-        )
-        return quiet and not node.keywords and not answers and not looked_after
 
     def _no(self, node: ast.AST, message: str) -> Finding:
         line = getattr(node, "lineno", None)
@@ -278,73 +221,12 @@ class _Reading:
         )
 
 
-def _literals(source: Source) -> set[str]:
-    """Names that are bound once in a file, at its top, and to a literal or the read-only view of one."""
-    found: set[str] = set()
-    known = origins(source)
-    for statement in source.tree.body if source.tree is not None else ():
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
-            case _:
-                continue
-        match value:
-            case ast.Call(func=func, args=[inner], keywords=[]) if meant(func, known) == _READ_ONLY:
-                value = inner
-            case _:
-                pass
-        if all(isinstance(part, _LITERAL) for part in ast.walk(value)):
-            found.add(name)
-    stored = Counter(
-        node.id for node in nodes(source) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    )
-    return {name for name in found if stored[name] == 1}
-
-
-def _drawn_from(value: ast.expr, literals: Collection[str]) -> Iterator[str]:
-    """What a comprehension goes over calls the parts of a literal."""
-    for node in ast.walk(value):
-        if isinstance(node, ast.comprehension):
-            start = node.iter.func if isinstance(node.iter, ast.Call) else node.iter
-            if root(start) in literals:
-                yield from (each.id for each in ast.walk(node.target) if isinstance(each, ast.Name))
-
-
 def _is_name(node: ast.expr) -> bool:
     if isinstance(node, (ast.Tuple, ast.List)):
         return all(_is_name(element) for element in node.elts)
     return isinstance(node, ast.Name)
 
 
-_LITERAL = (ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Load)
-_READ_ONLY = "types.MappingProxyType"
-_OF_LITERALS = frozenset(
-    {
-        *(
-            "items",
-            "keys",
-            "values",
-            "get",
-            "copy",
-            "union",
-            "split",
-            "splitlines",
-            "strip",
-            "lower",
-            "upper",
-            "title",
-        ),
-        *("casefold", "replace", "removeprefix", "removesuffix", "encode", "join", "count", "index"),
-    }
-)
-"""Methods that make a value of a literal and change nothing."""
 _MAKES_AT_ONCE = frozenset(
     {"type", "ABCMeta", "EnumMeta", "EnumType", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
-)
-_BUILTINS = re.compile(
-    r"abs|all|any|bool|bytes|chr|classmethod|complex|dict|divmod|enumerate|filter|float|frozenset|int|len|list|map|max|"
-    r"min|object|ord|property|range|repr|reversed|round|set|sorted|staticmethod|str|sum|super|tuple|"
-    r"type|zip|dict\.fromkeys|str\.maketrans|bytes\.fromhex"
 )

@@ -117,8 +117,48 @@ HARMLESS = {
         "from typing import NamedTuple\n\n\nclass Look(NamedTuple):\n    bold: bool\n\n\n"
         "def f(look: Look) -> tuple[str, ...]:\n    return look._replace(bold=True)._fields\n"
     ),
+    "methods of dates and of texts that others made": (
+        "from datetime import UTC, datetime\n\nSTART = datetime(2024, 1, 1, tzinfo=UTC).timestamp()\n"
+        "LONG = '-'.join(['a'] * 50)\nBOTH = [LONG, LONG.upper()]\n"
+    ),
+    "a function of its own that is kept for later": (
+        "from functools import partial\n\n\ndef cut(text: str, most: int) -> str:\n    return text[:most]\n\n\n"
+        "CUTS = {'short': partial(cut, most=3)}\n"
+    ),
     "new pictures": "HEART = '\U0001fa77'\nNO = '\U0001f642\u200d\u2194\ufe0f'\n",
 }
+
+
+STRATEGIES = """from hypothesis import given
+from hypothesis import strategies as st
+
+SMALL = st.integers(1, 9).map(str)
+
+
+@st.composite
+def sums(draw: st.DrawFn, most: int = 5) -> str:
+    return " + ".join(draw(st.lists(SMALL | st.just("0"), min_size=1, max_size=most)))
+
+
+@given(sums(most=3), st.text().filter(lambda text: len(text) > 1).flatmap(lambda text: st.just(text.upper())))
+def test_x(text: str, other: str) -> None:
+    assert text == other
+"""
+
+
+def test_strategies_of_a_test_pass_without_a_word() -> None:
+    """How a test draws its values is said while it is loaded; what is handed over is called when it draws."""
+    assert review_changes([Change("tests/live/test_x.py", None, blob(STRATEGIES))], HERE).findings == ()
+
+
+def test_what_a_test_calls_while_it_is_collected_is_looked_at() -> None:
+    """The running bot loads no test, so that a call there, which live code may not make, is shown and not refused."""
+    code = "from bot.live.greet.feature import greet\n\nALL = greet('x')\n\n\ndef test_x() -> None:\n    assert ALL == 'x'\n"
+    for path, allowed in (("tests/live/test_x.py", True), (FEATURE, False)):
+        decision = review_changes([Change(path, None, blob(code))], HERE)
+        said = {finding.rule for finding in decision.findings}
+        assert ("runs_at_load" if allowed else "module_level_statement") in said
+        assert decision.allowed is allowed
 
 
 @pytest.mark.parametrize("name", HARMLESS)
@@ -365,6 +405,19 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         (
             "reads_clock",
             "import time\n\n\ndef f() -> bool:\n    return time.thread_time() > 3600\n",
+        ),
+        (
+            "runs_at_load",
+            "from functools import partial\n\n\ndef f(x: int) -> int:\n    return x\n\n\ng = partial(f)\nX = sorted((1,), key=g)\n",
+        ),
+        ("runs_at_load", "def f(x: int) -> int:\n    return x\n\n\ng = f\nX = sorted((1,), key=g)\n"),
+        (
+            "runs_at_load",
+            "class X:\n    @property\n    def y(self) -> int:\n        return 1\n\n\nZ = X().y\n",
+        ),
+        (
+            "runs_at_load",
+            "from enum import Enum\n\n\nclass X(Enum):\n    A = 1\n\n    def __format__(self, how: str) -> str:\n        return how\n\n\nZ = f'{X.A}'\n",
         ),
         ("runs_at_load", "def twice(f):\n    return f\n\n\n@twice\ndef g() -> None:\n    print(1)\n"),
     ],
