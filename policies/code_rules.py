@@ -3,13 +3,13 @@
 import ast
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from policies.change import Source, tokens
 from policies.decision import Finding, Severity
 from policies.file_rules import BY_HAND
 from policies.load import Rules
-from policies.names import at, imported, imports, last, meant, nodes, origins, root, shown
+from policies.names import at, imported, imports, last, meant, nodes, origins, own_methods, root, shown
 
 TESTERS = frozenset({"pytest", "_pytest", "unittest", "hypothesis", "pytest_asyncio"})
 
@@ -50,8 +50,16 @@ def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
     # Where there is no log, handlers are those of the code itself.
     logs = any(module.partition(".")[0] == "logging" for module in origins(source).values())
     looked_round = _LOOKS_ROUND if logs else _LOOKS_ROUND - {"handlers"}
+    words = {
+        id(each)
+        for node in nodes(source)
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > 1
+        for each in node.elts
+        if isinstance(each, ast.Constant) and each.value == "hypothesis"
+    }
     for node in nodes(source):
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        text = "" if id(node) in words else text  # a word like others, in a game for instance
         sensed = _SENSES.search(text) or (not source.is_test and (text in TESTERS or text == "test_"))
         testers = [each for each in imports(node, source.path) if each.module.split(".")[0] in TESTERS]
         looks = isinstance(node, ast.Attribute) and (last(node) in looked_round or _asks_who(node))
@@ -83,13 +91,25 @@ def knows_its_place(source: Source, _rules: Rules) -> Iterator[Finding]:
 def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Live code ends its answer, never the process or the loop that it is a guest in."""
     asks = any(last(node) in _GETS_LOOP for node in nodes(source))
-    foreign = imported(source)
+    foreign, methods = imported(source), own_methods(source)
+    held = {
+        each.id
+        for node in nodes(source)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))
+        and any(last(part) in _GETS_LOOP for part in ast.walk(node))
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name)
+    }
     for node in nodes(source):
         loops = (
             asks
             and isinstance(node, ast.Attribute)
             and node.attr in ("stop", "close", "call_exception_handler")
         )
+        if loops and _may_be_own(node, methods, held):
+            message = f"`{shown(node)}` ends what it is asked of, which may be the loop of all"
+            yield at(source, "ends_process", node, message, Severity.REVIEW)
+            continue
         named = isinstance(node, (ast.Name, ast.Attribute)) and last(node) in _ENDS
         # A game may be quit, too.
         own = isinstance(node, ast.Attribute) and node.attr in ("exit", "quit") and root(node) not in foreign
@@ -99,6 +119,16 @@ def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
         elif any(last(each) in _NO_ERRORS for each in _raised(node)):
             message = f"`{shown(node)}` makes what passes by all that catches errors; use an Exception"
             yield at(source, "ends_process", node, message)
+
+
+def _may_be_own(node: ast.AST, methods: Collection[str], held: Collection[str]) -> bool:
+    """Whether the file's own classes have such a method, and it is not seen that a loop is asked for it."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in methods
+        and isinstance(node.value, ast.Name)
+        and node.value.id not in held
+    )
 
 
 def lying_value(source: Source, _rules: Rules) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from policies.change import Source
 from policies.decision import Finding, Severity
@@ -17,9 +17,11 @@ from policies.names import (
     imports,
     is_core,
     is_type_checking,
+    last,
     meant,
     nodes,
     origins,
+    own_methods,
     root,
     shown,
 )
@@ -29,8 +31,11 @@ def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
     """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
     subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
     bound: set[str] = set()
-    for each in (each for node in nodes(source) for each in imports(node, source.path)):
-        if each.module.startswith(subjects) and (source.is_test or each.relative):
+    brought = [each for node in nodes(source) for each in imports(node, source.path)]
+    neighbours = {each.name for each in brought if each.relative or each.module.startswith(subjects)}
+    for each in brought:
+        among = each.module.startswith(subjects) and (source.is_test or each.relative)
+        if among or _is_for_plain(each, source, rules):
             continue  # among live code the import contracts decide
         weight = _weight(each.module, rules)
         if _is_forbidden(each, rules.imports.forbidden) or weight is Severity.REFUSE:
@@ -43,21 +48,7 @@ def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
             message = f"it imports {each.module}, which live code seldom needs, and by which it may reach files or the net"
             yield at(source, "sensitive_import", each.node, message, Severity.REVIEW)
     yield from _reached(source, rules)
-    foreign, known = imported(source), origins(source)
-    for node in nodes(source):
-        if isinstance(node, ast.Name) and node.id == "open" and "open" not in foreign:
-            yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input":
-            message = (
-                f"`{shown(node)}` waits at the console, and the whole bot with it; use what it is handed"
-            )
-            yield at(source, "forbidden_import", node, message)
-        elif meant(node, known) == "time.sleep" and not source.is_test:
-            message = f"`{shown(node)}` holds up the whole bot while it waits; await asyncio.sleep instead"
-            yield at(source, "forbidden_import", node, message)
-        elif isinstance(node, ast.Attribute) and _reaches(node, bound, foreign, is_test=source.is_test):
-            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
-            yield at(source, "forbidden_import", node, message)
+    yield from _used(source, bound, neighbours)
 
 
 def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
@@ -72,6 +63,60 @@ def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top:
             message = f"`{shown(node)}` stands inside of a definition; import at the top of the file"
             yield at(source, "import_not_at_top", node, message)
+
+
+def _used(source: Source, bound: set[str], neighbours: set[str]) -> Iterator[Finding]:
+    """What no import needs to be looked at for: files, the console, waiting for all, and what starts something."""
+    foreign, known, own = imported(source), origins(source), own_methods(source)
+    loops = any("loop" in last(node) for node in nodes(source))
+    for node in nodes(source):
+        if _opens(node) and "open" not in foreign:
+            yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input":
+            message = (
+                f"`{shown(node)}` waits at the console, and the whole bot with it; use what it is handed"
+            )
+            yield at(source, "forbidden_import", node, message)
+        elif meant(node, known) == "time.sleep" and not source.is_test:
+            message = f"`{shown(node)}` holds up the whole bot while it waits; await asyncio.sleep instead"
+            yield at(source, "forbidden_import", node, message)
+        elif not isinstance(node, ast.Attribute):
+            continue
+        elif _is_word(node, neighbours, loops=loops, foreign=foreign):
+            if node.attr not in own:
+                message = f"it uses `{shown(node)}`, by which code may reach beyond its answer"
+                yield at(source, "sensitive_import", node, message, Severity.REVIEW)
+        elif _reaches(node, bound, foreign, is_test=source.is_test):
+            message = f"live code may not use `{shown(node)}`; use what it is handed, or {BY_HAND}"
+            yield at(source, "forbidden_import", node, message)
+
+
+def _opens(node: ast.AST) -> bool:
+    """Whether it is the function; a field of that name is none."""
+    return isinstance(node, ast.Name) and node.id == "open" and isinstance(node.ctx, ast.Load)
+
+
+def _is_word(
+    node: ast.Attribute, neighbours: Collection[str], *, loops: bool, foreign: Collection[str]
+) -> bool:
+    """Whether it may be a word like others: without a loop, clubs add readers; other live code has signals of its own."""
+    if node.attr in ("add_reader", "add_writer"):
+        return not loops and root(node) not in foreign
+    return node.attr == "signal" and isinstance(node.value, ast.Name) and node.value.id in neighbours
+
+
+def _is_for_plain(each: Import, source: Source, rules: Rules) -> bool:
+    """Whether a module is imported as a whole of which the file uses nothing but what is plain: `io.StringIO`."""
+    if "." in each.module and each.module in rules.imports.plain:
+        return True
+    if not any(name.startswith(f"{each.module}.") for name in rules.imports.plain):
+        return False
+    known = origins(source)
+    used = [node for node in nodes(source) if isinstance(node, ast.Attribute) and root(node) == each.name]
+    starts = {id(node.value) for node in used if meant(node, known) in rules.imports.plain}
+    return all(
+        id(node) in starts for node in nodes(source) if isinstance(node, ast.Name) and node.id == each.name
+    ) and bool(starts)
 
 
 def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
@@ -92,6 +137,8 @@ def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
 
 def _weight(module: str, rules: Rules) -> Severity | None:
     """How much it weighs that live code gets hold of this."""
+    if module in rules.imports.plain:
+        return None
     names = [name for name in (module, _inner(module), _short(module)) if name]
     if any(_below(name, rules.imports.forbidden) for name in names):
         return Severity.REFUSE

@@ -241,6 +241,17 @@ def handed_on(source: Source) -> dict[str, list[tuple[str, ast.expr]]]:
     return whole
 
 
+def own_methods(source: Source) -> frozenset[str]:
+    """The names of the methods that the classes of a file have."""
+    return frozenset(
+        inner.name
+        for node in nodes(source)
+        if isinstance(node, ast.ClassDef)
+        for inner in node.body
+        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+
+
 def is_core(name: str) -> bool:
     """Whether a name is that of a module which is out of reach wherever it is found."""
     return name.strip("_") in _CORE

@@ -6,6 +6,7 @@ second process.
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from policies.change import Source
@@ -22,6 +23,7 @@ from policies.names import (
     meant,
     nodes,
     origins,
+    renamings,
     root,
     shown,
 )
@@ -73,8 +75,9 @@ def free_template(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
     """What is imported belongs to others, who rely on it; tests above all rely on the code that they import."""
-    foreign = imported(source)
+    brought, there = imported(source), _made_there(source)
     for node in nodes(source):
+        foreign = brought - there.get(id(node), frozenset())
         what: ast.expr
         match node:
             case ast.Attribute(ctx=ast.Store() | ast.Del()) if root(node) in foreign or _of_class(node):
@@ -103,6 +106,34 @@ def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
                 continue
         message = f"`{shown(what)}` changes what is imported, and belongs to others; keep the change in your own code"
         yield at(source, "changes_others", what, message)
+
+
+def _made_there(source: Source) -> dict[int, frozenset[str]]:
+    """For each node in a function: the names that stand there for new values alone, whatever they are elsewhere."""
+    found: dict[int, frozenset[str]] = {}
+    for function in nodes(source):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        parts = list(ast.walk(function))
+        bound = Counter(
+            part.id for part in parts if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+        )
+        shared = {
+            name for part in parts if isinstance(part, (ast.Global, ast.Nonlocal)) for name in part.names
+        }
+        shared |= {part.arg for part in parts if isinstance(part, ast.arg)}
+        shared |= {name for part in parts for name, _ in renamings(part)}
+        plain = Counter(
+            target.id
+            for part in parts
+            if isinstance(part, (ast.Assign, ast.AnnAssign))
+            for target in (part.targets if isinstance(part, ast.Assign) else [part.target])
+            if isinstance(target, ast.Name)
+        )
+        new = frozenset(name for name, count in plain.items() if count == bound[name]) - shared
+        for part in parts:
+            found[id(part)] = found.get(id(part), frozenset()) | new
+    return found
 
 
 def _dynamic(source: Source, node: ast.AST, what: str) -> Finding:
@@ -192,5 +223,7 @@ _INSIDES = re.compile(
     r"__setstate__|get_stack|print_stack|get_coro|__self__|findCaller|_getframe|currentframe|_current_frames|__wrapped__"
 )
 _NAMED_INSIDES = re.compile(
+    r"(?:\.|(?=\w+(?:\.\w|[^\s{]*\})))"
     r"__(?:subclasses|globals|builtins|code|closure|mro|bases|base|getattribute|loader|import|func)__|\bf_globals\b"
 )
+"""Such a name within a template, after or before another; elsewhere it is a word that is underlined."""

@@ -37,13 +37,16 @@ def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
     clocks = {
         each.name
         for each in brought
-        if each.module.partition(".")[2] in _CLOCKS and each.module != "datetime.time"
+        if each.module.partition(".")[2] in _CLOCKS
+        and each.module not in ("datetime.time", "datetime.timezone")
     }
-    foreign = imported(source)
+    foreign, known = imported(source), origins(source)
     hashes = {id(node) for own in nodes(source) if _is_hash(own) for node in ast.walk(own)}
     for node in nodes(source):
         match node:
-            case ast.Attribute(attr=name) if name in _CLOCKS and root(node) in foreign:
+            case ast.Attribute(attr=name) if (
+                name in _CLOCKS - _ALSO_WORDS and root(node) in foreign
+            ) or meant(node, known).split(".")[-2:] in _OF_TIME:
                 clock = True
             case ast.Name(id=name, ctx=ast.Load()) if name in clocks:
                 clock = True
@@ -216,6 +219,7 @@ _LOOPS = frozenset({"get_running_loop", "get_event_loop", "get_loop"})
 _BY_NAME = frozenset({"getattr", "attrgetter", "methodcaller"})
 _ALSO_WORDS = frozenset({"time", "timezone", "daylight"})
 """Names of clocks that other things bear as well."""
+_OF_TIME = [["time", word] for word in sorted(_ALSO_WORDS)]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

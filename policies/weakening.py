@@ -32,6 +32,7 @@ def pytest_machinery(source: Source, _rules: Rules) -> Iterator[Finding]:
         yield _machinery(source, None, f"{source.path} would configure the test runner")
     if source.tree is None:
         return
+    asks = any(_is_request(node) for node in ast.walk(source.tree))
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("pytest_"):
             yield _machinery(source, node.lineno, f"`{node.name}` is a hook into the test runner")
@@ -48,7 +49,7 @@ def pytest_machinery(source: Source, _rules: Rules) -> Iterator[Finding]:
             yield _machinery(
                 source, node.value.lineno, "an `autouse` fixture reaches into tests that did not ask for it"
             )
-        elif source.is_test and (reached := _of_runner(node)):
+        elif source.is_test and (reached := _of_runner(node, asks=asks)):
             yield _machinery(
                 source, getattr(node, "lineno", None), f"`{reached}` reaches into the test runner"
             )
@@ -158,7 +159,16 @@ def _weak(pair: Pair, message: str, line: int | None = None) -> Finding:
     return Finding(rule="weakened_test", path=pair.path, line=line, message=message)
 
 
-def _of_runner(node: ast.AST) -> str:
+def _is_request(node: ast.AST) -> bool:
+    """Whether a file asks for what the runner tells a test of itself, under whatever name."""
+    return (
+        (isinstance(node, ast.arg) and node.arg == "request")
+        or (isinstance(node, ast.Constant) and node.value == "request")
+        or last(node) in ("FixtureRequest", "request")
+    )
+
+
+def _of_runner(node: ast.AST, *, asks: bool) -> str:
     """What reaches from a test into the runner: its session, its settings, or more of it than tests need."""
     if isinstance(node, ast.arg) and node.arg in _INNER_FIXTURES:
         return node.arg
@@ -173,7 +183,8 @@ def _of_runner(node: ast.AST) -> str:
         return ""
     of_request = root(node) == "request" and node.attr in ("session", "config", "parent")
     of_pytest = root(node) == "pytest" and isinstance(node.value, ast.Name) and node.attr not in _OF_PYTEST
-    return shown(node) if of_request or of_pytest or node.attr in _STEERS else ""
+    steers = node.attr in _STEERS or (asks and node.attr == "node")
+    return shown(node) if of_request or of_pytest or steers else ""
 
 
 def _is_inner(module: str) -> bool:
@@ -196,7 +207,7 @@ _AROUND_TESTS = frozenset(
 ) | {"setUpModule", "tearDownModule", "load_tests"}
 _STEERS = frozenset(
     {
-        *("node", "listchain", "getparent", "ihook", "_pyfuncitem", "_item", "_request", "_parent_request"),
+        *("listchain", "getparent", "ihook", "_pyfuncitem", "_item", "_request", "_parent_request"),
         *("pluginmanager", "hookimpl", "register_profile", "load_profile"),
     }
 )

@@ -125,6 +125,28 @@ HARMLESS = {
         "from functools import partial\n\n\ndef cut(text: str, most: int) -> str:\n    return text[:most]\n\n\n"
         "CUTS = {'short': partial(cut, most=3)}\n"
     ),
+    "words that mean something else elsewhere": (
+        "WORDS = ('castle', 'hypothesis', 'garden')\n\n\ndef f() -> str:\n    return '__base__ and __code__ are underlined'\n"
+    ),
+    "the same name in two functions": (
+        "from .texts import ROWS\n\n\ndef f() -> list[str]:\n    return [row.upper() for row in ROWS]\n\n\n"
+        "def g(text: str) -> dict[str, int]:\n    row: dict[str, int] = {}\n    for word in text.split():\n"
+        "        row[word] = row.get(word, 0) + 1\n    return row\n"
+    ),
+    "a price at which a day opens": (
+        "from dataclasses import dataclass\n\n\n@dataclass\nclass Day:\n    open: float\n    closed: float\n"
+    ),
+    "readers of its own": (
+        "class Club:\n    def add_reader(self, who: str) -> None:\n        self.last = who\n\n\n"
+        "def f(club: Club) -> None:\n    club.add_reader('ann')\n"
+    ),
+    "a zone and an hour of a day": (
+        "import datetime\nfrom datetime import timezone\n\nOPEN = datetime.time(9, 30)\nZONE = timezone.utc\n"
+    ),
+    "a module for what is plain in it": (
+        "import inspect\nimport io\n\n\nasync def f(x: str) -> str:\n    if inspect.isawaitable(x):\n"
+        "        return await x\n    return io.StringIO(x).read()\n"
+    ),
     "new pictures": "HEART = '\U0001fa77'\nNO = '\U0001f642\u200d\u2194\ufe0f'\n",
 }
 
@@ -368,7 +390,7 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
     ("rule", "code"),
     [
         ("loosened_types", "from typing import Any\n\n\ndef f(x: Any) -> None:\n    print(x)\n"),
-        ("sensitive_import", "import pathlib\n\n\ndef f() -> str:\n    return str(pathlib.PurePath())\n"),
+        ("sensitive_import", "import pathlib\n\n\ndef f() -> str:\n    return str(pathlib.Path())\n"),
         ("dynamic_name", "def f(x: object, name: str) -> object:\n    return getattr(x, f'on_{name}')\n"),
         ("reads_clock", "import time\n\n\ndef f() -> float:\n    return time.time()\n"),
         ("draws_chance", "from random import choice as pick\n\n\ndef f() -> int:\n    return pick([1, 2])\n"),
@@ -419,6 +441,15 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
             "runs_at_load",
             "from enum import Enum\n\n\nclass X(Enum):\n    A = 1\n\n    def __format__(self, how: str) -> str:\n        return how\n\n\nZ = f'{X.A}'\n",
         ),
+        (
+            "ends_process",
+            (
+                "import asyncio\n\n\nclass Stream:\n    def close(self) -> None:\n        print(1)\n\n\n"
+                "async def f(stream: Stream) -> float:\n    stream.close()\n    return asyncio.get_running_loop().time()\n"
+            ),
+        ),
+        ("sensitive_import", "from . import lights\n\n\ndef f() -> str:\n    return lights.signal('red')\n"),
+        ("sensitive_import", "import io\n\n\ndef f() -> object:\n    return io.open\n"),
         ("runs_at_load", "def twice(f):\n    return f\n\n\n@twice\ndef g() -> None:\n    print(1)\n"),
     ],
 )
