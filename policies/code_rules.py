@@ -30,6 +30,11 @@ def suppression_added(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def loosened_types(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Where types are given up, the type checker is silent, so a person has to look."""
+    if source.is_python and source.text is not None:
+        for token in tokens(source.text):
+            if token.type == tokenize.COMMENT and _TYPE_COMMENT.match(token.string):
+                message = f"`{token.string[:80]}` is a type in a comment, where nobody looks for it"
+                yield at(source, "loosened_types", token.start[0], message, Severity.REVIEW)
     known = origins(source)
     top = {id(node) for node in source.tree.body} if source.tree is not None else set()
     for node in nodes(source):
@@ -206,7 +211,7 @@ def _gives_up(node: ast.AST, known: Mapping[str, str]) -> bool:
         ):
             return _ANY.search(text) is not None
         case _:
-            return last(node) in ("Any", "cast") or meant(node, known) in ("typing.Any", "typing.cast")
+            return last(node) in ("Any", "cast") or meant(node, known) in _CLAIMS
 
 
 def _is_for_types(test: ast.expr) -> bool:
@@ -232,11 +237,16 @@ def _compares(method: ast.FunctionDef) -> bool:
 
 
 _SUPPRESSION = re.compile(
-    r"#\s*(noqa|type:\s*ignore|pragma|nosec|nosemgrep|pyright:|mypy:|ruff:|flake8:|pylint:|pytype:|pyre-\w+|ty:\s*ignore"
+    r"#\s*(noqa|type:\s*ignore|basedpyright:|pyrefly:|nosonar|pragma|nosec|nosemgrep|pyright:|mypy:|ruff:|flake8:|pylint:|pytype:|pyre-\w+|ty:\s*ignore"
     r"|fmt:\s*(?:off|skip)|yapf:\s*disable|isort:\s*(?:skip|off))",
     re.IGNORECASE,
 )
 _SENSES = re.compile(r"PYTEST_|\.dockerenv|^pytest\b.*\bmodules\b|_pytest\b|/proc/|^/sys/")
+_CLAIMS = frozenset(
+    {"typing.Any", "typing.cast", "typing.TypeGuard", "typing.TypeIs", "typing_extensions.TypeIs"}
+)
+"""What fits every type, and what the type checker believes of a type without a look."""
+_TYPE_COMMENT = re.compile(r"#\s*type:\s*(?!ignore\b)\S")
 _ANY = re.compile(r"\bAny\b")
 _OF_TYPES = frozenset({"typing", "typing_extensions"})
 _GETS_LOOP = frozenset({"get_running_loop", "get_event_loop", "get_loop", "_get_loop", "_loop"})

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from policies.change import Source
 from policies.decision import Finding, Severity
@@ -121,9 +121,9 @@ def _is_for_plain(each: Import, source: Source, rules: Rules) -> bool:
 
 def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
     """What is reached by way of an imported name, judged as if it were imported itself."""
-    known = origins(source)
+    known = _given_anew(source)
     for node in nodes(source):
-        whole = meant(node, known) if isinstance(node, ast.Attribute) else ""
+        whole = _whole(node, known)
         listed = {*rules.imports.forbidden, *rules.imports.review}
         named = whole in listed or _short(whole) in listed or _inner(whole)
         weight = _weight(whole, rules) if named else None
@@ -133,6 +133,47 @@ def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
         elif weight is Severity.REVIEW:
             message = f"it uses `{shown(node)}`, by which code may reach beyond its answer"
             yield at(source, "sensitive_import", node, message, weight)
+
+
+def _given_anew(source: Source) -> dict[str, str]:
+    """What each imported name stands for, and each name that is given one plainly: `lg = logging`."""
+    known = origins(source)
+    given: list[tuple[str, ast.expr]] = []
+    for node in nodes(source):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+                | ast.NamedExpr(target=ast.Name(id=name), value=value)
+            ):
+                given.append((name, value))
+            case _:
+                continue
+    for _ in given:
+        fresh = {name: whole for name, value in given if name not in known and (whole := meant(value, known))}
+        if not fresh:
+            break
+        known |= fresh
+    return known
+
+
+def _whole(node: ast.AST, known: Mapping[str, str]) -> str:
+    """What an expression reaches by an imported name: also by a name in a text, or where it is named by the way."""
+    match node:
+        case ast.Attribute(value=ast.NamedExpr(value=start), attr=name):
+            pass
+        case ast.Attribute():
+            return meant(node, known)
+        case ast.Call(func=ast.Name(id="getattr"), args=[start, ast.Constant(value=str(name)), *_]):
+            pass
+        case ast.Call(func=ast.Call(func=getter, args=[ast.Constant(value=str(name))]), args=[start]) if (
+            meant(getter, known) == "operator.attrgetter"
+        ):
+            pass
+        case _:
+            return ""
+    whole = meant(start, known)
+    return f"{whole}.{name}" if whole else ""
 
 
 def _weight(module: str, rules: Rules) -> Severity | None:

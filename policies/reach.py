@@ -106,6 +106,21 @@ def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
                 continue
         message = f"`{shown(what)}` changes what is imported, and belongs to others; keep the change in your own code"
         yield at(source, "changes_others", what, message)
+    yield from _changes_frozen(source)
+
+
+def _changes_frozen(source: Source) -> Iterator[Finding]:
+    """What was made so that nobody changes it is relied on by all who hold it; only what is being made may fill itself in."""
+    for node in nodes(source):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="__setattr__" | "__delattr__", value=ast.Name(id="object")),
+                args=[target, *_],
+            ) if root(target) != "self" and not source.is_test:
+                message = f"`{shown(node)}` changes what was made so that nobody changes it"
+                yield at(source, "changes_others", node, message, Severity.REVIEW)
+            case _:
+                continue
 
 
 def _made_there(source: Source) -> dict[int, frozenset[str]]:

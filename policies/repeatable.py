@@ -22,6 +22,7 @@ from policies.names import (
     root,
     shown,
 )
+from policies.state import keeps_objects
 
 
 def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
@@ -108,6 +109,7 @@ def keeps_state(source: Source, _rules: Rules) -> Iterator[Finding]:
                 seen.add(id(node))
                 message = f"`{remembered}` is remembered from one answer to the next, until the code changes"
                 yield at(source, "keeps_state", node, message, Severity.REVIEW)
+    yield from keeps_objects(source, source.tree)
 
 
 def _is_hash(node: ast.AST) -> bool:

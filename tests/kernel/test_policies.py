@@ -136,6 +136,14 @@ HARMLESS = {
     "a price at which a day opens": (
         "from dataclasses import dataclass\n\n\n@dataclass\nclass Day:\n    open: float\n    closed: float\n"
     ),
+    "a function that counts for itself alone": (
+        "def f(words: list[str]) -> int:\n    found: list[str] = []\n\n    def add(word: str) -> None:\n"
+        "        found.append(word)\n\n    for word in words:\n        add(word)\n    return len(found)\n"
+    ),
+    "an object that is made for one answer": (
+        "class Count:\n    def __init__(self) -> None:\n        self.n = 0\n\n    def more(self) -> None:\n"
+        "        self.n += 1\n\n\ndef f() -> int:\n    count = Count()\n    count.more()\n    return count.n\n"
+    ),
     "readers of its own": (
         "class Club:\n    def add_reader(self, who: str) -> None:\n        self.last = who\n\n\n"
         "def f(club: Club) -> None:\n    club.add_reader('ann')\n"
@@ -450,6 +458,31 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         ),
         ("sensitive_import", "from . import lights\n\n\ndef f() -> str:\n    return lights.signal('red')\n"),
         ("sensitive_import", "import io\n\n\ndef f() -> object:\n    return io.open\n"),
+        (
+            "keeps_state",
+            "class Used:\n    times = 0\n\n    def more(self) -> None:\n        self.times += 1\n\n\nUSED = Used()\n",
+        ),
+        (
+            "keeps_state",
+            (
+                "def setup(registry: object) -> None:\n    seen: list[int] = []\n\n    def f() -> int:\n        seen.append(1)\n"
+                "        return len(seen)\n\n    print(registry, f)\n"
+            ),
+        ),
+        (
+            "keeps_state",
+            (
+                "from functools import partial\n\n\ndef f(seen: list[int]) -> None:\n    seen.append(1)\n\n\n"
+                "def setup(registry: object) -> None:\n    print(registry, partial(f, []))\n"
+            ),
+        ),
+        ("keeps_state", "import itertools\n\nUSED = itertools.count().__next__\n"),
+        ("loosened_types", "def f(x: int) -> None:\n    y = x  # type: object\n    print(y)\n"),
+        (
+            "loosened_types",
+            "from typing import TypeGuard\n\n\ndef f(x: object) -> TypeGuard[int]:\n    return True\n",
+        ),
+        ("changes_others", "def f(turn: object) -> None:\n    object.__setattr__(turn, 'author', 'ann')\n"),
         ("runs_at_load", "def twice(f):\n    return f\n\n\n@twice\ndef g() -> None:\n    print(1)\n"),
     ],
 )
