@@ -22,6 +22,8 @@ from selfedit.gate.mutants import Mutant, mutants, pick
 from selfedit.types import Check
 
 NAME = "change"
+NOT_TRIED = "new_test_not_tried"
+"""The rule that there was no time for new tests."""
 PROBES = 12
 """Faults planted for a new test into code that was there before; one that is noticed is enough."""
 _NEAR = 3
@@ -217,7 +219,7 @@ def _of_new_tests(told: _Told, asked: Wish) -> Iterator[Finding]:
             yield Finding(rule="new_test_must_fail_on_base", severity=weight, path=path, message=message)
         elif verdict == "time":
             message = f"there was no time to find out whether the new tests in {path} can fail; look at what they demand"
-            yield Finding(rule="new_test_not_tried", severity=Severity.REVIEW, path=path, message=message)
+            yield Finding(rule=NOT_TRIED, severity=Severity.REVIEW, path=path, message=message)
 
 
 def _uncovered(told: _Told, asked: Wish, untested: Severity) -> Iterator[Finding]:
@@ -226,7 +228,8 @@ def _uncovered(told: _Told, asked: Wish, untested: Severity) -> Iterator[Finding
         yield Finding(rule="change_not_measured", severity=Severity.NOTE, message=message)
         return
     for path, lines in asked.lines.items():
-        for first, last in _together(sorted(set(lines).difference(told.reached.get(path, ())))):
+        reached = set(told.reached.get(path, ()))
+        for first, last in _together(sorted(set(lines) - reached), reached):
             what = f"line {first} runs" if first == last else f"lines {first} to {last} run"
             message = f"{what} in no test; add one that needs {'it' if first == last else 'them'}"
             yield Finding(
@@ -256,10 +259,11 @@ def _summary(told: _Told, asked: Wish) -> str:
     return ", ".join(said) or "there was nothing to plant a fault into"
 
 
-def _together(lines: Iterable[int]) -> list[tuple[int, int]]:
+def _together(lines: Iterable[int], apart: set[int]) -> list[tuple[int, int]]:
+    """First and last of near lines, where none of the others lies between."""
     runs: list[tuple[int, int]] = []
     for line in lines:
-        if runs and line - runs[-1][1] <= _NEAR:
+        if runs and line - runs[-1][1] <= _NEAR and apart.isdisjoint(range(runs[-1][1], line)):
             runs[-1] = (runs[-1][0], line)
         else:
             runs.append((line, line))

@@ -20,7 +20,7 @@ from policies.load import Rules
 from policies.zones import Zone, zone_of
 from sandbox.types import Sandbox, SandboxInfo, SandboxUnavailable
 from selfedit.commands import GitFailed
-from selfedit.gate import evidence
+from selfedit.gate import change, evidence
 from selfedit.gate.assemble import NotJudgeable, read_changes
 from selfedit.gate.checks.all import Checks
 from selfedit.gate.checks.readiness import Case
@@ -311,7 +311,7 @@ class Gate:
         return {change.path: blobs.get(change.old.sha, b"") if change.old else b"" for change in written}
 
 
-_HURRIED = frozenset({"timed_out", "contract_timeout", "out_of_memory", "new_test_not_tried"})
+_HURRIED = frozenset({"timed_out", "contract_timeout", "out_of_memory", change.NOT_TRIED})
 """Findings that a busy machine alone can bring about."""
 
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from policies.decision import Finding, Severity
 from sandbox.types import Sandbox, SandboxUnavailable
+from selfedit.gate.checks.change import ChangeCheck
+from selfedit.gate.checks.readiness import Case
 from selfedit.gate.gate import Gate
+from selfedit.types import Check
 from tests.e2e.gate_world import LENIENT, GateWorld, failing, opened_sandbox, rules_of, world
 from tests.fakes.small_repo import GREET, GREET_TEST, SmallRepo, small_rules
 
@@ -211,6 +215,24 @@ async def test_a_fault_of_the_gate_is_never_a_pass(tmp_path: Path) -> None:
     assert (report.verdict, rules_of(report)) == ("unknown", {"gate_fault"})
     report = await gate.judge(small.base, "0" * 40)
     assert (report.verdict, rules_of(report)) == ("unknown", {"no_such_commit"})
+
+
+async def test_new_tests_that_had_no_time_are_tried_again_alone(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What took their time are the other checks, which have ended by then."""
+    seen: list[Case] = []
+
+    async def run(_: ChangeCheck, case: Case) -> list[Check]:
+        seen.append(case)
+        late = Finding(rule="new_test_not_tried", severity=Severity.REVIEW, message="no time")
+        return [
+            Check(name="change", passed=True, seconds=1, summary="", findings=() if seen[1:] else (late,))
+        ]
+
+    monkeypatch.setattr(ChangeCheck, "run", run)
+    report = await world.judge(world.small.edit(GREET, "Say hello.", "Greet."))
+    assert (report.verdict, rules_of(report), len(seen)) == ("passed", set(), 2)
 
 
 async def test_without_a_pyproject_nothing_is_known(world: GateWorld) -> None:

@@ -185,6 +185,18 @@ def test_what_there_was_no_time_for_is_told(tmp_path: Path) -> None:
     }
 
 
+def test_what_main_shows_of_new_tests_waits_for_nothing(tmp_path: Path) -> None:
+    """Tests that cannot even be loaded on main can fail, however long they take with the change."""
+    tests = COUNTING_TESTS.replace(
+        "    from app.live.count import count\n",
+        "    import time\n\n    from app.live.count import count\n\n    time.sleep(60)\n",
+    )
+    check = judged(tmp_path, {COUNT: COUNTING, COUNT_TEST: tests}, seconds=8.0)
+    assert check.passed
+    assert {finding.rule for finding in check.findings} == {"change_not_measured"}
+    assert check.summary.endswith("the new tests can fail")
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -343,6 +355,15 @@ def test_a_report_that_fits_is_believed() -> None:
     asked, _ = wished({COUNT: COUNTING})
     assert asked is not None
     assert change_check(ended("noise\n" + whole(asked, reached={COUNT: [3, 6, 8, 9, 10]})), asked).passed
+
+
+def test_lines_are_told_together_where_none_that_runs_lies_between() -> None:
+    """Blanks and comments do not part a run of lines; a line that a test runs does."""
+    asked, _ = wished({COUNT: COUNTING})
+    assert asked is not None
+    assert asked.lines == {COUNT: (3, 6, 8, 9, 10)}
+    check = change_check(ended(whole(asked, reached={COUNT: [3, 9]})), asked)
+    assert [finding.message.partition(" run")[0] for finding in check.findings] == ["lines 6 to 8", "line 10"]
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,9 @@ class Subject:
             self.fault = fault
             raise
         except TimeoutError:
-            self.fault = self._no("contract_timeout", "did not answer in time")
+            self.fault = self._no(
+                "contract_timeout", "did not answer in time; where the machine was busy, ask again"
+            )
             raise self.fault from None
         except OSError:
             self.fault = self._no("contract_gone", "hung up")

@@ -106,6 +106,7 @@ class Trying:
 
     def _other(self) -> None:
         self._run_on_base()
+        self._judge_by_base()
         if self._wait(lambda: self._stage != "looking"):
             self._judge_new_tests()
         self._work(self._base)
@@ -199,6 +200,12 @@ class Trying:
             else:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
+
+    def _judge_by_base(self) -> None:
+        """A file of tests none of which passes on main can fail, whatever else is found out of it."""
+        if self._after.ended:
+            passing = {name.partition("::")[0] for name in self._after.good}
+            self._verdicts = {path: "fails" for path in self._wish["test_files"] if path not in passing}
 
     def _judge_new_tests(self) -> None:
         """A new test fails on main, or it finds a planted fault; else it says nothing."""

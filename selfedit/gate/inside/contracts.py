@@ -223,7 +223,7 @@ class Judged:
     def _too_slow(self, how_often: str) -> Finding:
         message = (
             f"the contracts could be tried only {how_often} in {self._plan.seconds:.0f} s, which tells too little;"
-            " make the code that they ask faster"
+            " make the code that they ask faster, or ask again where the machine was busy"
         )
         return no("contract_timeout", message)
 
