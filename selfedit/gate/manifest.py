@@ -94,7 +94,7 @@ def read(told: Told) -> Ran | Finding:
 
 
 def lasted(told: Told) -> dict[str, float]:
-    """How many seconds the tests of each file took; good for dealing them out, and for nothing that decides."""
+    """How many seconds the tests of each file took, on a machine of their own; good for dealing them out, and for nothing that decides."""
     found: dict[str, float] = {}
     for event in told.told:
         match event:
