@@ -243,7 +243,8 @@ _SUPPRESSION = re.compile(
 )
 _SENSES = re.compile(r"PYTEST_|\.dockerenv|^pytest\b.*\bmodules\b|_pytest\b|/proc/|^/sys/")
 _CLAIMS = frozenset(
-    {"typing.Any", "typing.cast", "typing.TypeGuard", "typing.TypeIs", "typing_extensions.TypeIs"}
+    {"typing.Any", "typing.cast", "typing.TypeGuard", "typing.TypeIs"}
+    | {"typing_extensions.Any", "typing_extensions.TypeGuard", "typing_extensions.TypeIs"}
 )
 """What fits every type, and what the type checker believes of a type without a look."""
 _TYPE_COMMENT = re.compile(r"#\s*type:\s*(?!ignore\b)\S")

@@ -17,7 +17,6 @@ from policies.names import (
     imports,
     is_core,
     is_type_checking,
-    last,
     meant,
     nodes,
     origins,
@@ -35,10 +34,13 @@ def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
     neighbours = {each.name for each in brought if each.relative or each.module.startswith(subjects)}
     for each in brought:
         among = each.module.startswith(subjects) and (source.is_test or each.relative)
-        if among or _is_for_plain(each, source, rules):
+        if among or ("." in each.module and each.module in rules.imports.plain):
             continue  # among live code the import contracts decide
         weight = _weight(each.module, rules)
-        if _is_forbidden(each, rules.imports.forbidden) or weight is Severity.REFUSE:
+        if weight is not None and _is_for_plain(each, source, rules):
+            message = f"it imports {each.module} for what is plain of it, and other files may get all of it from here"
+            yield at(source, "sensitive_import", each.node, message, Severity.REVIEW)
+        elif _is_forbidden(each, rules.imports.forbidden) or weight is Severity.REFUSE:
             bound.add(each.name)
             message = f"live code may not import {each.module}; use what it is handed, or {BY_HAND}"
             if each.module.startswith(subjects):
@@ -68,7 +70,9 @@ def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
 def _used(source: Source, bound: set[str], neighbours: set[str]) -> Iterator[Finding]:
     """What no import needs to be looked at for: files, the console, waiting for all, and what starts something."""
     foreign, known, own = imported(source), origins(source), own_methods(source)
-    loops = any("loop" in last(node) for node in nodes(source))
+    loops = "loop" in (source.text or "") or any(
+        isinstance(node, ast.Constant) and "loop" in str(node.value) for node in nodes(source)
+    )
     for node in nodes(source):
         if _opens(node) and "open" not in foreign:
             yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
@@ -83,7 +87,7 @@ def _used(source: Source, bound: set[str], neighbours: set[str]) -> Iterator[Fin
         elif not isinstance(node, ast.Attribute):
             continue
         elif _is_word(node, neighbours, loops=loops, foreign=foreign):
-            if node.attr not in own:
+            if node.attr not in own or node.attr != "signal":
                 message = f"it uses `{shown(node)}`, by which code may reach beyond its answer"
                 yield at(source, "sensitive_import", node, message, Severity.REVIEW)
         elif _reaches(node, bound, foreign, is_test=source.is_test):
@@ -107,8 +111,6 @@ def _is_word(
 
 def _is_for_plain(each: Import, source: Source, rules: Rules) -> bool:
     """Whether a module is imported as a whole of which the file uses nothing but what is plain: `io.StringIO`."""
-    if "." in each.module and each.module in rules.imports.plain:
-        return True
     if not any(name.startswith(f"{each.module}.") for name in rules.imports.plain):
         return False
     known = origins(source)
@@ -139,8 +141,15 @@ def _given_anew(source: Source) -> dict[str, str]:
     """What each imported name stands for, and each name that is given one plainly: `lg = logging`."""
     known = origins(source)
     given: list[tuple[str, ast.expr]] = []
+    handed: set[str] = set()
     for node in nodes(source):
+        for each in imports(node, source.path):
+            name = each.module.rpartition(".")[2]
+            if each.relative and name in sys.stdlib_module_names:
+                known[each.name] = name  # a neighbour hands a module on
         match node:
+            case ast.arg(arg=name):
+                handed.add(name)  # what a function is handed may be anything
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
@@ -150,7 +159,11 @@ def _given_anew(source: Source) -> dict[str, str]:
             case _:
                 continue
     for _ in given:
-        fresh = {name: whole for name, value in given if name not in known and (whole := meant(value, known))}
+        fresh = {
+            name: whole
+            for name, value in given
+            if name not in known and name not in handed and (whole := meant(value, known))
+        }
         if not fresh:
             break
         known |= fresh

@@ -93,7 +93,7 @@ def asserts_nothing(source: Source, _rules: Rules) -> Iterator[Finding]:
     if not source.is_test or source.tree is None:
         return
     wide = standing_for(source, _WIDE)
-    silent = {each.name for each in nodes(source) if isinstance(each, _Function) and _is_silent(each)}
+    silent = {each.name for each in source.tree.body if isinstance(each, _Function) and _is_silent(each)}
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
             if not any(_demands(inner, wide, silent) for inner in _run(node)):

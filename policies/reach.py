@@ -18,6 +18,7 @@ from policies.names import (
     at,
     changed_by,
     imported,
+    imports,
     is_core,
     last,
     meant,
@@ -124,12 +125,12 @@ def _changes_frozen(source: Source) -> Iterator[Finding]:
 
 
 def _made_there(source: Source) -> dict[int, frozenset[str]]:
-    """For each node in a function: the names that stand there for new values alone, whatever they are elsewhere."""
+    """For each node of a function's own: the names that stand there for new values alone, whatever they are elsewhere."""
     found: dict[int, frozenset[str]] = {}
     for function in nodes(source):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
-        parts = list(ast.walk(function))
+        parts = list(_own_scope(function))
         bound = Counter(
             part.id for part in parts if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
         )
@@ -138,6 +139,8 @@ def _made_there(source: Source) -> dict[int, frozenset[str]]:
         }
         shared |= {part.arg for part in parts if isinstance(part, ast.arg)}
         shared |= {name for part in parts for name, _ in renamings(part)}
+        shared |= {each.name for part in parts for each in imports(part, source.path)}
+        shared |= {str(getattr(part, "name", "")) for part in parts if isinstance(part, _BINDS)}
         plain = Counter(
             target.id
             for part in parts
@@ -149,6 +152,16 @@ def _made_there(source: Source) -> dict[int, frozenset[str]]:
         for part in parts:
             found[id(part)] = found.get(id(part), frozenset()) | new
     return found
+
+
+def _own_scope(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function, but for what stands in functions and classes within."""
+    todo: list[ast.AST] = [function]
+    while todo:
+        node = todo.pop()
+        yield node
+        if node is function or not isinstance(node, _SCOPES):
+            todo.extend(ast.iter_child_nodes(node))
 
 
 def _dynamic(source: Source, node: ast.AST, what: str) -> Finding:
@@ -225,6 +238,8 @@ def _is_hidden(name: str) -> bool:
     )
 
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_BINDS = (ast.MatchAs, ast.MatchStar, ast.ExceptHandler, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _MAKES_CODE = re.compile(
     r"exec|eval|compile|__import__|globals|locals|vars|breakpoint|__builtins__|__loader__|__spec__"
 )
@@ -238,7 +253,7 @@ _INSIDES = re.compile(
     r"__setstate__|get_stack|print_stack|get_coro|__self__|findCaller|_getframe|currentframe|_current_frames|__wrapped__"
 )
 _NAMED_INSIDES = re.compile(
-    r"(?:\.|(?=\w+(?:\.\w|[^\s{]*\})))"
+    r"(?:\.|(?=\w+(?:\.\w|\[|[^\s{]*\})))"
     r"__(?:subclasses|globals|builtins|code|closure|mro|bases|base|getattribute|loader|import|func)__|\bf_globals\b"
 )
 """Such a name within a template, after or before another; elsewhere it is a word that is underlined."""

@@ -21,6 +21,7 @@ from policies.names import (
     renamings,
     root,
     shown,
+    standing_for,
 )
 from policies.state import keeps_objects
 
@@ -42,12 +43,14 @@ def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
         and each.module not in ("datetime.time", "datetime.timezone")
     }
     foreign, known = imported(source), origins(source)
+    times = standing_for(source, {each.name for each in brought if each.module == "time"})
     hashes = {id(node) for own in nodes(source) if _is_hash(own) for node in ast.walk(own)}
     for node in nodes(source):
         match node:
-            case ast.Attribute(attr=name) if (
-                name in _CLOCKS - _ALSO_WORDS and root(node) in foreign
-            ) or meant(node, known).split(".")[-2:] in _OF_TIME:
+            case ast.Attribute(attr=name) if name in _CLOCKS and (
+                root(node) in (times if name in _ALSO_WORDS else foreign)
+                or meant(node, known).split(".")[-2:] in _OF_TIME
+            ):
                 clock = True
             case ast.Name(id=name, ctx=ast.Load()) if name in clocks:
                 clock = True

@@ -70,9 +70,10 @@ def _handed_to_partial(source: Source) -> Iterator[Finding]:
 
 
 def _changes_itself(method: ast.stmt) -> bool:
-    if not isinstance(method, _Function) or method.name in _WHILE_MADE or not method.args.args:
+    if not isinstance(method, _Function) or method.name in _WHILE_MADE:
         return False
-    return any(True for _ in _changed(method, {method.args.args[0].arg}))
+    own = [*method.args.posonlyargs, *method.args.args][:1]
+    return any(True for _ in _changed(method, {each.arg for each in own}))
 
 
 def _changed(function: _Function, names: Collection[str]) -> Iterator[ast.AST]:

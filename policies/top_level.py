@@ -43,8 +43,13 @@ class TopLevel:
 
     def is_function(self, argument: ast.expr) -> bool:
         """Whether it is one of the file's own functions, or chosen among what holds some."""
-        if isinstance(argument, ast.Call) and self.only_keeps(argument):
+        if isinstance(argument, ast.Call) and self._is_strategy(argument):
             return any(self.is_function(each) for each in handed(argument))
+        if isinstance(argument, ast.Call) and self.only_keeps(argument):
+            parts = [part for each in handed(argument) for part in ast.walk(each)]
+            return any(
+                isinstance(part, ast.Lambda) or last(part) in self.functions | self._holders for part in parts
+            )
         chosen = isinstance(argument, (ast.Subscript, ast.IfExp, ast.NamedExpr))
         inner = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)} if chosen else set()
         return last(argument) in self.functions or bool(inner & (self.functions | self._holders))
@@ -95,8 +100,16 @@ class TopLevel:
                 self.functions.add(name)
                 if any(self._origin(dotted(each)) == _COMPOSITE for each in node.decorator_list):
                     self._strategies.add(name)
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(
+                targets
+            ) == len(values):
+                for target, value in zip(targets, values, strict=True):
+                    self._learn_value({target.id} if isinstance(target, ast.Name) else set(), value)
             case ast.Assign(targets=targets, value=value):
-                self._learn_value({target.id for target in targets if isinstance(target, ast.Name)}, value)
+                parts = [part for target in targets for part in ast.walk(target)]
+                self._learn_value({part.id for part in parts if isinstance(part, ast.Name)}, value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                self._learn_value({name}, value)
             case ast.ClassDef():
                 self._learn_class(node)
             case _:
@@ -122,6 +135,9 @@ class TopLevel:
         )
         if any(_answers(inner) for inner in node.body):
             self.answering.add(node.name)
+        for inner in node.body:
+            if isinstance(inner, (ast.Assign, ast.AnnAssign)):
+                self._learn(inner)
         if self._is_plain(node):
             self.plain_classes.add(node.name)
 
