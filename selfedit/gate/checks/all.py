@@ -102,8 +102,11 @@ class Checks:
 
     async def drop(self) -> None:
         """Give up all judges that wait, and see those end that were given up."""
-        await self._ready.drop()
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        try:
+            await self._ready.drop()
+        finally:
+            if self._ending:  # waited for, and not gathered: whoever cancels this does not cut them short
+                await asyncio.wait(self._ending)
 
 
 def _give_up(task: asyncio.Task[list[Check]]) -> None:

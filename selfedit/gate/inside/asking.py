@@ -217,7 +217,12 @@ class Subject:
         self._send([each.question for each in heard])
         for number, each in enumerate(heard, first):
             self.last = Exchange(each.question)
-            self._answer(number, self._seconds)
+            try:
+                self._answer(number, self._seconds)
+            except (Fault, OSError):
+                if odd is None:
+                    raise
+                break  # the first that went wrong is what is told
             if odd is None and self.last.answer != each.answer:
                 odd = number, self.last
         if odd is None:
@@ -268,7 +273,7 @@ class Subject:
             if not piece:
                 raise self._no("contract_gone", "hung up")
             self._data += piece
-            if len(self._data) > LONGEST_ANSWER:
+            if len(self._data) > LONGEST_ANSWER and b"\n" not in self._data:
                 raise self._no("contract_garbled", "answered with more than can be read")
         line = bytes(self._data[:end])
         del self._data[: end + 1]

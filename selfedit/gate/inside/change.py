@@ -203,7 +203,7 @@ class Trying:
 
     def _judge_by_base(self) -> None:
         """A file of tests none of which passes on main can fail, whatever else is found out of it."""
-        if self._after.ended:
+        if self._after.ended and set(self._after.collected) <= self._after.outcomes.keys():
             passing = {name.partition("::")[0] for name in self._after.good}
             self._verdicts = {path: "fails" for path in self._wish["test_files"] if path not in passing}
 

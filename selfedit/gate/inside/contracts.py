@@ -27,6 +27,8 @@ FOLDER = "tests/contracts"
 HELPERS = "subject.py"
 SOAK_CALLS = 300
 """So often is a stable contract's call made in a row."""
+QUICK = 0.1
+"""Seconds for one round of calls; where it takes longer, the time is looked at after each."""
 FEWEST_RUNS = 5
 """A contract that was tried less often when the time is up is not judged."""
 
@@ -202,13 +204,15 @@ class Judged:
         heard: list[Exchange] = []
         subject.heard = heard
         finding = self._try(held, subject, 0, 0, f" after {before} calls")
+        took = self._plan.seconds - (until - time.monotonic())
         subject.heard = None
         if finding is not None or not heard:
             return finding
         while (made := subject.calls - before) < SOAK_CALLS:
             if time.monotonic() > until:
                 return self._too_slow(f"with {made} calls in a row")
-            unlike = subject.repeats(heard, -(-(SOAK_CALLS - made) // len(heard)))
+            rounds = -(-(SOAK_CALLS - made) // len(heard)) if took < QUICK else 1
+            unlike = subject.repeats(heard, rounds)
             if unlike is not None:
                 message = (
                     f"“{held.says}” does not hold for long: at the {unlike - before}th call in a row, asked the same, it"
