@@ -293,15 +293,3 @@ def shown(value: Any) -> str:
     """A value for people: one line, of plain characters where it is odd, and not too long."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]}... ({len(text)} characters)"
-
-
-def stamps(tree: str) -> dict[str, tuple[int, int]]:
-    """What tells whether a file below a folder was written to: nothing that runs inside can set these two back."""
-    found = {}
-    for folder, _, names in os.walk(tree):
-        for name in (".", *names):
-            status = os.lstat(
-                path := f"{folder}/{name}"
-            )  # a path object for each takes several times as long
-            found[path] = (status.st_ino, status.st_ctime_ns)
-    return found

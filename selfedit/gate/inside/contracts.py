@@ -19,9 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from selfedit.gate.inside.asking import Exchange, Fault, Subject, shown, stamps
+from selfedit.gate.inside.asking import Exchange, Fault, Subject, shown
 from selfedit.gate.inside.contract import Contract, Draw, Raised
 from selfedit.gate.inside.report import hide
+from selfedit.gate.inside.trees import stamps
 
 FOLDER = "tests/contracts"
 HELPERS = "subject.py"
