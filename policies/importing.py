@@ -145,8 +145,9 @@ def _given_anew(source: Source) -> dict[str, str]:
     for node in nodes(source):
         for each in imports(node, source.path):
             name = each.module.rpartition(".")[2]
-            if each.relative and name in sys.stdlib_module_names:
-                known[each.name] = name  # a neighbour hands a module on
+            handed_on = each.relative and isinstance(each.node, ast.ImportFrom) and each.node.module
+            if handed_on and name in sys.stdlib_module_names:
+                known[each.name] = name  # of a neighbour; `from . import calendar` is the neighbour itself
         match node:
             case ast.arg(arg=name):
                 handed.add(name)  # what a function is handed may be anything

@@ -147,6 +147,9 @@ HARMLESS = {
     "a zone and an hour of a day": (
         "import datetime\nfrom datetime import timezone\n\nOPEN = datetime.time(9, 30)\nZONE = timezone.utc\n"
     ),
+    "a neighbour by the name of a module": (
+        "from . import logging\n\n\ndef f() -> object:\n    return logging.FileHandler('x')\n"
+    ),
     "new pictures": "HEART = '\U0001fa77'\nNO = '\U0001f642\u200d\u2194\ufe0f'\n",
 }
 
