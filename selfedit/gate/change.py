@@ -28,7 +28,7 @@ PROBES = 12
 """Faults planted for a new test into code that was there before; one that is noticed is enough."""
 _NEAR = 3
 """Lines no further apart are told of together: a comment or a blank stands between."""
-_PARTS = ("trees", "programs", "report", "tracing", "lanes", "change")
+_PARTS = ("trees", "programs", "report", "tracing", "warm", "lanes", "change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class _Told(BaseModel):
     seconds: float = Field(ge=0)
 
 
-def argv(python: str, tree: str, base: str, path: Sequence[str], modules: Sequence[str] = ()) -> list[str]:
+def argv(
+    python: str, tree: str, base: str, path: Sequence[str], ahead: Mapping[str, object] | None = None
+) -> list[str]:
     """The program that tries inside; it gets ready and waits for a `Wish.line` on stdin.
 
     Args:
@@ -84,9 +86,9 @@ def argv(python: str, tree: str, base: str, path: Sequence[str], modules: Sequen
         tree: The root of the merge tree inside.
         base: The root of base's files inside; the program writes to both.
         path: Folders below these roots in which modules are looked for.
-        modules: What to import ahead: nothing that a change can touch.
+        ahead: What to do while there is no wish, as `warm.get_ready` takes it: nothing that a change can touch.
     """
-    ready = {"tree": tree, "base": base, "path": list(path), "modules": list(modules)}
+    ready = {"tree": tree, "base": base, "path": list(path), "ahead": ahead}
     return [python, "-I", "-B", "-c", START, json.dumps(ready), bundle(*_PARTS)]
 
 

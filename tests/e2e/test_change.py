@@ -19,11 +19,12 @@ TESTS = FILES[GREET_TEST].rstrip()
 async def judged(sandbox: Sandbox, asked: Wish, files: dict[str, bytes]) -> Check:
     """As the gate does it: started with base's files, and given the change when it comes."""
     base = SCRATCH / "base"
+    ahead = {"modules": ["app.core"], "plugins": [], "tests": ["tests"]}
     opening = Opening(
         purpose="change",
         seconds=60.0,
         folders={TREE.name: SMALL, base.name: SMALL},
-        servants={"change": argv(sandbox.python, str(TREE), str(base), ["."], ["app.core"])},
+        servants={"change": argv(sandbox.python, str(TREE), str(base), ["."], ahead)},
     )
     gate = load_rules().gate
     judging = await Judging.start(sandbox, opening, gate, wait_seconds=gate.wait_seconds)

@@ -38,16 +38,17 @@ def tried(
     asked: change.Wish,
     files: Mapping[str, bytes],
     base: Mapping[str, bytes] = SMALL,
-    modules: Sequence[str] = (),
+    modules: Sequence[str] | None = None,
 ) -> Step:
-    """What the program inside says, run in folders of its own."""
+    """What the program inside says, run in folders of its own; `modules`: imported while it has no wish yet."""
     for name, content in (("tree", files), ("base", base)):
         for path, data in content.items():
             (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / path).write_bytes(data)
     tree = folder / "tree"
+    ahead = None if modules is None else {"modules": [*modules], "plugins": [], "tests": ["tests"]}
     ended = subprocess.run(
-        change.argv(sys.executable, str(tree), str(folder / "base"), ["."], modules),
+        change.argv(sys.executable, str(tree), str(folder / "base"), ["."], ahead),
         input=asked.line() + "\n",
         capture_output=True,
         text=True,

@@ -63,10 +63,11 @@ WRONG = FILES[GREET].replace("Hello", "Wrong")
 RIGHT = "Hello, {polite(name)}!"
 
 DROP = """
-    import gc, pytest
-    for each in gc.get_objects():
-        if isinstance(each, pytest.Session):
-            each.items[:] = [item for item in each.items if "hello" not in item.name]
+    from _pytest import runner
+    real = runner.runtestprotocol
+    def run(item, log=True, nextitem=None):
+        return [] if "hello" in item.name else real(item, log=log, nextitem=nextitem)
+    runner.runtestprotocol = run
 """
 PASS_ALL = """
     from _pytest.reports import TestReport
@@ -256,7 +257,7 @@ def walls(now: float, tag: str) -> dict[str, Wall]:
             ("lint",),
         ),
         "no path before Python's own": Wall(
-            (("checks/tests.py", '"-I", "-B", "-c", inside("witness")', '"-B", "-c", inside("witness")'),),
+            (("checks/tests.py", '"-I", "-B", "-c", START', '"-B", "-c", START'),),
             {GREET: WRONG, "pytest/__init__.py": RUNNER},
             "test_failed",
             live=("pytest/",),

@@ -64,13 +64,14 @@ class Checks:
     async def run(self, case: Case) -> tuple[Check, ...]:
         """Run all checks; those that are quick alone, where only these are wanted.
 
-        Whether tests would notice a fault is only asked of a change without one: where another check fails, that
-        question is given up, and said to be, however far it came.
+        Whether tests would notice a fault is only asked of a change without one: not before the code was read, which
+        is soon over and finds the most; and where another check fails, that question is given up, and said to be,
+        however far it came.
         """
         chosen = self._quick if case.quick else [*self._quick, *self._slow]
         tasks = [asyncio.create_task(part.run(case)) for part in chosen]
         asked = self._last if case.base is not None and not case.quick else None
-        last = asyncio.create_task(asked.run(case)) if asked else None
+        last = asyncio.create_task(_once_right(tasks[0], asked, case)) if asked else None
         try:
             for ended in asyncio.as_completed(tasks):
                 right = all(check.passed for check in await ended)
@@ -107,6 +108,14 @@ class Checks:
         finally:
             if self._ending:  # waited for, and not gathered: whoever cancels this does not cut them short
                 await asyncio.wait(self._ending)
+
+
+async def _once_right(before: asyncio.Task[list[Check]], part: _Part, case: Case) -> list[Check]:
+    """What a part finds where the one before it finds nothing wrong; else nothing."""
+    await asyncio.wait({before})  # whoever is given up here does not end the other one
+    if before.cancelled() or before.exception() or not all(check.passed for check in before.result()):
+        return []
+    return await part.run(case)
 
 
 def _give_up(task: asyncio.Task[list[Check]]) -> None:

@@ -59,9 +59,9 @@ class ChangeCheck:
         return [change.change_check(step, asked, Severity(rules.untested))]
 
     def _opening(self, assembly: Assembly, base: Assembly, listed: Listed | None) -> Opening:
-        modules = listed.modules if listed else ()
+        ahead = self._tests.ahead(assembly, listed)
         python = self._ready.sandbox.python
-        argv = change.argv(python, str(TREE), str(BASE), assembly.settings.path, modules)
+        argv = change.argv(python, str(TREE), str(BASE), assembly.settings.path, ahead)
         return Opening(
             purpose=change.NAME,
             seconds=self._rules.change_tests.seconds + self._rules.gate.trial_seconds,

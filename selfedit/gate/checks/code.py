@@ -12,7 +12,7 @@ from selfedit.gate.assemble import Assembly, Settings
 from selfedit.gate.cache import Cache, digest
 from selfedit.gate.checks.readiness import Case, Readiness
 from selfedit.gate.inside.trees import TREE
-from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle, inside
+from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle
 from selfedit.types import Check
 
 NAMES = ("format", "lint", "types", "imports")
@@ -147,10 +147,11 @@ def _servants(sandbox: Sandbox, settings: Settings, *, ahead: bool) -> dict[str,
         "types": [*python, START, *map(json.dumps, types), bundle("trees", "typecache", "types")],
         "imports": [
             *python,
-            inside("imports"),
+            START,
             settings.imports,
             "yes" if ahead else "no",
             *settings.inside(),
+            bundle("imports"),
         ],
     }
     held = {"types": settings.mypy, "imports": settings.imports}

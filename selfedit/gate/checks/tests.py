@@ -20,10 +20,11 @@ from selfedit.gate.changed import felt_in
 from selfedit.gate.checks.readiness import Case, Readiness
 from selfedit.gate.evidence import Opened, Told
 from selfedit.gate.inside.trees import TREE
-from selfedit.gate.judging import JUDGE, Opening, Order, inside
+from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle
 from selfedit.types import Check
 
 NAME = "tests"
+_PARTS = ("warm", "witness")
 SLOWER = 1.1
 """So much slower, or by a tenth of a second, tests become from one run to the next; the rest is the machine's doing."""
 
@@ -51,7 +52,7 @@ class TestChecks:
         """Get ready for heads on a base."""
         listed = await self.listed(base, assembly)
         if isinstance(listed, Listed) and not self._ready.has(NAME):
-            await self._ready.start(base, assembly, self._opening(assembly, listed.modules))
+            await self._ready.start(base, assembly, self._opening(assembly, listed))
 
     async def run(self, case: Case) -> list[Check]:
         """Run them, and compare with what base has."""
@@ -143,26 +144,35 @@ class TestChecks:
         self, case: Case, places: Sequence[str], lasted: Mapping[str, float]
     ) -> Opened | Finding:
         """Run tests of a candidate in the sandbox that waits for it."""
-        order = Order(shares=self._shares(case.assembly, places, lasted))
-        return await self._ready.judge(case, self._opening(case.assembly, ()), order, "running the tests")
+        order = self._dealt(case.assembly, places, lasted)
+        return await self._ready.judge(case, self._opening(case.assembly), order, "running the tests")
 
     async def _fresh(
         self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
     ) -> Opened | Finding:
         """Run tests in a sandbox of their own."""
-        order = Order(shares=self._shares(assembly, places, lasted))
-        opening = self._opening(assembly, (), len(order.shares))
+        order = self._dealt(assembly, places, lasted)
+        opening = self._opening(assembly, many=len(order.shares))
         return await self._ready.fresh(opening, order, "running the change's own tests")
 
-    def _opening(self, assembly: Assembly, modules: Sequence[str], many: int | None = None) -> Opening:
-        told = (assembly.settings.inside(), list(modules), assembly.settings.tests if modules else ())
-        argv = [self._ready.sandbox.python, "-I", "-B", "-c", inside("witness"), *map(json.dumps, told)]
+    def _opening(
+        self, assembly: Assembly, listed: Listed | None = None, *, many: int | None = None
+    ) -> Opening:
+        ready = {"path": assembly.settings.inside(), "ahead": self.ahead(assembly, listed)}
+        argv = [self._ready.sandbox.python, "-I", "-B", "-c", START, json.dumps(ready), bundle(*_PARTS)]
         return Opening(
             purpose=NAME,
             seconds=self._gate.test_seconds,
             folders={TREE.name: assembly.files},
             witnesses=[argv] * (many or max(1, self._gate.test_processes)),
         )
+
+    def ahead(self, assembly: Assembly, listed: Listed | None) -> dict[str, object] | None:
+        """What who will run tests can do before there is a candidate, as `warm.get_ready` takes it; None: nothing."""
+        if listed is None:
+            return None
+        plugins = list(self._gate.pytest_plugins)
+        return {"modules": list(listed.modules), "plugins": plugins, "tests": list(assembly.settings.tests)}
 
     async def listed(self, base: str | None, assembly: Assembly) -> Listed | Finding | None:
         """What base's tests are: collected once for each base, in a sandbox."""
@@ -175,7 +185,7 @@ class TestChecks:
         places = assembly.settings.tests or (".",)
         share = self._share(assembly, ["--collect-only", *places], collect=True)
         opened = await self._ready.fresh(
-            self._opening(assembly, (), 1), Order(shares=[share]), "listing the tests that main has"
+            self._opening(assembly, many=1), Order(shares=[share]), "listing the tests that main has"
         )
         if isinstance(opened, Finding):
             return opened
@@ -195,7 +205,7 @@ class TestChecks:
             return tuple(json.loads(known))
         share = self._share(assembly, assembly.settings.tests or (".",), wanted=names)
         opened = await self._ready.fresh(
-            self._opening(assembly, (), 1), Order(shares=[share]), "running tests on main"
+            self._opening(assembly, many=1), Order(shares=[share]), "running tests on main"
         )
         if isinstance(opened, Finding) or not opened.report.tests:
             return ()
@@ -222,23 +232,24 @@ class TestChecks:
                 found.append(name)
         return sorted(found)
 
-    def _shares(
-        self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
-    ) -> list[dict[str, object]]:
+    def _dealt(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]) -> Order:
         """The tests dealt out to the witnesses."""
-        shares = assembly.shares(self._gate.test_processes, places, lasted) or [list(places)]
-        return [self._share(assembly, share) for share in shares]
+        shares, pool = assembly.dealt(self._gate.test_processes, places, lasted)
+        order = [self._share(assembly, share, pool=pool) for share in shares or [list(places)]]
+        return Order(shares=order, pool=len(pool))
 
     def _share(
         self,
         assembly: Assembly,
         places: Sequence[str],
         *,
+        pool: Sequence[str] = (),
         collect: bool = False,
         wanted: Sequence[str] | None = None,
     ) -> dict[str, object]:
         return {
-            "arguments": [*pytest_arguments(assembly, self._gate.pytest_plugins), *places],
+            "arguments": [*pytest_arguments(assembly, self._gate.pytest_plugins), *places, *pool],
+            "pool": list(pool),
             "collect": collect,
             "wanted": None if wanted is None else list(wanted),
         }

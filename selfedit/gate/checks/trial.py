@@ -89,7 +89,8 @@ def _talks(files: Mapping[str, bytes]) -> bool:
 def _argv(sandbox: Sandbox) -> list[str]:
     root = str(TREE)
     # The wish comes with the candidate: a program that did not wait for it would try base's code.
-    wait = f"wish = sys.stdin.readline()\nsys.exit(main({root!r}, wish))\n"
-    program = f"import sys\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
+    # And it ends with what it told: nobody needs its memory given back.
+    wait = f"wish = sys.stdin.readline()\ncode = main({root!r}, wish)\nsys.stdout.flush()\nos._exit(code)\n"
+    program = f"import os, sys\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
     # Not quite isolated: the judge's own environment fixes the order of sets, which answers may follow.
     return [sandbox.python, "-P", "-s", "-B", "-c", program]

@@ -29,7 +29,7 @@ def main() -> int:
     """Get ready, wait for the wish as one line on stdin, and tell what was found."""
     hide()
     ready = json.loads(sys.argv[1])
-    lanes = [Lane(root, ready["path"], ready["modules"]) for root in (ready["tree"], ready["base"])]
+    lanes = [Lane(root, ready["path"], ready["ahead"]) for root in (ready["tree"], ready["base"])]
     wish = json.loads(sys.stdin.readline())
     told = Trying(wish, *lanes).told()
     for lane in lanes:

@@ -19,8 +19,14 @@ CACHE = "../imports"
 """Which module imports what, by the time that its file is from."""
 
 
-def main(config: str, ahead: str, *path: str) -> int:
-    """Check the contracts in `config`; returns 0 kept, 1 broken, 2 could not be checked. `ahead`: `yes` where there is time."""
+def main() -> int:
+    """Check contracts; returns 0 kept, 1 broken, 2 could not be checked.
+
+    Arguments: the file that holds them, `yes` where there is time to get ready, and where modules are looked for.
+    """
+    config, ahead, *path = sys.argv[1:]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "selfedit"]:
+        del sys.modules[name]  # the repository may have a package of that name
     sys.path.extend(path)
     configuration.configure()
     cache = CACHE if ahead == "yes" else None
@@ -56,7 +62,3 @@ def _options(config: str) -> UserOptions:
     options = use_cases.read_user_options(config_filename=config)
     use_cases._register_contract_types(options)  # noqa: SLF001 - the tool offers no public way to a report
     return options
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

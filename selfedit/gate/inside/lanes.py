@@ -5,14 +5,11 @@ over a pipe what became of each test, and which watched lines it ran; the lane i
 """
 
 import contextlib
-import gc
-import importlib
 import json
 import os
 import select
 import signal
 import socket
-import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -20,15 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfedit.gate.inside import tracing
+from selfedit.gate.inside import tracing, warm
 from selfedit.gate.inside.programs import end_strays
 from selfedit.gate.inside.report import hide
 from selfedit.gate.inside.tracing import Lines
 
 MOST_TOLD = 64_000_000
 """Bytes that one run may tell."""
-RARELY = (50_000, 20, 100)
-"""When garbage is looked for; as in `witness`, which is sent in alone."""
 
 
 @dataclass
@@ -64,13 +59,13 @@ class Ran:
 class Lane:
     """The parent's end of a lane."""
 
-    def __init__(self, root: str, path: Sequence[str], modules: Sequence[str]) -> None:
+    def __init__(self, root: str, path: Sequence[str], ahead: dict[str, Any] | None) -> None:
         """Start it.
 
         Args:
             root: Its folder.
             path: Where modules are looked for below that, after Python's own places.
-            modules: What to import while there is nothing else to do.
+            ahead: What to do while there is nothing else to do, as `warm.get_ready` takes it.
         """
         self.root = Path(root)
         ours, theirs = socket.socketpair()
@@ -80,7 +75,7 @@ class Lane:
                 ours.detach()
                 os.dup2(theirs.detach(), 3)
                 os.closerange(4, 1024)
-                _serve(root, [str(Path(root) / each) for each in path], modules)
+                _serve(root, [str(Path(root) / each) for each in path], ahead)
             except BaseException:  # noqa: BLE001 - the parent learns of it by the silence; people read why
                 traceback.print_exc()
             finally:
@@ -151,19 +146,12 @@ def _lines(told: dict[str, Any]) -> Lines:
 # The lane's own process
 
 
-def _serve(root: str, path: Sequence[str], modules: Sequence[str]) -> None:
+def _serve(root: str, path: Sequence[str], ahead: dict[str, Any] | None) -> None:
     hide()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "selfedit"]:
-        del sys.modules[name]  # the repository may have a package of that name
     os.chdir(root)
-    sys.path.extend(path)
-    for name in modules:
-        with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
-            importlib.import_module(name)
     with contextlib.suppress(ImportError):
         _calm()
-    gc.set_threshold(*RARELY)
-    gc.freeze()
+    warm.get_ready(path, ahead)
     with socket.socket(fileno=3) as line, line.makefile("rwb") as wishes:
         for text in wishes:
             ask = json.loads(text)
@@ -188,13 +176,11 @@ def _is_object(line: bytes) -> bool:
 
 def _calm() -> None:
     """A failing property needs no smallest example here, and no example of another run; a slow machine is no failure."""
-    from hypothesis import Phase, given, settings, strategies
+    from hypothesis import Phase, settings
 
     phases = (Phase.explicit, Phase.generate)
     settings.register_profile("calm", deadline=None, database=None, derandomize=True, phases=phases)
     settings.load_profile("calm")
-    # At the first example it reads every module for its constants, and makes a table of characters.
-    given(strategies.text(), strategies.integers())(lambda _text, _number: None)()
 
 
 def _forked(root: str, ask: dict[str, Any]) -> tuple[bytes, int | None]:

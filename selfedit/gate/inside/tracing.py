@@ -47,8 +47,6 @@ def run(root: str, ask: dict[str, Any], fd: int) -> int:
         os.dup2(nowhere, standard)
     os.set_inheritable(fd, False)
     tracer = Tracer(root, ask["watched"])
-    if ask["watched"]:
-        tracer.on()
     sys.argv = ["pytest"]
     return int(pytest.main(ask["arguments"], plugins=[Teller(fd, ask["wanted"], tracer)]))
 
@@ -130,6 +128,12 @@ class Teller:
         data = json.dumps({**line, "reached": self._tracer.taken()}).encode() + b"\n"
         while data:
             data = data[os.write(self._fd, data) :]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """Here the repository's own code begins to be loaded."""
+        if self._tracer.watches:
+            self._tracer.on()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,32 +5,27 @@ why it compares what it hears with the exit code. Before its wish comes, as one 
 what the tests of base need of the kernel: no code that a proposal may change.
 """
 
-import contextlib
-import gc
-import importlib
 import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from types import CodeType
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
-from _pytest.assertion import rewrite as rewriting
+
+from selfedit.gate.inside import warm
 
 LONGEST = 3000
 """Characters of a failure that are told."""
-RARELY = (50_000, 20, 100)
-"""When garbage is looked for: tests leave little behind, and looking again and again took a twelfth of their time."""
 
 
 class Teller:
     """The pytest plugin that tells the judge."""
 
-    def __init__(self, fd: int, wanted: list[str] | None) -> None:
+    def __init__(self, fd: int, wanted: list[str] | None, dealt: "Dealt") -> None:
         self._fd = fd
+        self._dealt = dealt
         self._write = os.write
         self._dumps = json.dumps
         self._wanted = None if wanted is None else frozenset(wanted)
@@ -63,6 +58,22 @@ class Teller:
         if report.failed:
             self._tell(broken=report.nodeid, why=report.longreprtext[-LONGEST:])
 
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run the tests of one's own, and of those that are for whoever has time what one gets."""
+        if session.config.option.collectonly:
+            return None
+        coming = self._dealt.out(session.items)
+        item = next(coming, None)
+        while item is not None:
+            following = next(coming, None)  # which decides what is torn down in between
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+            item = following
+        return True
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell what begins, so that it is known what hangs."""
         self._tell(begun=nodeid)
@@ -77,6 +88,29 @@ class Teller:
             line = None if line is None else line + 1
             seconds = self._lasting.seconds()
             self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds)
+
+
+class Dealt:
+    """Which tests one witness of several runs: its own, and then one file after the other out of a pool for all.
+
+    The numbers of the pool's files come over a pipe that all witnesses read from, so that each gets others.
+    """
+
+    def __init__(self, fd: int, pool: list[str]) -> None:
+        self._fd = fd
+        self._pool = pool
+        self._read = os.read
+
+    def out(self, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+        """The tests in the order in which they are to be run; of the pool, each file only when it is asked for."""
+        pool: dict[str, list[pytest.Item]] = {path: [] for path in self._pool}
+        own: list[pytest.Item] = []
+        for item in items:
+            pool.get(item.nodeid.partition("::")[0], own).append(item)
+        yield from own[:-1]
+        while pool and (number := self._read(self._fd, 1)):
+            yield from pool[self._pool[number[0]]]
+        yield from own[-1:]  # the judge's, which tells that all came to its end
 
 
 class Lasting:
@@ -106,69 +140,17 @@ class Lasting:
             return 0.0
 
 
-def main(path: Sequence[str], modules: Sequence[str], tests: Sequence[str]) -> int:
-    """Run pytest as wished; returns its exit code.
-
-    Args:
-        path: Where modules are looked for, after Python's own places.
-        modules: What to import while there is nothing else to do.
-        tests: Folders and files with tests, to make ready meanwhile.
-    """
-    # At the end, where nothing of the repository can stand in for a module of Python's.
-    sys.path.extend(path)
-    for name in modules:
-        with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
-            importlib.import_module(name)
-    if "hypothesis" in sys.modules:
-        _warm_up()
-    _rewrite_ahead(tests)
-    gc.set_threshold(*RARELY)
-    gc.freeze()  # what is imported by now stays: no collection has to look at it again
+def main() -> int:
+    """Get ready as the argument says, wait for a wish, and run pytest as that says; returns its exit code."""
+    ready = json.loads(sys.argv[1])
+    warm.get_ready(ready["path"], ready["ahead"])
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]
-    os.set_inheritable(wish["fd"], False)
-    teller = Teller(wish["fd"], wish["wanted"])
+    for fd in (wish["fd"], wish["dealt"]):
+        os.set_inheritable(fd, False)
+    teller = Teller(wish["fd"], wish["wanted"], Dealt(wish["dealt"], wish["pool"]))
     code = int(pytest.main(wish["arguments"], plugins=[teller]))
     if wish["collect"]:
         teller.tell_modules()
     sys.stdout.flush()
     return code
-
-
-def _warm_up() -> None:
-    """Hypothesis reads every module for its constants, and makes a table of characters, at the first example."""
-    with contextlib.suppress(Exception):
-        from hypothesis import given, settings, strategies  # where the tests need it
-
-        calm = settings(database=None, derandomize=True, deadline=None)
-        calm(given(strategies.text(), strategies.integers())(lambda _text, _number: None))()
-
-
-def _rewrite_ahead(tests: Sequence[str]) -> None:
-    """Have the assertions of test files rewritten that are there by now; a file that differs later is read anew."""
-    rewrite = rewriting._rewrite_test  # noqa: SLF001 - pytest keeps such code on disk or not at all, and here is no disk
-    known: dict[Path, tuple[bytes, tuple[bytes, CodeType]]] = {}
-    for place in map(Path.absolute, map(Path, tests)):
-        for file in place.rglob("test_*.py") if place.is_dir() else [place]:
-            with contextlib.suppress(Exception):  # whoever runs it will say what is wrong with it
-                known[file] = file.read_bytes(), rewrite(file, cast("pytest.Config", _Plain()))
-
-    def rewritten(fn: Path, config: pytest.Config) -> tuple[bytes, CodeType]:
-        text, ready = known.get(fn, (b"", None))
-        if ready is None or config.getini("enable_assertion_pass_hook") or fn.read_bytes() != text:
-            return rewrite(fn, config)
-        return ready
-
-    rewriting._rewrite_test = rewritten  # noqa: SLF001 - see above
-
-
-class _Plain:
-    """Settings without any."""
-
-    def getini(self, _name: str) -> bool:
-        """None is set."""
-        return False
-
-
-if __name__ == "__main__":
-    sys.exit(main(*map(json.loads, sys.argv[1:])))
