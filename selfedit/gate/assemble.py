@@ -1,7 +1,6 @@
 """Puts together what the gate sends into the sandbox: a tree of plain files, and which tools have a say on it."""
 
 import configparser
-import fnmatch
 import functools
 import hashlib
 import tomllib
@@ -17,15 +16,6 @@ from policies.zones import Zone, zone_of
 from selfedit.gate.inside.trees import TREE
 from selfedit.objects import Entry, TreeChange
 from selfedit.repo import Repo
-
-PROPERTY = 8_000
-"""A property is tried with a hundred examples: it takes as long as so many letters of other tests, in this repository."""
-
-
-POOL = 0.4
-"""Share of the work that is dealt to nobody ahead. Each witness has to load those files, whoever runs them."""
-LARGEST_POOL = 24
-"""Files."""
 
 
 class NotJudgeable(Exception):
@@ -74,52 +64,6 @@ class Assembly:
         for path, data in self.files.items():
             seen.update(f"{path}\0{len(data)}\0".encode() + data)
         return seen.hexdigest()
-
-    def dealt(
-        self, number: int, among: Sequence[str], lasted: Mapping[str, float] | None = None
-    ) -> tuple[list[list[str]], list[str]]:
-        """The test files in these places dealt out evenly, by how long they took or else by the work they look like.
-
-        Nobody knows how long they will take, so the last of the work is dealt to nobody: it is a pool, the longest
-        first, for whoever is done. No shares where it is not known which files are tests.
-
-        Args:
-            number: How many shares are wanted.
-            among: Folders and files.
-            lasted: Seconds that files of tests took before, as far as that is known.
-
-        Returns:
-            The shares, each with a file at least, and the pool.
-        """
-        if number <= 1 or not self.settings.plain_names:
-            return [], []
-        work = self._lasts(among, lasted or {})
-        shares: list[list[str]] = [[] for _ in range(number)]
-        done = [0.0] * number
-        pool: list[str] = []
-        kept = POOL * sum(work.values())
-        for path in sorted(work, key=lambda path: -work[path]):
-            least = done.index(min(done))
-            if all(shares) and len(pool) < LARGEST_POOL and sum(work.values()) - sum(done) <= kept:
-                pool.append(path)
-            else:
-                shares[least].append(path)
-                done[least] += work[path]
-        return [sorted(share) for share in shares if share], pool
-
-    def _lasts(self, among: Sequence[str], lasted: Mapping[str, float]) -> dict[str, float]:
-        """How much there is to do in each file of tests in these places, in no unit in particular."""
-        places = tuple(place if place.endswith(".py") else f"{place}/" for place in among)
-        names = [
-            path
-            for path in self.files
-            if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
-        ]
-        looks = {path: _work(self.files[path]) for path in names}
-        known = {path: seconds for path in names if (seconds := lasted.get(path))}
-        seen = sum(looks[path] for path in known)
-        rate = sum(known.values()) / seen if seen else 1.0
-        return {path: known.get(path, rate * looks[path]) for path in names}
 
 
 def read_changes(repo: Repo, differing: Sequence[TreeChange], *, content: bool) -> list[Change]:
@@ -198,11 +142,6 @@ def _assemble(
 def _zone(path: str, live: tuple[str, ...]) -> Zone:
     """The same few thousand paths are asked for again at each verdict."""
     return zone_of(path, live)
-
-
-def _work(test: bytes) -> int:
-    """How much there is to do in a file of tests, as far as its text tells."""
-    return len(test) + PROPERTY * test.count(b"@given")
 
 
 def _goes(path: str) -> bool:

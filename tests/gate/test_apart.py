@@ -2,7 +2,8 @@
 
 from policies.decision import Severity
 from selfedit.gate.apart import apart
-from selfedit.gate.assemble import LARGEST_POOL, Assembly, Settings
+from selfedit.gate.assemble import Assembly, Settings
+from selfedit.gate.dealing import LARGEST_POOL, deal
 from selfedit.gate.evidence import Told
 from selfedit.gate.manifest import judge_apart
 from selfedit.types import Check
@@ -31,18 +32,18 @@ def test_tests_are_dealt_out_by_how_long_they_took() -> None:
     files = {f"test_{name}__py": b"x" * 100 for name in "bcd"} | {"test_a__py": b"x"}
     tests = assembled(**files)
     lasted = {f"tests/live/test_{name}.py": 9.0 if name == "a" else 1.0 for name in "abc"}
-    (first, second), pool = tests.dealt(2, ["tests"], lasted)
+    (first, second), pool = deal(tests, 2, ["tests"], lasted)
     assert first == ["tests/live/test_a.py"]
     assert len(second) + len(pool) == 3
     emptied = assembled(test_a__py=b"", test_new__py=b"x")
-    shares, pool = emptied.dealt(2, ["tests"], lasted)
+    shares, pool = deal(emptied, 2, ["tests"], lasted)
     assert (sorted(shares), pool) == ([["tests/live/test_a.py"], ["tests/live/test_new.py"]], [])
 
 
 def test_every_file_of_tests_is_dealt_once_and_the_shortest_are_for_whoever_has_time() -> None:
     """Some files are in nobody's share, all others in one, and none of those that may wait takes longer than they."""
     tests = assembled(**{f"test_{number}__py": b"x" * 10 * (number + 1) for number in range(60)})
-    shares, pool = tests.dealt(2, ["tests"])
+    shares, pool = deal(tests, 2, ["tests"])
     dealt = [path for share in shares for path in share]
     assert sorted([*dealt, *pool]) == sorted(path for path in tests.files if "test_" in path)
     assert 0 < len(pool) <= LARGEST_POOL

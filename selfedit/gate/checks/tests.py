@@ -18,6 +18,7 @@ from selfedit.gate.assemble import Assembly, NotJudgeable
 from selfedit.gate.cache import Cache, digest
 from selfedit.gate.changed import felt_in
 from selfedit.gate.checks.readiness import Case, Readiness
+from selfedit.gate.dealing import best, deal
 from selfedit.gate.evidence import Opened, Told
 from selfedit.gate.inside.trees import TREE
 from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle
@@ -25,8 +26,6 @@ from selfedit.types import Check
 
 NAME = "tests"
 _PARTS = ("warm", "witness")
-SLOWER = 1.1
-"""So much slower, or by a tenth of a second, tests become from one run to the next; the rest is the machine's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +121,10 @@ class TestChecks:
     def _remember(
         self, assembly: Assembly, check: Check, told: Sequence[Told], lasted: Mapping[str, float]
     ) -> None:
-        """Keep how long they took, at the best: on a busy machine they take longer, and that says nothing of them."""
+        """Keep how long they took; their names come from where code under test runs, so only of files that there are."""
         took = {path: seconds for each in told for path, seconds in manifest.lasted(each).items()}
         if check.passed and took:
-            most = {path: max(SLOWER * seconds, seconds + SLOWER - 1) for path, seconds in lasted.items()}
-            best = {path: min(seconds, most.get(path, seconds)) for path, seconds in took.items()}
-            # Names come from where code under test runs: only files that there are.
-            kept = {path: seconds for path, seconds in {**lasted, **best}.items() if path in assembly.files}
+            kept = best(lasted, took, assembly.files.keys())
             with contextlib.suppress(OSError):
                 self._cache.write(self._lasted_place, json.dumps(kept).encode())
 
@@ -234,7 +230,7 @@ class TestChecks:
 
     def _dealt(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]) -> Order:
         """The tests dealt out to the witnesses."""
-        shares, pool = assembly.dealt(self._gate.test_processes, places, lasted)
+        shares, pool = deal(assembly, self._gate.test_processes, places, lasted)
         order = [self._share(assembly, share, pool=pool) for share in shares or [list(places)]]
         return Order(shares=order, pool=len(pool))
 

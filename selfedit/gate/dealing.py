@@ -1,0 +1,83 @@
+"""Deals files of tests out to processes that run side by side, so that all are done at about the same time."""
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+
+from selfedit.gate.assemble import Assembly
+
+POOL = 0.4
+"""Share of the work that is dealt to nobody ahead. Each process has to load those files, whoever runs them."""
+LARGEST_POOL = 24
+"""Files."""
+PROPERTY = 8_000
+"""A property is tried with many examples: it takes as long as so many letters of other tests, in this repository."""
+SLOWER = 1.1
+"""So much slower, or by a tenth of a second, tests become from one run to the next; the rest is the machine's doing."""
+
+
+def deal(
+    assembly: Assembly, number: int, among: Sequence[str], lasted: Mapping[str, float] | None = None
+) -> tuple[list[list[str]], list[str]]:
+    """The test files in these places dealt out evenly, by how long they took or else by the work they look like.
+
+    Nobody knows how long they will take, so the last of the work is dealt to nobody: it is a pool, the longest
+    first, for whoever is done.
+
+    Args:
+        assembly: The files.
+        number: How many shares are wanted.
+        among: Folders and files.
+        lasted: Seconds that files of tests took before, as far as that is known.
+
+    Returns:
+        The shares, each with a file at least, and the pool; no shares where it is not known which files are tests.
+    """
+    if number <= 1 or not assembly.settings.plain_names:
+        return [], []
+    work = _work(assembly, among, lasted or {})
+    shares: list[list[str]] = [[] for _ in range(number)]
+    dealt = [0.0] * number
+    pool: list[str] = []
+    left, kept = sum(work.values()), POOL * sum(work.values())
+    for path in sorted(work, key=lambda path: -work[path]):
+        if all(shares) and len(pool) < LARGEST_POOL and left <= kept:
+            pool.append(path)
+        else:
+            least = dealt.index(min(dealt))
+            shares[least].append(path)
+            dealt[least] += work[path]
+        left -= work[path]
+    return [sorted(share) for share in shares if share], pool
+
+
+def best(lasted: Mapping[str, float], took: Mapping[str, float], files: Collection[str]) -> dict[str, float]:
+    """How long files of tests take at the best: on a busy machine they take longer, and that says nothing of them.
+
+    Args:
+        lasted: Seconds that were known before.
+        took: Seconds that they took now.
+        files: Which there are; others are forgotten.
+    """
+    most = {path: max(SLOWER * seconds, seconds + SLOWER - 1) for path, seconds in lasted.items()}
+    now = {path: min(seconds, most.get(path, seconds)) for path, seconds in took.items()}
+    return {path: seconds for path, seconds in {**lasted, **now}.items() if path in files}
+
+
+def _work(assembly: Assembly, among: Sequence[str], lasted: Mapping[str, float]) -> dict[str, float]:
+    """How much there is to do in each file of tests in these places, in no unit in particular."""
+    places = tuple(place if place.endswith(".py") else f"{place}/" for place in among)
+    names = [
+        path
+        for path in assembly.files
+        if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
+    ]
+    looks = {path: _looks(assembly.files[path]) for path in names}
+    known = {path: seconds for path in names if (seconds := lasted.get(path))}
+    seen = sum(looks[path] for path in known)
+    rate = sum(known.values()) / seen if seen else 1.0
+    return {path: known.get(path, rate * looks[path]) for path in names}
+
+
+def _looks(test: bytes) -> int:
+    """How much there is to do in a file of tests, as far as its text tells."""
+    return len(test) + PROPERTY * test.count(b"@given")
