@@ -7,6 +7,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 PARSED_BYTES = 1_000_000
 """A larger file is refused for its size, so it is not worth parsing."""
@@ -33,7 +34,7 @@ class Change:
     new: Blob | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """One version of one file, read as far as it can be.
 
@@ -50,6 +51,11 @@ class Source:
     text: str | None
     tree: ast.Module | None
     is_test: bool
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of its tree: most rules look at all of them."""
+        return () if self.tree is None else tuple(ast.walk(self.tree))
 
     @property
     def is_python(self) -> bool:

@@ -147,12 +147,12 @@ def _of_pair(pair: Pair, rules: Rules, *, by_person: bool) -> Iterator[Finding]:
 
 def _fresh(rule: Rule, source: Source, before: Source | None, rules: Rules) -> Iterator[Finding]:
     """What a rule finds now and did not find before, wherever in the file it stood."""
-    known = (
-        Counter((found.rule, found.message) for found in rule.check(before, rules))
-        if before is not None
-        else Counter()
+    now = list(rule.check(source, rules))
+    # Mostly there is nothing, and then nobody asks what was there before.
+    known = Counter(
+        (found.rule, found.message) for found in (rule.check(before, rules) if now and before else ())
     )
-    for finding in rule.check(source, rules):
+    for finding in now:
         key = (finding.rule, finding.message)
         if known[key]:
             known[key] -= 1

@@ -63,10 +63,9 @@ class Import:
     relative: bool
 
 
-def nodes(source: Source) -> Iterator[ast.AST]:
+def nodes(source: Source) -> Sequence[ast.AST]:
     """Every node of a file; none where it does not parse."""
-    if source.tree is not None:
-        yield from ast.walk(source.tree)
+    return source.nodes
 
 
 def imports(node: ast.AST, path: str) -> Iterator[Import]:
