@@ -30,7 +30,7 @@ from tests.fakes.small_repo import FILES, GREET, SmallRepo, small_rules
 ROOT = Path(__file__).resolve().parents[2]
 TESTS_A_FILE = 50
 MODULE = '"""Module {number}."""\n\n\ndef value() -> int:\n    """A number."""\n    return {number}\n'
-TEST = "\n\ndef test_{number}() -> None:\n    assert polite(' n{number} ') == 'N{number}'\n"
+TEST = '\n\ndef test_{number}() -> None:\n    assert polite(" n{number} ") == "N{number}"\n'
 
 
 def main() -> int:
