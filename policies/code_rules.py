@@ -9,7 +9,7 @@ from policies.change import Source, tokens
 from policies.decision import Finding, Severity
 from policies.file_rules import BY_HAND
 from policies.load import Rules
-from policies.names import at, imported, imports, last, meant, nodes, origins, own_methods, root, shown
+from policies.names import at, imported, imports, last, meant, origins, own_methods, root, shown
 
 TESTERS = frozenset({"pytest", "_pytest", "unittest", "hypothesis", "pytest_asyncio"})
 
@@ -22,7 +22,7 @@ def suppression_added(source: Source, _rules: Rules) -> Iterator[Finding]:
                 message = f"`# {found[1].lower()}` switches a check off; mend the code instead, or {BY_HAND}"
                 yield at(source, "suppression_added", token.start[0], message)
     known = origins(source)
-    for node in nodes(source):
+    for node in source.nodes:
         if "no_type_check" in (last(node), meant(node, known).rpartition(".")[2]):
             message = f"`no_type_check` switches the type checker off; mend the types instead, or {BY_HAND}"
             yield at(source, "suppression_added", node, message)
@@ -37,7 +37,7 @@ def loosened_types(source: Source, _rules: Rules) -> Iterator[Finding]:
                 yield at(source, "loosened_types", token.start[0], message, Severity.REVIEW)
     known = origins(source)
     top = {id(node) for node in source.tree.body} if source.tree is not None else set()
-    for node in nodes(source):
+    for node in source.nodes:
         if _gives_up(node, known):
             message = f"`{shown(node)}` gives up on types here"
             yield at(source, "loosened_types", node, message, Severity.REVIEW)
@@ -57,12 +57,12 @@ def senses_tests(source: Source, _rules: Rules) -> Iterator[Finding]:
     looked_round = _LOOKS_ROUND if logs else _LOOKS_ROUND - {"handlers"}
     words = {
         id(each)
-        for node in nodes(source)
+        for node in source.nodes
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and len(node.elts) > 1
         for each in node.elts
         if isinstance(each, ast.Constant) and each.value == "hypothesis"
     }
-    for node in nodes(source):
+    for node in source.nodes:
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         text = "" if id(node) in words else text  # a word like others, in a game for instance
         sensed = _SENSES.search(text) or (not source.is_test and (text in TESTERS or text == "test_"))
@@ -80,11 +80,11 @@ def knows_its_place(source: Source, _rules: Rules) -> Iterator[Finding]:
         return
     loggers = {
         id(argument)
-        for node in nodes(source)
+        for node in source.nodes
         if isinstance(node, ast.Call) and last(node.func) == "getLogger"
         for argument in node.args
     }
-    for node in nodes(source):
+    for node in source.nodes:
         asked = last(node)
         if (
             asked in _PLACE and isinstance(node, ast.Name) and id(node) not in loggers
@@ -95,17 +95,17 @@ def knows_its_place(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def ends_process(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Live code ends its answer, never the process or the loop that it is a guest in."""
-    asks = any(last(node) in _GETS_LOOP for node in nodes(source))
+    asks = any(last(node) in _GETS_LOOP for node in source.nodes)
     foreign, methods = imported(source), own_methods(source)
     held = {
         each.id
-        for node in nodes(source)
+        for node in source.nodes
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))
         and any(last(part) in _GETS_LOOP for part in ast.walk(node))
         for each in ast.walk(node)
         if isinstance(each, ast.Name)
     }
-    for node in nodes(source):
+    for node in source.nodes:
         loops = (
             asks
             and isinstance(node, ast.Attribute)
@@ -138,7 +138,7 @@ def _may_be_own(node: ast.AST, methods: Collection[str], held: Collection[str]) 
 
 def lying_value(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A value that equals everything passes every test."""
-    for node in nodes(source):
+    for node in source.nodes:
         if not isinstance(node, ast.ClassDef):
             continue
         plain = {last(base) for base in node.bases} & _VALUES

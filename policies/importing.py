@@ -18,7 +18,6 @@ from policies.names import (
     is_core,
     is_type_checking,
     meant,
-    nodes,
     origins,
     own_methods,
     root,
@@ -30,7 +29,7 @@ def forbidden_import(source: Source, rules: Rules) -> Iterator[Finding]:
     """Live code gets what it needs handed to it; system, network, processes and the kernel are out of its reach."""
     subjects = tuple(zone.replace("/", ".") for zone in rules.zones.live)
     bound: set[str] = set()
-    brought = [each for node in nodes(source) for each in imports(node, source.path)]
+    brought = [each for node in source.nodes for each in imports(node, source.path)]
     neighbours = {each.name for each in brought if each.relative or each.module.startswith(subjects)}
     for each in brought:
         among = each.module.startswith(subjects) and (source.is_test or each.relative)
@@ -61,7 +60,7 @@ def import_not_at_top(source: Source, _rules: Rules) -> Iterator[Finding]:
     for outer in source.tree.body:
         if isinstance(outer, ast.If) and is_type_checking(outer.test):
             top.update(id(node) for node in outer.body)
-    for node in nodes(source):
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top:
             message = f"`{shown(node)}` stands inside of a definition; import at the top of the file"
             yield at(source, "import_not_at_top", node, message)
@@ -71,9 +70,9 @@ def _used(source: Source, bound: set[str], neighbours: set[str]) -> Iterator[Fin
     """What no import needs to be looked at for: files, the console, waiting for all, and what starts something."""
     foreign, known, own = imported(source), origins(source), own_methods(source)
     loops = "loop" in (source.text or "") or any(
-        isinstance(node, ast.Constant) and "loop" in str(node.value) for node in nodes(source)
+        isinstance(node, ast.Constant) and "loop" in str(node.value) for node in source.nodes
     )
-    for node in nodes(source):
+    for node in source.nodes:
         if _opens(node) and "open" not in foreign:
             yield at(source, "sensitive_import", node, "it opens files", Severity.REVIEW)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input":
@@ -114,17 +113,17 @@ def _is_for_plain(each: Import, source: Source, rules: Rules) -> bool:
     if not any(name.startswith(f"{each.module}.") for name in rules.imports.plain):
         return False
     known = origins(source)
-    used = [node for node in nodes(source) if isinstance(node, ast.Attribute) and root(node) == each.name]
+    used = [node for node in source.nodes if isinstance(node, ast.Attribute) and root(node) == each.name]
     starts = {id(node.value) for node in used if meant(node, known) in rules.imports.plain}
     return all(
-        id(node) in starts for node in nodes(source) if isinstance(node, ast.Name) and node.id == each.name
+        id(node) in starts for node in source.nodes if isinstance(node, ast.Name) and node.id == each.name
     ) and bool(starts)
 
 
 def _reached(source: Source, rules: Rules) -> Iterator[Finding]:
     """What is reached by way of an imported name, judged as if it were imported itself."""
     known = _given_anew(source)
-    for node in nodes(source):
+    for node in source.nodes:
         whole = _whole(node, known)
         listed = {*rules.imports.forbidden, *rules.imports.review}
         named = whole in listed or _short(whole) in listed or _inner(whole)
@@ -142,7 +141,7 @@ def _given_anew(source: Source) -> dict[str, str]:
     known = origins(source)
     given: list[tuple[str, ast.expr]] = []
     handed: set[str] = set()
-    for node in nodes(source):
+    for node in source.nodes:
         for each in imports(node, source.path):
             name = each.module.rpartition(".")[2]
             handed_on = each.relative and isinstance(each.node, ast.ImportFrom) and each.node.module

@@ -63,11 +63,6 @@ class Import:
     relative: bool
 
 
-def nodes(source: Source) -> Sequence[ast.AST]:
-    """Every node of a file; none where it does not parse."""
-    return source.nodes
-
-
 def imports(node: ast.AST, path: str) -> Iterator[Import]:
     """What a node imports, if it does, into the file at `path`."""
     if isinstance(node, ast.Import):
@@ -82,13 +77,13 @@ def imports(node: ast.AST, path: str) -> Iterator[Import]:
 
 def imported(source: Source) -> frozenset[str]:
     """The names that stand for what is imported, those that are given to it later among them."""
-    return standing_for(source, {each.name for node in nodes(source) for each in imports(node, source.path)})
+    return standing_for(source, {each.name for node in source.nodes for each in imports(node, source.path)})
 
 
 def origins(source: Source) -> dict[str, str]:
     """What each imported name stands for, in full: `typing.Any` where `from typing import Any as Whatever` stands."""
     found: dict[str, str] = {}
-    for node in nodes(source):
+    for node in source.nodes:
         for each in imports(node, source.path):
             whole = isinstance(node, ast.Import) and all(alias.asname != each.name for alias in node.names)
             found[each.name] = each.name if whole else each.module
@@ -103,7 +98,7 @@ def meant(node: ast.AST, known: Mapping[str, str]) -> str:
 
 def standing_for(source: Source, start: Collection[str]) -> frozenset[str]:
     """Some names of a file, and those to which they are given."""
-    pairs = [pair for node in nodes(source) for pair in renamings(node)]
+    pairs = [pair for node in source.nodes for pair in renamings(node)]
     pairs += [pair for given in handed_on(source).values() for pair in given]
     return closed(start, pairs)
 
@@ -225,11 +220,11 @@ def handed_on(source: Source) -> dict[str, list[tuple[str, ast.expr]]]:
     """By the name of each of the file's own functions: its parameters, with the values that are given to them there."""
     own = {
         node.name: node.args
-        for node in nodes(source)
+        for node in source.nodes
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
     whole: dict[str, list[tuple[str, ast.expr]]] = {}
-    for node in nodes(source):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own:
             found = whole.setdefault(node.func.id, [])
             names = [argument.arg for argument in [*own[node.func.id].posonlyargs, *own[node.func.id].args]]
@@ -244,7 +239,7 @@ def own_methods(source: Source) -> frozenset[str]:
     """The names of the methods that the classes of a file have."""
     return frozenset(
         inner.name
-        for node in nodes(source)
+        for node in source.nodes
         if isinstance(node, ast.ClassDef)
         for inner in node.body
         if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))

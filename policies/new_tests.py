@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from policies.change import Source
 from policies.decision import Finding, Severity
 from policies.load import Rules
-from policies.names import at, imported, imports, last, meant, nodes, origins, root, shown, standing_for
+from policies.names import at, imported, imports, last, meant, origins, root, shown, standing_for
 
 
 def replaces_subject(source: Source, rules: Rules) -> Iterator[Finding]:
@@ -17,15 +17,15 @@ def replaces_subject(source: Source, rules: Rules) -> Iterator[Finding]:
     live = tuple(zone.replace("/", ".") for zone in rules.zones.live)
     subjects = {
         each.name
-        for node in nodes(source)
+        for node in source.nodes
         for each in imports(node, source.path)
         if each.module.startswith(live)
     }
     mocks = any(
-        each.module.startswith("unittest") for node in nodes(source) for each in imports(node, source.path)
+        each.module.startswith("unittest") for node in source.nodes for each in imports(node, source.path)
     )
-    noted = {id(part) for node in nodes(source) for note in _annotations(node) for part in ast.walk(note)}
-    for node in nodes(source):
+    noted = {id(part) for node in source.nodes for note in _annotations(node) for part in ast.walk(note)}
+    for node in source.nodes:
         name = last(node)
         lasting = name == "MonkeyPatch" and id(node) not in noted
         if lasting or (mocks and isinstance(node, ast.Attribute) and name in ("start", "stopall")):
@@ -70,7 +70,7 @@ def _handed_to_subjects(source: Source, rules: Rules) -> set[int]:
     """The keywords with which a test calls what it tests: those are not about the test."""
     live = tuple(zone.replace("/", ".") for zone in rules.zones.live if zone not in rules.zones.tests)
     known = origins(source)
-    calls = [node for node in nodes(source) if isinstance(node, ast.Call)]
+    calls = [node for node in source.nodes if isinstance(node, ast.Call)]
     return {id(word) for call in calls if meant(call.func, known).startswith(live) for word in call.keywords}
 
 

@@ -22,7 +22,6 @@ from policies.names import (
     is_core,
     last,
     meant,
-    nodes,
     origins,
     renamings,
     root,
@@ -32,10 +31,10 @@ from policies.names import (
 
 def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
     """Code made at run time, and walks to the interpreter's insides, cannot be judged beforehand."""
-    called = {id(node.func) for node in nodes(source) if isinstance(node, ast.Call)}
+    called = {id(node.func) for node in source.nodes if isinstance(node, ast.Call)}
     foreign = imported(source)
     known = origins(source)
-    for node in nodes(source):
+    for node in source.nodes:
         match node:
             case ast.Name() | ast.Attribute() if meant(node, known) in _GETTERS and id(node) not in called:
                 yield _dynamic(source, node, f"`{shown(node)}` that is handed on")
@@ -63,7 +62,7 @@ def dynamic_code(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def free_template(source: Source, _rules: Rules) -> Iterator[Finding]:
     """A template can name attributes; one that is no text of the code itself may be what somebody typed."""
-    for node in nodes(source):
+    for node in source.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr="format" | "format_map", value=template), args=given) if (
                 not _is_own_text(template, plain=not given)
@@ -77,7 +76,7 @@ def free_template(source: Source, _rules: Rules) -> Iterator[Finding]:
 def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
     """What is imported belongs to others, who rely on it; tests above all rely on the code that they import."""
     brought, there = imported(source), _made_there(source)
-    for node in nodes(source):
+    for node in source.nodes:
         foreign = brought - there.get(id(node), frozenset())
         what: ast.expr
         match node:
@@ -112,7 +111,7 @@ def changes_others(source: Source, _rules: Rules) -> Iterator[Finding]:
 
 def _changes_frozen(source: Source) -> Iterator[Finding]:
     """What was made so that nobody changes it is relied on by all who hold it; only what is being made may fill itself in."""
-    for node in nodes(source):
+    for node in source.nodes:
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="__setattr__" | "__delattr__", value=ast.Name(id="object")),
@@ -127,7 +126,7 @@ def _changes_frozen(source: Source) -> Iterator[Finding]:
 def _made_there(source: Source) -> dict[int, frozenset[str]]:
     """For each node of a function's own: the names that stand there for new values alone, whatever they are elsewhere."""
     found: dict[int, frozenset[str]] = {}
-    for function in nodes(source):
+    for function in source.nodes:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         parts = list(_own_scope(function))

@@ -16,7 +16,6 @@ from policies.names import (
     imports,
     last,
     meant,
-    nodes,
     origins,
     renamings,
     root,
@@ -30,7 +29,7 @@ def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
     """What depends on the hour or on chance is right while it is tested, and may be otherwise tomorrow."""
     if source.is_test:
         return
-    brought = [each for node in nodes(source) for each in imports(node, source.path)]
+    brought = [each for node in source.nodes for each in imports(node, source.path)]
     chance = {
         each.name
         for each in brought
@@ -44,8 +43,8 @@ def unrepeatable(source: Source, _rules: Rules) -> Iterator[Finding]:
     }
     foreign, known = imported(source), origins(source)
     times = standing_for(source, {each.name for each in brought if each.module == "time"})
-    hashes = {id(node) for own in nodes(source) if _is_hash(own) for node in ast.walk(own)}
-    for node in nodes(source):
+    hashes = {id(node) for own in source.nodes if _is_hash(own) for node in ast.walk(own)}
+    for node in source.nodes:
         match node:
             case ast.Attribute(attr=name) if name in _CLOCKS and (
                 root(node) in (times if name in _ALSO_WORDS else foreign)
@@ -91,11 +90,11 @@ def keeps_state(source: Source, _rules: Rules) -> Iterator[Finding]:
     own = {name for statement in source.tree.body for name in _bound(statement)}
     used_up = {name for statement in source.tree.body for name in _used_up(statement, origins(source))}
     given = handed_on(source)
-    cached = {node.name for node in nodes(source) if isinstance(node, _FUNCTIONS) and _is_cached(node)}
-    called = {id(node.func) for node in nodes(source) if isinstance(node, ast.Call)}
-    kept = {node.id for node in nodes(source) if isinstance(node, ast.Name) and id(node) not in called}
+    cached = {node.name for node in source.nodes if isinstance(node, _FUNCTIONS) and _is_cached(node)}
+    called = {id(node.func) for node in source.nodes if isinstance(node, ast.Call)}
+    kept = {node.id for node in source.nodes if isinstance(node, ast.Name) and id(node) not in called}
     seen: set[int] = set()
-    for function in (node for node in nodes(source) if isinstance(node, (*_FUNCTIONS, ast.Lambda))):
+    for function in (node for node in source.nodes if isinstance(node, (*_FUNCTIONS, ast.Lambda))):
         reached = own - _local(function)
         pairs = [pair for node in ast.walk(function) for pair in renamings(node)]
         pairs += given.get(getattr(function, "name", ""), [])

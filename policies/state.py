@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 from policies.change import Source
 from policies.decision import Finding, Severity
-from policies.names import at, changed_by, last, nodes, root, shown
+from policies.names import at, changed_by, last, root, shown
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -25,7 +25,7 @@ def _lasting_objects(source: Source, tree: ast.Module) -> Iterator[Finding]:
     """Objects that are made once, of classes whose methods change them."""
     changing = {
         each.name
-        for each in nodes(source)
+        for each in source.nodes
         if isinstance(each, ast.ClassDef) and any(_changes_itself(method) for method in each.body)
     }
     for statement in tree.body:
@@ -39,9 +39,9 @@ def _lasting_objects(source: Source, tree: ast.Module) -> Iterator[Finding]:
 
 def _held_by_functions(source: Source) -> Iterator[Finding]:
     """Tables that a function makes for another one, which is handed on and changes them."""
-    called = {id(node.func) for node in nodes(source) if isinstance(node, ast.Call)}
-    handed_on = {node.id for node in nodes(source) if isinstance(node, ast.Name) and id(node) not in called}
-    for outer in nodes(source):
+    called = {id(node.func) for node in source.nodes if isinstance(node, ast.Call)}
+    handed_on = {node.id for node in source.nodes if isinstance(node, ast.Name) and id(node) not in called}
+    for outer in source.nodes:
         if not isinstance(outer, _Function):
             continue
         made = _stored(outer)
@@ -54,8 +54,8 @@ def _held_by_functions(source: Source) -> Iterator[Finding]:
 
 def _handed_to_partial(source: Source) -> Iterator[Finding]:
     """New tables that `partial` gives to a function which changes them."""
-    own = {node.name: node for node in nodes(source) if isinstance(node, _Function)}
-    for node in nodes(source):
+    own = {node.name: node for node in source.nodes if isinstance(node, _Function)}
+    for node in source.nodes:
         if not (isinstance(node, ast.Call) and last(node.func) == "partial" and node.args):
             continue
         function = own.get(last(node.args[0]))

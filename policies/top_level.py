@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from policies.change import Source
 from policies.load import Rules
-from policies.names import dotted, last, meant, nodes, origins, root
+from policies.names import dotted, last, meant, origins, root
 
 
 class TopLevel:
@@ -182,7 +182,7 @@ def _literals(source: Source) -> set[str]:
         ):
             found.add(name)
     stored = Counter(
-        node.id for node in nodes(source) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        node.id for node in source.nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     )
     return {name for name in found if stored[name] == 1}
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from selfedit.gate.assemble import Assembly
 
 POOL = 0.4
-"""Share of the work that is dealt to nobody ahead. Each process has to load those files, whoever runs them."""
+"""Share of the work that is dealt to nobody ahead, at most. Each process loads those files, whoever runs them."""
 LARGEST_POOL = 24
-"""Files."""
+"""Files, the shortest ones."""
 PROPERTY = 8_000
 """A property is tried with many examples: it takes as long as so many letters of other tests, in this repository."""
 SLOWER = 1.1
@@ -39,8 +39,10 @@ def deal(
     dealt = [0.0] * number
     pool: list[str] = []
     left, kept = sum(work.values()), POOL * sum(work.values())
-    for path in sorted(work, key=lambda path: -work[path]):
-        if all(shares) and len(pool) < LARGEST_POOL and left <= kept:
+    for number_left, path in zip(
+        range(len(work), 0, -1), sorted(work, key=lambda path: -work[path]), strict=True
+    ):
+        if all(shares) and number_left <= LARGEST_POOL and left <= kept:
             pool.append(path)
         else:
             least = dealt.index(min(dealt))

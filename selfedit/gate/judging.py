@@ -20,8 +20,16 @@ Files = Mapping[str, bytes]
 
 _INSIDE = Path(__file__).parent / "inside"
 _PARTS = ("trees", "programs", "typecache", "report", "judge")
-START = """
-import json, os, sys, threading, types
+END = """
+threading._shutdown()
+atexit._run_exitfuncs()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
+"""
+"""Ends as an interpreter does, with `code`, but takes nothing apart: after a few hundred tests that takes a third of a second."""
+START = f"""
+import atexit, json, os, sys, threading, types
 for name, text in json.loads(sys.argv.pop() if sys.argv[1:] else sys.stdin.buffer.readline()):
     module = sys.modules[name] = types.ModuleType(name)
     module.__path__ = []
@@ -30,15 +38,8 @@ for name, text in json.loads(sys.argv.pop() if sys.argv[1:] else sys.stdin.buffe
         setattr(sys.modules[package], leaf, module)
     exec(compile(text, name, "exec"), module.__dict__)
 code = module.main()
-threading._shutdown()
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(code)
-"""
-"""Runs the last of the modules of a `bundle`, which is its last argument or, without any, a line on stdin.
-
-It ends as an interpreter does, but takes nothing apart: after a few hundred tests that takes a third of a second.
-"""
+{END}"""
+"""Runs the last of the modules of a `bundle`, which is its last argument or, without any, a line on stdin."""
 GRACE_SECONDS = 20.0
 """The sandbox's own time-out strikes so much later than the judge's, which can say more."""
 
@@ -60,7 +61,7 @@ def bundle(*names: str) -> str:
 
 _JUDGE = bundle(*_PARTS)
 JUDGE = hashlib.sha256(
-    "".join([_JUDGE, *(path.read_text("utf-8") for path in sorted(_INSIDE.glob("*.py")))]).encode()
+    "".join([START, _JUDGE, *(path.read_text("utf-8") for path in sorted(_INSIDE.glob("*.py")))]).encode()
 ).hexdigest()
 """Changes when anything changes that runs inside."""
 
@@ -98,7 +99,7 @@ class Order:
         lines: What each servant that is used gets on stdin.
         programs: Further programs, started now; each one's argv.
         shares: What each witness is to run.
-        pool: How many files of tests there are beside those for whichever witness has time; the shares say which.
+        pool: How many files of tests are for whichever witness has time; each share names them.
         alone: Nothing but the one program runs, so that at its end everything else is a stray.
     """
 

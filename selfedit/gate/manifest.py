@@ -63,6 +63,8 @@ def read(told: Told) -> Ran | Finding:
     outcomes: dict[str, str] = {}
     reasons: dict[str, tuple[str, int | None]] = {}
     broken: dict[str, str] = {}
+    pooled: dict[str, list[object]] = {}
+    drawn: set[str] = set()
     unfinished = ""
     garbled = no(
         "no_report", "what was told of the tests makes no sense; code under test may not write there"
@@ -71,8 +73,11 @@ def read(told: Told) -> Ran | Finding:
         return garbled
     for event in told.told:
         match event:
+            case {"pooled": dict(files)} if all(isinstance(names, list) for names in files.values()):
+                pooled |= {str(path): names for path, names in files.items()}
             case {"collected": list(names)}:
                 collected += [str(name) for name in names]
+                drawn.add(str(event.get("drawn")))
             case {"broken": str(name), "why": str(why)}:
                 broken[name] = why
             case {"begun": str(name)}:
@@ -90,6 +95,8 @@ def read(told: Told) -> Ran | Finding:
                     reasons[name] = (why, line if isinstance(line := event.get("line"), int) else None)
             case _:
                 return garbled
+    # Of a file for whoever is done, who runs it says what is in it; where nobody did, each of its tests is missing.
+    collected += [str(name) for path, names in pooled.items() if path not in drawn for name in names]
     return Ran(tuple(collected), outcomes, reasons, broken, unfinished)
 
 

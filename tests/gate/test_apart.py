@@ -1,5 +1,7 @@
 """What is made of main's tests and of a proposal's own, when they ran apart from each other."""
 
+import pytest
+
 from policies.decision import Severity
 from selfedit.gate.apart import apart
 from selfedit.gate.assemble import Assembly, Settings
@@ -40,18 +42,18 @@ def test_tests_are_dealt_out_by_how_long_they_took() -> None:
     assert (sorted(shares), pool) == ([["tests/live/test_a.py"], ["tests/live/test_new.py"]], [])
 
 
-def test_every_file_of_tests_is_dealt_once_and_the_shortest_are_for_whoever_has_time() -> None:
-    """Some files are in nobody's share, all others in one, and none of those that may wait takes longer than they."""
-    tests = assembled(**{f"test_{number}__py": b"x" * 10 * (number + 1) for number in range(60)})
+@pytest.mark.parametrize("many", [3, 20, 108])
+def test_every_file_of_tests_is_dealt_once_and_the_shortest_are_for_whoever_is_done(many: int) -> None:
+    """Each file is in one share or in the pool, and none of the pool takes longer than one in a share."""
+    tests = assembled(**{f"test_{number}__py": b"x" * 10 * (number + 1) for number in range(many)})
     shares, pool = deal(tests, 2, ["tests"])
     dealt = [path for share in shares for path in share]
     assert sorted([*dealt, *pool]) == sorted(path for path in tests.files if "test_" in path)
-    assert 0 < len(pool) <= LARGEST_POOL
-    longest = max(len(tests.files[path]) for path in pool)
-    assert [len(tests.files[path]) for path in pool] == sorted(
-        (len(tests.files[path]) for path in pool), reverse=True
-    )
-    assert longest < max(len(tests.files[path]) for path in dealt)
+    assert len(pool) <= LARGEST_POOL
+    assert pool or many == 3
+    lengths = [len(tests.files[path]) for path in pool]
+    assert lengths == sorted(lengths, reverse=True)
+    assert max(lengths, default=0) < min(len(tests.files[path]) for path in dealt)
 
 
 def told(broken: str = "", **outcomes: str) -> Told:

@@ -159,10 +159,25 @@ def test_all_expected_tests_that_pass_are_a_pass() -> None:
     assert check.summary == "2 passed, 1 of them new"
 
 
+def test_who_runs_a_file_of_the_pool_says_which_tests_are_in_it() -> None:
+    """Two processes may find the same test under two names; what the one names that did not run it counts for nothing."""
+    events = [
+        {"pooled": {"b.py": ["b.py::x[/tmp/1]"]}},
+        {"pooled": {"b.py": ["b.py::x[/tmp/2]"]}},
+        {"drawn": "b.py", "collected": ["b.py::x[/tmp/2]"]},
+        ended("b.py::x[/tmp/2]"),
+    ]
+    assert judge_tests(told(*events), None).passed
+
+
 FALSE_TESTS: dict[str, tuple[Told, str]] = {
     "a test failed": (told(ended("a::x", "failed")), "test_failed"),
     "a test of main is missing": (told(ended("a::y")), "manifest_missing"),
     "a test was found and did not run": (told({"collected": ["a::z"]}, ended("a::x")), "manifest_missing"),
+    "nobody ran a file of the pool": (
+        told({"pooled": {"b.py": ["b.py::x"]}}, ended("a::x")),
+        "manifest_missing",
+    ),
     "a test of main was skipped": (told(ended("a::x", "skipped")), "test_skipped"),
     "a test of main may fail now": (told(ended("a::x", "xfailed")), "test_skipped"),
     "a new test was skipped": (told(ended("a::x"), ended("a::y", "skipped")), "new_test_skipped"),

@@ -37,7 +37,8 @@ class Checks:
         kept, wanted = Cache(cache), rules.gate.checks
         self._ready = Readiness(sandbox, rules.gate)
         tests = TestChecks(self._ready, rules, kept)
-        self._quick: list[_Part] = [CodeChecks(self._ready, rules.gate, kept)]
+        self._code = CodeChecks(self._ready, rules.gate, kept)
+        self._quick: list[_Part] = [self._code]
         if "tests" in wanted:
             self._quick.append(tests)
         slow: dict[str, _Part] = {
@@ -65,13 +66,14 @@ class Checks:
         """Run all checks; those that are quick alone, where only these are wanted.
 
         Whether tests would notice a fault is only asked of a change without one: not before the code was read, which
-        is soon over and finds the most; and where another check fails, that question is given up, and said to be,
-        however far it came.
+        finds the most, and is soon over where main's types are known; and where another check fails, that question is
+        given up, and said to be, however far it came.
         """
         chosen = self._quick if case.quick else [*self._quick, *self._slow]
-        tasks = [asyncio.create_task(part.run(case)) for part in chosen]
+        started = {part: asyncio.create_task(part.run(case)) for part in chosen}
+        tasks = list(started.values())
         asked = self._last if case.base is not None and not case.quick else None
-        last = asyncio.create_task(_once_right(tasks[0], asked, case)) if asked else None
+        last = asyncio.create_task(_once_right(started[self._code], asked, case)) if asked else None
         try:
             for ended in asyncio.as_completed(tasks):
                 right = all(check.passed for check in await ended)

@@ -151,7 +151,7 @@ def _servants(sandbox: Sandbox, settings: Settings, *, ahead: bool) -> dict[str,
             settings.imports,
             "yes" if ahead else "no",
             *settings.inside(),
-            bundle("imports"),
+            bundle("ourselves", "imports"),
         ],
     }
     held = {"types": settings.mypy, "imports": settings.imports}

@@ -25,7 +25,7 @@ from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle
 from selfedit.types import Check
 
 NAME = "tests"
-_PARTS = ("warm", "witness")
+_PARTS = ("ourselves", "warm", "witness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,14 @@ class TestChecks:
         self, case: Case, places: Sequence[str], lasted: Mapping[str, float]
     ) -> Opened | Finding:
         """Run tests of a candidate in the sandbox that waits for it."""
-        order = self._dealt(case.assembly, places, lasted)
+        order = self._order(case.assembly, places, lasted)
         return await self._ready.judge(case, self._opening(case.assembly), order, "running the tests")
 
     async def _fresh(
         self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
     ) -> Opened | Finding:
         """Run tests in a sandbox of their own."""
-        order = self._dealt(assembly, places, lasted)
+        order = self._order(assembly, places, lasted)
         opening = self._opening(assembly, many=len(order.shares))
         return await self._ready.fresh(opening, order, "running the change's own tests")
 
@@ -228,11 +228,11 @@ class TestChecks:
                 found.append(name)
         return sorted(found)
 
-    def _dealt(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]) -> Order:
-        """The tests dealt out to the witnesses."""
-        shares, pool = deal(assembly, self._gate.test_processes, places, lasted)
-        order = [self._share(assembly, share, pool=pool) for share in shares or [list(places)]]
-        return Order(shares=order, pool=len(pool))
+    def _order(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]) -> Order:
+        """To run the tests in these places, dealt out to the witnesses."""
+        dealt, pool = deal(assembly, self._gate.test_processes, places, lasted)
+        shares = [self._share(assembly, share, pool=pool) for share in dealt or [list(places)]]
+        return Order(shares=shares, pool=len(pool))
 
     def _share(
         self,

@@ -15,7 +15,7 @@ from selfedit.gate.checks.alone import Alone, Program
 from selfedit.gate.checks.readiness import Case, Readiness
 from selfedit.gate.evidence import Step
 from selfedit.gate.inside.trees import TREE
-from selfedit.gate.judging import JUDGE
+from selfedit.gate.judging import END, JUDGE
 from selfedit.gate.trial import read_trial
 from selfedit.types import Check
 
@@ -89,8 +89,9 @@ def _talks(files: Mapping[str, bytes]) -> bool:
 def _argv(sandbox: Sandbox) -> list[str]:
     root = str(TREE)
     # The wish comes with the candidate: a program that did not wait for it would try base's code.
-    # And it ends with what it told: nobody needs its memory given back.
-    wait = f"wish = sys.stdin.readline()\ncode = main({root!r}, wish)\nsys.stdout.flush()\nos._exit(code)\n"
-    program = f"import os, sys\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
+    wait = f"wish = sys.stdin.readline()\ncode = main({root!r}, wish)\n{END}"
+    program = (
+        f"import atexit, os, sys, threading\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
+    )
     # Not quite isolated: the judge's own environment fixes the order of sets, which answers may follow.
     return [sandbox.python, "-P", "-s", "-B", "-c", program]

@@ -15,6 +15,8 @@ from importlinter.application import use_cases
 from importlinter.application.output import console
 from importlinter.application.user_options import UserOptions
 
+from selfedit.gate.inside import ourselves
+
 CACHE = "../imports"
 """Which module imports what, by the time that its file is from."""
 
@@ -25,8 +27,7 @@ def main() -> int:
     Arguments: the file that holds them, `yes` where there is time to get ready, and where modules are looked for.
     """
     config, ahead, *path = sys.argv[1:]
-    for name in [name for name in sys.modules if name.partition(".")[0] == "selfedit"]:
-        del sys.modules[name]  # the repository may have a package of that name
+    ourselves.forget()
     sys.path.extend(path)
     configuration.configure()
     cache = CACHE if ahead == "yes" else None

@@ -50,8 +50,8 @@ class Ready:
             with contextlib.suppress(sqlite3.Error, zlib.error, OSError):  # it is only about speed
                 typecache.lay_out(self._baked)
         self._servants = {name: Program(argv) for name, argv in first["servants"].items()}
-        self._dealt, self._dealing = os.pipe()
-        self._witnesses = [Witness(argv, self._dealt) for argv in first["witnesses"]]
+        pool, self._pool = os.pipe()
+        self._witnesses = [Witness(argv, pool) for argv in first["witnesses"]]
 
     def judge(self, order: Job, archive: bytes) -> tuple[Result, bytes]:
         """Take the candidate in, set everything going, and collect what comes of it."""
@@ -70,8 +70,8 @@ class Ready:
         used = list(zip(self._witnesses, order["shares"], strict=False))
         for witness in self._witnesses[len(used) :]:
             witness.kill()
-        os.write(self._dealing, bytes(range(order["pool"])))
-        os.close(self._dealing)  # so that whoever reads on learns that nothing is left
+        os.write(self._pool, bytes(range(order["pool"])))
+        os.close(self._pool)  # so that whoever reads on learns that nothing is left
         for witness, wish in used:
             witness.go(wish)
         for witness, _ in used:

@@ -164,12 +164,12 @@ def children(of: int) -> list[int]:
 class Witness:
     """A pytest that tells of each test over a pipe, with a test among them that must fail."""
 
-    def __init__(self, argv: list[str], dealt: int) -> None:
-        """Start it; `dealt`: where the numbers of tests come from that are for whoever has time."""
+    def __init__(self, argv: list[str], pool_fd: int) -> None:
+        """Start it; `pool_fd`: where the numbers of files of tests come from that are for whoever is done."""
         self._word = "sentinel_" + secrets.token_hex(12)
-        self._dealt = dealt
+        self._pool_fd = pool_fd
         reading, self._writing = os.pipe()
-        self._program = Program(argv, (self._writing, dealt))
+        self._program = Program(argv, (self._writing, pool_fd))
         self._told = Reader(reading, limit=16 * KEPT_OUTPUT)
 
     def go(self, wish: Result) -> None:
@@ -179,7 +179,7 @@ class Witness:
         sentinel = folder / f"test_{self._word}.py"
         sentinel.write_text(f"def test_{self._word}() -> None:\n    assert {self._word!r} == ''\n")
         arguments = [*wish["arguments"], *([] if wish["collect"] else [str(sentinel)])]
-        line = json.dumps({**wish, "fd": self._writing, "dealt": self._dealt, "arguments": arguments})
+        line = json.dumps({**wish, "fd": self._writing, "pool_fd": self._pool_fd, "arguments": arguments})
         self._program.go(line.encode() + b"\n")
         os.close(self._writing)
 

@@ -18,6 +18,8 @@ from typing import Any, cast
 import pytest
 from _pytest.assertion import rewrite as rewriting
 
+from selfedit.gate.inside import ourselves
+
 RARELY = (50_000, 20, 100)
 """When garbage is looked for: tests leave little behind, and looking again and again took a twelfth of their time."""
 
@@ -28,20 +30,19 @@ def get_ready(path: Sequence[str], ahead: dict[str, Any] | None) -> None:
     Args:
         path: Where modules are looked for, after Python's own places.
         ahead: `modules` to import, pytest's `plugins` by name, and folders and files with `tests` to make ready;
-            None where the candidate is there already.
+            None where there is no time for that.
     """
-    for name in [name for name in sys.modules if name.partition(".")[0] == "selfedit"]:
-        del sys.modules[name]  # the repository may have a package of that name
+    ourselves.forget()
     # At the end, where nothing of the repository can stand in for a module of Python's.
     sys.path.extend(path)
     if ahead is not None:
         for name in ahead["modules"]:
             with contextlib.suppress(Exception):  # a test that needs it will say what is wrong with it
                 importlib.import_module(name)
-        if "hypothesis" in sys.modules:
-            _try_a_property()
         _run_nothing(ahead["plugins"])
         _rewrite_ahead(ahead["tests"])
+    if "hypothesis" in sys.modules:
+        _try_a_property()  # else each process that is forked from here would pay for that
     gc.set_threshold(*RARELY)
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
 
@@ -60,7 +61,7 @@ def _run_nothing(plugins: Sequence[str]) -> None:
     named = [part for name in plugins for part in ("-p", name)]
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
-        where = ["-c", os.devnull, "--rootdir", empty, "-p", "no:cacheprovider"]
+        where = ["-c", os.devnull, "--rootdir", empty, "--noconftest", "-p", "no:cacheprovider"]
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(said),

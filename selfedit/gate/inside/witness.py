@@ -23,9 +23,9 @@ LONGEST = 3000
 class Teller:
     """The pytest plugin that tells the judge."""
 
-    def __init__(self, fd: int, wanted: list[str] | None, dealt: "Dealt") -> None:
+    def __init__(self, fd: int, wanted: list[str] | None, pool: "Pool") -> None:
         self._fd = fd
-        self._dealt = dealt
+        self._pool = pool
         self._write = os.write
         self._dumps = json.dumps
         self._wanted = None if wanted is None else frozenset(wanted)
@@ -51,7 +51,10 @@ class Teller:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell which tests there are."""
-        self._tell(collected=[item.nodeid for item in session.items])
+        own, files = self._pool.apart(session.items)
+        self._tell(collected=[item.nodeid for item in own])
+        if files:
+            self._tell(pooled={path: [item.nodeid for item in items] for path, items in files.items()})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell of a file that cannot be loaded."""
@@ -62,7 +65,7 @@ class Teller:
         """Run the tests of one's own, and of those that are for whoever has time what one gets."""
         if session.config.option.collectonly:
             return None
-        coming = self._dealt.out(session.items)
+        coming = self._coming(session.items)
         item = next(coming, None)
         while item is not None:
             following = next(coming, None)  # which decides what is torn down in between
@@ -73,6 +76,15 @@ class Teller:
                 raise session.Interrupted(session.shouldstop)
             item = following
         return True
+
+    def _coming(self, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+        """The tests in the order in which they are to be run."""
+        own, files = self._pool.apart(items)
+        yield from own[:-1]
+        for path in self._pool.draw():
+            self._tell(drawn=path, collected=[item.nodeid for item in files[path]])
+            yield from files[path]
+        yield from own[-1:]  # the judge's, which tells that all came to its end
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell what begins, so that it is known what hangs."""
@@ -90,27 +102,30 @@ class Teller:
             self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds)
 
 
-class Dealt:
-    """Which tests one witness of several runs: its own, and then one file after the other out of a pool for all.
+class Pool:
+    """Files of tests for whichever of several witnesses is done: each is run by the one that draws it.
 
-    The numbers of the pool's files come over a pipe that all witnesses read from, so that each gets others.
+    Their numbers come over a pipe that all witnesses read from, so that each gets others. One is drawn when the test
+    before it begins, because what comes next decides what is torn down in between.
     """
 
-    def __init__(self, fd: int, pool: list[str]) -> None:
+    def __init__(self, fd: int, paths: Sequence[str]) -> None:
         self._fd = fd
-        self._pool = pool
+        self._paths = paths
         self._read = os.read
 
-    def out(self, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
-        """The tests in the order in which they are to be run; of the pool, each file only when it is asked for."""
-        pool: dict[str, list[pytest.Item]] = {path: [] for path in self._pool}
+    def apart(self, items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], dict[str, list[pytest.Item]]]:
+        """The tests that are in none of these files, and those that are, by file."""
         own: list[pytest.Item] = []
+        files: dict[str, list[pytest.Item]] = {path: [] for path in self._paths}
         for item in items:
-            pool.get(item.nodeid.partition("::")[0], own).append(item)
-        yield from own[:-1]
-        while pool and (number := self._read(self._fd, 1)):
-            yield from pool[self._pool[number[0]]]
-        yield from own[-1:]  # the judge's, which tells that all came to its end
+            files.get(item.nodeid.partition("::")[0], own).append(item)
+        return own, files
+
+    def draw(self) -> Iterator[str]:
+        """One file after the other, until none is left."""
+        while self._paths and (number := self._read(self._fd, 1)):
+            yield self._paths[number[0]]
 
 
 class Lasting:
@@ -146,11 +161,10 @@ def main() -> int:
     warm.get_ready(ready["path"], ready["ahead"])
     wish = json.loads(sys.stdin.readline())
     sys.argv = ["pytest"]
-    for fd in (wish["fd"], wish["dealt"]):
+    for fd in (wish["fd"], wish["pool_fd"]):
         os.set_inheritable(fd, False)
-    teller = Teller(wish["fd"], wish["wanted"], Dealt(wish["dealt"], wish["pool"]))
+    teller = Teller(wish["fd"], wish["wanted"], Pool(wish["pool_fd"], wish["pool"]))
     code = int(pytest.main(wish["arguments"], plugins=[teller]))
     if wish["collect"]:
         teller.tell_modules()
-    sys.stdout.flush()
     return code
