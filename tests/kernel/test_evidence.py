@@ -161,7 +161,7 @@ def test_all_expected_tests_that_pass_are_a_pass() -> None:
 
 def test_who_runs_a_file_of_the_pool_says_which_tests_are_in_it() -> None:
     """Two processes may find the same test under two names; what the one names that did not run it counts for nothing."""
-    events = [
+    events: list[dict[str, object]] = [
         {"pooled": {"b.py": ["b.py::x[/tmp/1]"]}},
         {"pooled": {"b.py": ["b.py::x[/tmp/2]"]}},
         {"drawn": "b.py", "collected": ["b.py::x[/tmp/2]"]},
