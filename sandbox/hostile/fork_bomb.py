@@ -9,6 +9,6 @@ from sandbox.hostile.attempt import Facts, Said
 def main(facts: Facts) -> Said:
     """Never returns."""
     while facts.processes:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MemoryError):
             os.fork()
     return {}

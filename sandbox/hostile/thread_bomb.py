@@ -1,6 +1,5 @@
 """Starts threads for ever, each of which does the same."""
 
-import contextlib
 import threading
 
 from sandbox.hostile.attempt import Facts, Said
@@ -14,5 +13,7 @@ def main(facts: Facts) -> Said:
 
 def _more() -> None:
     while True:
-        with contextlib.suppress(RuntimeError):
+        try:
             threading.Thread(target=_more).start()
+        except (RuntimeError, MemoryError):  # stacks fill the room of a process, and then anything may fail
+            continue

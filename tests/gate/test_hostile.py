@@ -1,6 +1,7 @@
 """Hostile programs for real, in both sandboxes, with a look from outside at what they did there."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -49,6 +50,15 @@ async def test_nothing_of_it_is_seen_outside(sandbox: Sandbox, program: str, out
     assert [one for one in tried if one.standing is Standing.NOT_HELD and one.shield not in missing] == []
     ordinary = Command(argv=(sandbox.python, "-I", "-c", "print(6 * 7)"), limits=Limits(seconds=30))
     assert (await sandbox.run(ordinary)).stdout == b"42\n"
+
+
+async def test_a_bomb_without_memory_goes_on(bubblewrap_sandbox: Sandbox, outside: Outside) -> None:
+    """Threads whose process has no memory left for more keep trying, so that it is the time-out that ends them."""
+    attack = PROGRAMS["thread_bomb"]
+    tight = dataclasses.replace(attack, limits=attack.limits.model_copy(update={"memory_mb": 40}))
+    for _ in range(3):
+        outcome = await bubblewrap_sandbox.run(command(tight, bubblewrap_sandbox.python, outside.targets))
+        assert outcome.timed_out, outcome
 
 
 async def test_no_container_is_left(docker_sandbox: Sandbox, engine: Any, outside: Outside) -> None:
