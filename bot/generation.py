@@ -6,6 +6,7 @@ steward named. Nothing of it stays behind when the last reference to it is gone.
 """
 
 import asyncio
+import contextlib
 import importlib
 import itertools
 import re
@@ -20,7 +21,7 @@ from agent.calling.toolbox import BadTool, Source, Toolbox, discover
 from bot.control.commands import NAMES
 from bot.control.commands import infos as control_infos
 from bot.feature import CommandInfo, Respond, Turn
-from bot.texts import CODE, GenerationProblem, Texts, fault, forget, verify
+from bot.texts import CODE, Compiled, GenerationProblem, Texts, fault, forget, verify
 from selfedit.types import LoadPlan, SourceFile
 
 PROMPTS = "agent/live/prompts/"
@@ -127,8 +128,21 @@ class Generations:
         return time.perf_counter() - began
 
 
-def build(plan: LoadPlan) -> Generation:
+def compiled(plan: LoadPlan) -> Compiled:
+    """All live code of a plan that can be compiled, compiled and not run: `build` needs to compile what differs."""
+    known: Compiled = {}
+    # Whoever builds it says what is wrong.
+    with contextlib.suppress(GenerationProblem, SyntaxError, ValueError):
+        Texts("", plan.commit, _code(plan), known).compile_all()
+    return known
+
+
+def build(plan: LoadPlan, known: Compiled | None = None) -> Generation:
     """Compile, run and set up all live code of a plan. Blocks; call it in a thread.
+
+    Args:
+        plan: What to build.
+        known: What was compiled before, and need not be again; what is compiled now is added.
 
     Raises:
         GenerationProblem: Something in it is not as it must be; nothing of it is left behind.
@@ -137,9 +151,8 @@ def build(plan: LoadPlan) -> Generation:
         if file.path.startswith(CODE):
             verify(file)
     used = _used(plan)
-    code = [file for file in used if file.path.endswith(".py")]
     package = f"theseus_{plan.commit[:12]}_{next(_count)}"
-    texts = Texts(package, plan.commit, code)
+    texts = Texts(package, plan.commit, _code(plan), {} if known is None else known)
     registry = _Registry()
     prompts = {
         file.path.removeprefix(PROMPTS).removesuffix(".md"): file.text
@@ -169,6 +182,10 @@ def build(plan: LoadPlan) -> Generation:
     )
     weakref.finalize(modules, forget, package, texts.lines).atexit = False
     return generation
+
+
+def _code(plan: LoadPlan) -> list[SourceFile]:
+    return [file for file in _used(plan) if file.path.endswith(".py")]
 
 
 def _used(plan: LoadPlan) -> list[SourceFile]:

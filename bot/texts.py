@@ -12,13 +12,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 
 from selfedit.types import SourceFile
 
 CODE = ("agent/live/", "bot/live/")
 _TREE = ("agent.live", "bot.live")
 _SHA256_DIGITS = 64
+
+
+Compiled = dict[tuple[str, str], CodeType]
+"""Code by the name and the text that it was compiled from. Code that is the same each time need not be compiled each time."""
 
 
 class GenerationProblem(Exception):
@@ -28,9 +32,11 @@ class GenerationProblem(Exception):
 class Texts(MetaPathFinder, Loader):
     """Finds and loads the modules of one generation, from texts in memory."""
 
-    def __init__(self, package: str, commit: str, code: Sequence[SourceFile]) -> None:
+    def __init__(self, package: str, commit: str, code: Sequence[SourceFile], known: Compiled) -> None:
+        """Take them in; `known` is used, and added to."""
         self._package = package
         self._commit = commit
+        self._known = known
         self.modules: dict[str, SourceFile | None] = {package: None}
         self._packages: set[str] = {package}
         self.lines: dict[str, tuple[int, None, list[str], str]] = {}
@@ -72,12 +78,30 @@ class Texts(MetaPathFinder, Loader):
         filename = self._filename(file)
         lines = file.text.splitlines(keepends=True)
         self.lines[filename] = linecache.cache[filename] = (len(file.text), None, lines, filename)
-        tree = ast.parse(file.text.encode(), filename)
-        for node in ast.walk(tree):
-            if _reaches_for_the_tree(node):
-                raise GenerationProblem(f"{file.path}:{getattr(node, 'lineno', 1)}: {_NOT_THE_TREE}")
-        code = compile(tree, filename, "exec", dont_inherit=True)
-        exec(code, module.__dict__)  # noqa: S102 - running judged code is what a loader is for
+        exec(self._compiled(file), module.__dict__)  # noqa: S102 - running judged code is what a loader is for
+
+    def compile_all(self) -> None:
+        """Compile every module, and run none.
+
+        Raises:
+            GenerationProblem: One reaches for the working tree.
+            SyntaxError: One is no Python.
+            ValueError: One has a text that Python does not read.
+        """
+        for file in filter(None, self.modules.values()):
+            self._compiled(file)
+
+    def _compiled(self, file: SourceFile) -> CodeType:
+        filename = self._filename(file)
+        code = self._known.get((filename, file.text))
+        if code is None:
+            tree = ast.parse(file.text.encode(), filename)
+            for node in ast.walk(tree):
+                if _reaches_for_the_tree(node):
+                    raise GenerationProblem(f"{file.path}:{getattr(node, 'lineno', 1)}: {_NOT_THE_TREE}")
+            code = compile(tree, filename, "exec", dont_inherit=True)
+            self._known[filename, file.text] = code
+        return code
 
     def _filename(self, file: SourceFile) -> str:
         return f"{file.path}@{self._commit[:7]}"

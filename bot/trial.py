@@ -1,7 +1,7 @@
 """A trial load in a process of its own: does the live code of a folder come to life, twice, talk, and go again?
 
-The gate runs this on every proposal: it imports this file while it waits for a candidate, and calls `main` when that is
-there. Standard output carries one line of JSON, `selfedit.gate.trial.Trial`, and nothing else.
+The gate runs this on every proposal: it imports this file while it waits for a candidate, calls `get_ready` with what is
+there by then, and `main` when the candidate is. Standard output carries one line of JSON, `selfedit.gate.trial.Trial`, and nothing else.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.conduct import HeldUp, Watch, census, grown, held_to, hold_only_what_blocks, left_tasks, reachable
-from bot.generation import CANARY_SECONDS, Generation, build, canary
+from bot.generation import CANARY_SECONDS, Generation, build, canary, compiled
 from bot.rehearsal import PATIENCE, Rehearsal, writable
-from bot.texts import CODE, GenerationProblem
+from bot.texts import CODE, Compiled, GenerationProblem
 from selfedit.gate.trial import LONGEST_WHY, Trial
 from selfedit.types import LoadPlan, SourceFile
 
@@ -47,6 +47,16 @@ class _Refused(GenerationProblem):
     def __init__(self, rule: str, why: str) -> None:
         super().__init__(why)
         self.rule = rule
+
+
+_known: Compiled = {}
+"""What is compiled by now, so that it is not compiled at each load."""
+
+
+def get_ready(root: str) -> None:
+    """Do what can be done before there is anything to try: compile what stands below `root` now, and run none of it."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # what is tried later may be readable
+        _known.update(compiled(plan_of(Path(root))))
 
 
 def main(root: str, wish: str = "") -> int:
@@ -130,7 +140,7 @@ def _bring_up(plan: LoadPlan, watch: Watch, seconds: float) -> Generation:
         generation: Generation | None = None
         problem = ""
         try:
-            generation = build(plan)
+            generation = build(plan, _known)
         except GenerationProblem as error:
             problem = str(error)
     # Before Python 3.12 the start of a thread is no audit event.

@@ -28,7 +28,7 @@ PROBES = 12
 """Faults planted for a new test into code that was there before; one that is noticed is enough."""
 _NEAR = 3
 """Lines no further apart are told of together: a comment or a blank stands between."""
-_PARTS = ("trees", "programs", "report", "tracing", "ourselves", "warm", "lanes", "change")
+_PARTS = ("trees", "programs", "report", "ourselves", "warm", "tracing", "lanes", "change")
 
 
 @dataclass(frozen=True, slots=True)

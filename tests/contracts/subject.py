@@ -11,7 +11,7 @@ from typing import Any
 from bot import __main__ as start
 from bot.control import commands as control
 from bot.feature import Turn
-from bot.generation import Generation, build
+from bot.generation import Generation, build, compiled
 from bot.trial import plan_of
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +21,8 @@ NOW = time.time()
 WHO, WHERE = f"discord:{secrets.randbits(60)}", str(secrets.randbits(60))
 """Nobody that live code could know."""
 _loaded: list[Generation] = []
+_known = compiled(plan_of(ROOT))
+"""Main's live code, which is what is there by now: what is the same later is not compiled again."""
 
 
 class Model:
@@ -42,7 +44,7 @@ def begin() -> None:
     """Bring the live code to life, as the bot does and with the bot's own main module as the main one."""
     start.__name__ = "__main__"
     sys.modules["__main__"] = start
-    _loaded.append(build(plan_of(ROOT)))
+    _loaded.append(build(plan_of(ROOT), _known))
 
 
 def commands() -> list[dict[str, Any]]:

@@ -89,9 +89,14 @@ def _talks(files: Mapping[str, bytes]) -> bool:
 def _argv(sandbox: Sandbox) -> list[str]:
     root = str(TREE)
     # The wish comes with the candidate: a program that did not wait for it would try base's code.
-    wait = f"wish = sys.stdin.readline()\ncode = main({root!r}, wish)\n{END}"
-    program = (
-        f"import atexit, os, sys, threading\nsys.path.append({root!r})\nfrom bot.trial import main\n{wait}"
-    )
+    program = f"""
+import atexit, os, sys, threading
+sys.path.append({root!r})
+from bot import trial
+if hasattr(trial, "get_ready"):
+    trial.get_ready({root!r})
+wish = sys.stdin.readline()
+code = trial.main({root!r}, wish)
+{END}"""
     # Not quite isolated: the judge's own environment fixes the order of sets, which answers may follow.
     return [sandbox.python, "-P", "-s", "-B", "-c", program]

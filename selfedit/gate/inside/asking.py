@@ -6,9 +6,9 @@ The process may end, hang, write what it likes, answer twice, or leave others ru
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -93,9 +93,7 @@ class Subject:
         self.fault: Fault | None = None
         self._seconds = seconds
         self._ours, theirs = socket.socketpair()
-        self._ours.settimeout(seconds)
-        self._coming = select.poll()
-        self._coming.register(self._ours, select.POLLIN)
+        self._patience = 0.0
         self._data = bytearray()
         reading, writing = os.pipe()
         text = f"judge = {theirs.fileno()}\n{program}".encode()
@@ -173,6 +171,8 @@ class Subject:
         self.forget()
         if self.fault is None:
             self.ask("")
+            if self._process.poll() is not None:
+                raise self._no("contract_gone", "ended, and left another process to answer")
         left = [
             pid for pid in (*children(self.pid), *children(os.getpid())) if pid not in (self.pid, *others)
         ]
@@ -198,7 +198,7 @@ class Subject:
         except Fault as fault:
             self.fault = fault
             raise
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             self.fault = self._no(
                 "contract_timeout", "did not answer in time; where the machine was busy, ask again"
             )
@@ -209,6 +209,7 @@ class Subject:
 
     def _exchange(self, question: bytes, seconds: float) -> Any:
         self.last = Exchange(question)
+        self._patient(seconds)
         self._send([question])
         return self._answer(self.calls, seconds)
 
@@ -240,15 +241,11 @@ class Subject:
     def _answer(self, number: int, seconds: float) -> Any:
         """What the one line says that comes back to a question."""
         line = self._line(seconds)
-        if number == self.calls:  # nothing more is asked
-            if self._coming.poll(0):
-                self._data += self._ours.recv(1)
-            if self._process.poll() is not None:
-                raise self._no("contract_gone", "ended, and left another process to answer")
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
             answer = None
+        # What comes later than this, unasked, stands where the next answer should: each ends with the next question.
         if answer is None or (number == self.calls and self._data):
             raise self._no("contract_garbled", "wrote something beside its one answer")
         match answer:
@@ -265,19 +262,27 @@ class Subject:
             self.last = Exchange(self.last.question, answer)
 
     def _line(self, seconds: float) -> bytes:
-        until = time.monotonic() + seconds
+        until, left = time.monotonic() + seconds, seconds
         while (end := self._data.find(b"\n")) < 0:
-            if not self._coming.poll(1000 * max(0.001, until - time.monotonic())):
-                raise TimeoutError
+            self._patient(left)
             piece = self._ours.recv(1_000_000)
             if not piece:
                 raise self._no("contract_gone", "hung up")
             self._data += piece
+            left = max(0.001, until - time.monotonic())
             if len(self._data) > LONGEST_ANSWER and b"\n" not in self._data:
                 raise self._no("contract_garbled", "answered with more than can be read")
         line = bytes(self._data[:end])
         del self._data[: end + 1]
         return line
+
+    def _patient(self, seconds: float) -> None:
+        """How long the kernel waits for each piece that is sent or read, from now on: asking it before each costs more."""
+        if seconds != self._patience:
+            limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))  # a timeval, socket(7)
+            for what in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self._ours.setsockopt(socket.SOL_SOCKET, what, limit)
+            self._patience = seconds
 
     def _no(self, rule: str, what: str) -> Fault:
         if rule == "contract_gone":

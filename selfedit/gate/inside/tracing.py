@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from selfedit.gate.inside import warm
+
 Lines = dict[str, list[int]]
 """Numbers of lines by path."""
 ANY = 0
@@ -166,3 +168,7 @@ class Teller:
             self._outcome = "failed"
         elif report.skipped and self._outcome == "passed":
             self._outcome = "left out"
+
+    def pytest_unconfigure(self) -> None:
+        """Leave pytest's own end little to do."""
+        warm.tidy()

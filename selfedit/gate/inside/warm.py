@@ -47,6 +47,12 @@ def get_ready(path: Sequence[str], ahead: dict[str, Any] | None) -> None:
     gc.freeze()  # what is imported by now stays: no collection has to look at it again
 
 
+def tidy() -> None:
+    """Do at a run's end what pytest does there, twice: have finalizers speak up. What is alive then is gone through once."""
+    gc.collect()
+    gc.freeze()
+
+
 def _try_a_property() -> None:
     """Hypothesis reads every module for its constants, and makes a table of characters, at the first example."""
     with contextlib.suppress(Exception):

@@ -101,6 +101,10 @@ class Teller:
             seconds = self._lasting.seconds()
             self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds)
 
+    def pytest_unconfigure(self) -> None:
+        """Leave pytest's own end little to do."""
+        warm.tidy()
+
 
 class Pool:
     """Files of tests for whichever of several witnesses is done: each is run by the one that draws it.
