@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from selfedit.gate.assemble import Assembly
 
@@ -13,34 +14,49 @@ PROPERTY = 8_000
 """A property is tried with many examples: it takes as long as so many letters of other tests, in this repository."""
 SLOWER = 1.1
 """So much slower, or by a tenth of a second, tests become from one run to the next; the rest is the machine's doing."""
+IDLE = 0.25
+"""Whoever has nothing to do for such a share of its time, and for that many seconds of it, begins while others have much to do."""
+
+
+class Lasted(NamedTuple):
+    """How long a file of tests took, in seconds, and for how many of them it had nothing to do."""
+
+    seconds: float
+    idle: float = 0.0
+
+    @property
+    def idles(self) -> bool:
+        """Whether somebody else can work meanwhile."""
+        return self.idle >= IDLE * max(1.0, self.seconds)
 
 
 def deal(
-    assembly: Assembly, number: int, among: Sequence[str], lasted: Mapping[str, float] | None = None
+    assembly: Assembly, number: int, among: Sequence[str], lasted: Mapping[str, Lasted] | None = None
 ) -> tuple[list[list[str]], list[str]]:
     """The test files in these places dealt out evenly, by how long they took or else by the work they look like.
 
     Nobody knows how long they will take, so the last of the work is dealt to nobody: it is a pool, the longest
-    first, for whoever is done.
+    first, for whoever is done. Files that idle come first, when there is most to do beside them.
 
     Args:
         assembly: The files.
         number: How many shares are wanted.
         among: Folders and files.
-        lasted: Seconds that files of tests took before, as far as that is known.
+        lasted: How long files of tests took before, as far as that is known.
 
     Returns:
         The shares, each with a file at least, and the pool; no shares where it is not known which files are tests.
     """
     if number <= 1 or not assembly.settings.plain_names:
         return [], []
-    work = _work(assembly, among, lasted or {})
+    lasted = lasted or {}
+    work, idle = _work(assembly, among, lasted), {path for path, each in lasted.items() if each.idles}
     shares: list[list[str]] = [[] for _ in range(number)]
     dealt = [0.0] * number
     pool: list[str] = []
     left, kept = sum(work.values()), POOL * sum(work.values())
     for number_left, path in zip(
-        range(len(work), 0, -1), sorted(work, key=lambda path: -work[path]), strict=True
+        range(len(work), 0, -1), sorted(work, key=lambda path: (path not in idle, -work[path])), strict=True
     ):
         if all(shares) and number_left <= LARGEST_POOL and left <= kept:
             pool.append(path)
@@ -49,23 +65,28 @@ def deal(
             shares[least].append(path)
             dealt[least] += work[path]
         left -= work[path]
-    return [sorted(share) for share in shares if share], pool
+    return [sorted(share, key=lambda path: (path not in idle, path)) for share in shares if share], pool
 
 
-def best(lasted: Mapping[str, float], took: Mapping[str, float], files: Collection[str]) -> dict[str, float]:
+def best(
+    lasted: Mapping[str, Lasted], took: Mapping[str, Lasted], files: Collection[str]
+) -> dict[str, Lasted]:
     """How long files of tests take at the best: on a busy machine they take longer, and that says nothing of them.
 
     Args:
-        lasted: Seconds that were known before.
-        took: Seconds that they took now.
+        lasted: What was known before.
+        took: What they took now.
         files: Which there are; others are forgotten.
     """
-    most = {path: max(SLOWER * seconds, seconds + SLOWER - 1) for path, seconds in lasted.items()}
-    now = {path: min(seconds, most.get(path, seconds)) for path, seconds in took.items()}
-    return {path: seconds for path, seconds in {**lasted, **now}.items() if path in files}
+    now = {path: _no_slower(each, lasted.get(path, each).seconds) for path, each in took.items()}
+    return {path: each for path, each in {**lasted, **now}.items() if path in files}
 
 
-def _work(assembly: Assembly, among: Sequence[str], lasted: Mapping[str, float]) -> dict[str, float]:
+def _no_slower(took: Lasted, before: float) -> Lasted:
+    return took._replace(seconds=min(took.seconds, max(SLOWER * before, before + SLOWER - 1)))
+
+
+def _work(assembly: Assembly, among: Sequence[str], lasted: Mapping[str, Lasted]) -> dict[str, float]:
     """How much there is to do in each file of tests in these places, in no unit in particular."""
     places = tuple(place if place.endswith(".py") else f"{place}/" for place in among)
     names = [
@@ -74,7 +95,7 @@ def _work(assembly: Assembly, among: Sequence[str], lasted: Mapping[str, float])
         if path.startswith(places) and fnmatch.fnmatch(path.rpartition("/")[2], "test_*.py")
     ]
     looks = {path: _looks(assembly.files[path]) for path in names}
-    known = {path: seconds for path in names if (seconds := lasted.get(path))}
+    known = {path: each.seconds for path in names if (each := lasted.get(path)) and each.seconds}
     seen = sum(looks[path] for path in known)
     rate = sum(known.values()) / seen if seen else 1.0
     return {path: known.get(path, rate * looks[path]) for path in names}

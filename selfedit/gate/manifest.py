@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.decision import Finding, Severity
+from selfedit.gate.dealing import Lasted
 from selfedit.gate.evidence import MOST_FINDINGS, Told, no
 from selfedit.types import Check
 
@@ -100,14 +101,18 @@ def read(told: Told) -> Ran | Finding:
     return Ran(tuple(collected), outcomes, reasons, broken, unfinished)
 
 
-def lasted(told: Told) -> dict[str, float]:
-    """How many seconds the tests of each file took, on a machine of their own; good for dealing them out, and for nothing that decides."""
-    found: dict[str, float] = {}
+def lasted(told: Told) -> dict[str, Lasted]:
+    """How long the tests of each file took, on a machine of their own; good for dealing them out, and for nothing that decides."""
+    found: dict[str, Lasted] = {}
     for event in told.told:
         match event:
-            case {"id": str(name), "seconds": float(seconds)} if 0 <= seconds <= told.seconds:
+            case {"id": str(name), "seconds": float(each), "idle": float(idle)} if (
+                0 <= idle <= each <= told.seconds
+            ):
                 path = name.partition("::")[0]
-                found[path] = min(found.get(path, 0.0) + seconds + EACH_SECONDS, told.seconds)
+                before = found.get(path, Lasted(0.0))
+                seconds = min(before.seconds + each + EACH_SECONDS, told.seconds)
+                found[path] = Lasted(seconds, min(before.idle + idle, seconds))
     return found
 
 

@@ -18,7 +18,7 @@ from selfedit.gate.assemble import Assembly, NotJudgeable
 from selfedit.gate.cache import Cache, digest
 from selfedit.gate.changed import felt_in
 from selfedit.gate.checks.readiness import Case, Readiness
-from selfedit.gate.dealing import best, deal
+from selfedit.gate.dealing import Lasted, best, deal
 from selfedit.gate.evidence import Opened, Told
 from selfedit.gate.inside.trees import TREE
 from selfedit.gate.judging import JUDGE, START, Opening, Order, bundle
@@ -110,19 +110,19 @@ class TestChecks:
     def _lasted_place(self) -> str:
         return f"lasted-{digest(self._ready.sandbox.info.image, self._rules.policy)}"
 
-    def _lasted(self) -> dict[str, float]:
+    def _lasted(self) -> dict[str, Lasted]:
         """How long files of tests took when they passed, as far as that is known."""
         try:
             known = json.loads(self._cache.read(self._lasted_place) or b"{}")
-            return {str(path): float(seconds) for path, seconds in known.items()}
+            return {str(path): Lasted(float(seconds), float(idle)) for path, (seconds, idle) in known.items()}
         except (ValueError, TypeError, AttributeError):  # a damaged file costs time, nothing else
             return {}
 
     def _remember(
-        self, assembly: Assembly, check: Check, told: Sequence[Told], lasted: Mapping[str, float]
+        self, assembly: Assembly, check: Check, told: Sequence[Told], lasted: Mapping[str, Lasted]
     ) -> None:
         """Keep how long they took; their names come from where code under test runs, so only of files that there are."""
-        took = {path: seconds for each in told for path, seconds in manifest.lasted(each).items()}
+        took = {path: lasting for each in told for path, lasting in manifest.lasted(each).items()}
         if check.passed and took:
             kept = best(lasted, took, assembly.files.keys())
             with contextlib.suppress(OSError):
@@ -137,14 +137,14 @@ class TestChecks:
         return _within(felt, quick) or quick
 
     async def _waiting(
-        self, case: Case, places: Sequence[str], lasted: Mapping[str, float]
+        self, case: Case, places: Sequence[str], lasted: Mapping[str, Lasted]
     ) -> Opened | Finding:
         """Run tests of a candidate in the sandbox that waits for it."""
         order = self._order(case.assembly, places, lasted)
         return await self._ready.judge(case, self._opening(case.assembly), order, "running the tests")
 
     async def _fresh(
-        self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]
+        self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, Lasted]
     ) -> Opened | Finding:
         """Run tests in a sandbox of their own."""
         order = self._order(assembly, places, lasted)
@@ -213,14 +213,16 @@ class TestChecks:
         return found
 
     def _preloaded(self, assembly: Assembly, modules: Mapping[str, str]) -> list[str]:
-        """Which modules a witness may import before there is a candidate: the kernel's, and of packages the tops."""
+        """Which modules a witness may import before there is a candidate: the kernel's, and of packages the public ones."""
         plugins = {name.partition(".")[0] for name in self._gate.pytest_plugins}
         tests = tuple(f"{place.partition('/')[0]}/" for place in assembly.settings.tests) or ("tests/",)
         found = []
         for name, file in modules.items():
             path = file.removeprefix(f"{TREE}/")
             if path == file:
-                chosen = "site-packages" in file and "." not in name and name not in plugins
+                top, _, below = name.partition(".")
+                public = "." not in below and not below.startswith("_")
+                chosen = "site-packages" in file and public and top not in plugins
             else:
                 kernel = zone_of(path, self._rules.zones.live) is Zone.KERNEL
                 chosen = kernel and not path.startswith(tests)
@@ -228,7 +230,7 @@ class TestChecks:
                 found.append(name)
         return sorted(found)
 
-    def _order(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, float]) -> Order:
+    def _order(self, assembly: Assembly, places: Sequence[str], lasted: Mapping[str, Lasted]) -> Order:
         """To run the tests in these places, dealt out to the witnesses."""
         dealt, pool = deal(assembly, self._gate.test_processes, places, lasted)
         shares = [self._share(assembly, share, pool=pool) for share in dealt or [list(places)]]

@@ -98,8 +98,8 @@ class Teller:
             why = "" if report.passed else report.longreprtext[-LONGEST:]
             line = report.location[1]
             line = None if line is None else line + 1
-            seconds = self._lasting.seconds()
-            self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds)
+            seconds, idle = self._lasting.so_far()
+            self._tell(id=report.nodeid, outcome=outcome, why=why, line=line, seconds=seconds, idle=idle)
 
     def pytest_unconfigure(self) -> None:
         """Leave pytest's own end little to do."""
@@ -136,7 +136,7 @@ class Lasting:
     """How long a test lasts, but for the time in which others had the processor: that says nothing of the test."""
 
     def __init__(self) -> None:
-        self._pread, self._now = os.pread, time.monotonic
+        self._pread, self._now, self._work = os.pread, time.monotonic, time.thread_time
         try:
             self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # not every kernel says
@@ -145,11 +145,13 @@ class Lasting:
 
     def begin(self) -> None:
         """From here on."""
-        self._began = self._now() - self._waited()
+        self._began, self._worked = self._now() - self._waited(), self._work()
 
-    def seconds(self) -> float:
-        """So far."""
-        return round(max(0.0, self._now() - self._waited() - self._began), 4)
+    def so_far(self) -> tuple[float, float]:
+        """Seconds, and those of them in which it had nothing to do."""
+        seconds = max(0.0, self._now() - self._waited() - self._began)
+        idle = max(0.0, seconds - (self._work() - self._worked))
+        return round(seconds, 4), round(idle, 4)
 
     def _waited(self) -> float:
         # Nanoseconds on a processor, and ready for one without having it (the kernel's scheduler/sched-stats.rst).
