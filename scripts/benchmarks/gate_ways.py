@@ -12,7 +12,7 @@ from pathlib import Path
 from gate_beside import LAST, SCRIPT, WHERE, Beside, beside
 
 from policies.load import Rules
-from selfedit.gate.assemble import assemble
+from selfedit.gate.assemble import Assembler, assemble
 from selfedit.gate.gate import Gate
 from selfedit.gate.judging import difference, pack
 from selfedit.repo import Repo
@@ -129,13 +129,14 @@ class Tuned:
 
     def __init__(self, repo: Repo, rules: Rules, name: str, base: str) -> None:
         self._repo, self._rules, self._name, self._base = repo, rules, name, base
-        self._files = assemble(repo, base, base, rules).files
+        self._assembler = Assembler(repo, rules)  # reads no file of base a second time
+        self._files = self._assembler.assemble(base, base).files
         self._execute("mkdir -p /tmp/repo && cd /tmp/repo && tar -xm", pack({".": self._files}))
 
     async def judge(self, head: str, *, whole: bool = False) -> Said:
         """All tools at once, in the one container; `whole`: and with them all else that the gate asks."""
         started = time.monotonic()
-        files = assemble(self._repo, self._base, head, self._rules).files
+        files = self._assembler.assemble(self._base, head).files
         written, removed = difference(self._files, files, ".")
         self._execute(f"cd /tmp/repo && rm -f {' '.join(removed)} ''; tar -xm", pack({".": written}))
         self._files = files

@@ -5,7 +5,7 @@ import pytest
 from policies.decision import Severity
 from selfedit.gate.apart import apart
 from selfedit.gate.assemble import Assembly, Settings
-from selfedit.gate.dealing import LARGEST_POOL, deal
+from selfedit.gate.dealing import LARGEST_POOL, Lasted, deal
 from selfedit.gate.evidence import Told
 from selfedit.gate.manifest import judge_apart
 from selfedit.types import Check
@@ -33,13 +33,23 @@ def test_tests_are_dealt_out_by_how_long_they_took() -> None:
     """Where one file took as long as all others together, it is dealt alone, however short it is; unknown ones by their text."""
     files = {f"test_{name}__py": b"x" * 100 for name in "bcd"} | {"test_a__py": b"x"}
     tests = assembled(**files)
-    lasted = {f"tests/live/test_{name}.py": 9.0 if name == "a" else 1.0 for name in "abc"}
+    lasted = {f"tests/live/test_{name}.py": Lasted(9.0 if name == "a" else 1.0) for name in "abc"}
     (first, second), pool = deal(tests, 2, ["tests"], lasted)
     assert first == ["tests/live/test_a.py"]
     assert len(second) + len(pool) == 3
     emptied = assembled(test_a__py=b"", test_new__py=b"x")
     shares, pool = deal(emptied, 2, ["tests"], lasted)
     assert (sorted(shares), pool) == ([["tests/live/test_a.py"], ["tests/live/test_new.py"]], [])
+
+
+def test_tests_that_wait_come_first() -> None:
+    """A file that has nothing to do for a good part of its time begins a share, and is not left for the end."""
+    tests = assembled(**{f"test_{name}__py": b"x" * 100 for name in "abcdefgh"})
+    lasted = {path: Lasted(1.0) for path in tests.files} | {"tests/live/test_g.py": Lasted(0.5, 0.4)}
+    shares, _ = deal(tests, 2, ["tests"], lasted)
+    assert [share[0] for share in shares if "tests/live/test_g.py" in share] == ["tests/live/test_g.py"]
+    brief = lasted | {"tests/live/test_g.py": Lasted(0.04, 0.04)}
+    assert "tests/live/test_g.py" in deal(tests, 2, ["tests"], brief)[1]
 
 
 @pytest.mark.parametrize("many", [3, 20, 108])

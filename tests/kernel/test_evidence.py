@@ -271,12 +271,14 @@ def test_how_long_tests_took_is_read_by_file_and_nonsense_is_left_out() -> None:
     """What was told of a file's tests is added up; a time that cannot be says nothing."""
     one = {"outcome": "passed", "why": ""}
     ran = told(
-        {**one, "id": "tests/test_a.py::test_one", "seconds": 0.25},
-        {**one, "id": "tests/test_a.py::test_two", "seconds": 0.5},
-        {**one, "id": "tests/test_b.py::test_one", "seconds": -1.0},
-        {**one, "id": "tests/test_b.py::test_two", "seconds": 1e300},
-        {**one, "id": "tests/test_b.py::test_three", "seconds": float("nan")},
-        {**one, "id": "tests/test_b.py::test_four"},
+        {**one, "id": "tests/test_a.py::test_one", "seconds": 0.25, "idle": 0.125},
+        {**one, "id": "tests/test_a.py::test_two", "seconds": 0.5, "idle": 0.0},
+        {**one, "id": "tests/test_b.py::test_one", "seconds": -1.0, "idle": -2.0},
+        {**one, "id": "tests/test_b.py::test_two", "seconds": 1e300, "idle": 0.0},
+        {**one, "id": "tests/test_b.py::test_three", "seconds": float("nan"), "idle": 0.0},
+        {**one, "id": "tests/test_b.py::test_four", "idle": 0.0},
+        {**one, "id": "tests/test_b.py::test_five", "seconds": 0.25, "idle": 0.5},
     )
     assert lasted(ran).keys() == {"tests/test_a.py"}
-    assert 0.75 <= lasted(ran)["tests/test_a.py"] < 0.8
+    assert 0.75 <= lasted(ran)["tests/test_a.py"].seconds < 0.8
+    assert lasted(ran)["tests/test_a.py"].idle == 0.125

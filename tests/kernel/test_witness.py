@@ -18,10 +18,17 @@ WORK = 0.3
 
 
 def test_waiting_counts() -> None:
-    """A test that sleeps lasts as long as it sleeps."""
+    """A test that sleeps lasts as long as it sleeps, and has nothing to do meanwhile; while it works, it has."""
     lasting = Lasting()
-    time.sleep(0.05)
-    assert lasting.seconds() >= 0.05
+    time.sleep(0.06)
+    seconds, idle = lasting.so_far()
+    assert 0.05 <= idle <= seconds
+    lasting.begin()
+    until = time.thread_time() + WORK
+    while time.thread_time() < until:
+        pass
+    seconds, idle = lasting.so_far()
+    assert idle < 0.5 * seconds
 
 
 def test_what_others_take_of_a_processor_does_not_count() -> None:
@@ -36,7 +43,7 @@ def test_what_others_take_of_a_processor_does_not_count() -> None:
             lasting, began, until = Lasting(), time.monotonic(), time.process_time() + WORK
             while time.process_time() < until:
                 pass
-            seconds, wall = lasting.seconds(), time.monotonic() - began
+            (seconds, _), wall = lasting.so_far(), time.monotonic() - began
         finally:
             os.sched_setaffinity(0, mine)
             other.kill()
