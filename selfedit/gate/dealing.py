@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from selfedit.gate.assemble import Assembly
 
-POOL = 0.4
+POOL = 0.3
 """Share of the work that is dealt to nobody ahead, at most. Each process loads those files, whoever runs them."""
 LARGEST_POOL = 24
 """Files, the shortest ones."""
