@@ -43,8 +43,6 @@ PATIENCE = 1.25
 """What holds the event loop up is ended later, by this factor, than what merely waits."""
 _LEAST_ROUNDS, _MOST_ROUNDS = 2, 9
 """Several rounds tell noise, chance and hoarding from a change."""
-_FEW_ROUNDS = 4
-"""So many are enough where one of them has left no more memory taken than may be."""
 _ROUNDS_SECONDS = 0.6
 """A further round is begun only while those before it took less of the processor's time, which a busy machine does not
 shorten: caches fill in the first rounds, so that few rounds would take them for hoarding."""
@@ -101,7 +99,7 @@ class Rehearsal:
         """Names exactly these conversations."""
 
     def hold(
-        self, generation: Generation, watch: Watch, seed: str, seconds: float, enough: int | None = None
+        self, generation: Generation, watch: Watch, seed: str, seconds: float
     ) -> tuple[tuple[Answered, ...], int]:
         """Hold all conversations, several times over.
 
@@ -110,7 +108,6 @@ class Rehearsal:
             watch: Notes what it does beside that.
             seed: Chance is the same for the same seed.
             seconds: How long one answer may take.
-            enough: How many blocks of memory a round may leave taken; as few as there can be, where nobody knows.
 
         Returns:
             How each turn went, and how many blocks of memory each further round leaves taken.
@@ -122,10 +119,7 @@ class Rehearsal:
         stage = _Stage(generation, watch, seed, seconds, began + REHEARSAL_SECONDS)
         turns: list[Answered] = []
         taken: list[int] = []
-        growths: list[int] = []
         while not taken or self._again(len(taken), time.monotonic() - began, time.process_time() - worked):
-            if enough is not None and len(taken) >= _FEW_ROUNDS and min(growths) <= enough:
-                break
             # What is kept of a round is as large as what it replaces, so that the memory counted below is not ours.
             told: list[Answered] = []
             asyncio.run(self._round(stage, told))
@@ -133,7 +127,7 @@ class Rehearsal:
             del told
             gc.collect()
             taken.append(sys.getallocatedblocks())
-            growths = [after - before for before, after in pairwise(taken[1:])]
+        growths = [after - before for before, after in pairwise(taken[1:])]
         return tuple(turns), max(0, min(growths, default=0))
 
     @staticmethod

@@ -39,8 +39,6 @@ class Wish(BaseModel):
     """Whether to hold the recorded conversations."""
     seconds: float = Field(default=CANARY_SECONDS, gt=0)
     """How long one answer may take."""
-    enough: int | None = None
-    """So many blocks of memory may be left taken by a round of conversations; None: it is to be found out how few are."""
 
 
 class _Refused(GenerationProblem):
@@ -122,9 +120,7 @@ def _try(root: Path, wish: Wish) -> Trial:
         "the code before it stays in memory after a reload; something outside holds", reachable(package)
     )
     _refuse_growth("each reload adds", grown(used, census()))
-    turns, kept = (
-        rehearsal.hold(second, watch, wish.seed, wish.seconds, wish.enough) if rehearsal else ((), 0)
-    )
+    turns, kept = rehearsal.hold(second, watch, wish.seed, wish.seconds) if rehearsal else ((), 0)
     _refuse_growth("after the conversations, it leaves behind", _running(grown(used, census())))
     features = [path.split("/")[2] for path in second.blobs if path.endswith("/feature.py")]
     return Trial(

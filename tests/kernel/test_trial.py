@@ -207,32 +207,6 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
     }
 
 
-def test_no_more_rounds_are_held_than_can_tell_something(tmp_path: Path) -> None:
-    """Where it is known how much memory may be left taken, the rounds end with the first that leaves no more, from the fourth on."""
-    rounds = {}
-    for enough in (None, -1_000_000, 1_000_000):
-        root = tmp_path / str(enough)
-        note = f"""
-            async def f(turn):
-                if turn.text == "again":
-                    with open({str(root / "noted")!r}, "a") as notes: notes.write("x")
-                return "x"
-            def setup(r): r.chat(f)
-        """
-        wish = json.dumps({**json.loads(WISH), "enough": enough})
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", PROGRAM.format(str(ROOT), str(tree(root, note)))],
-            input=f"{wish}\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert read(done.returncode, done.stdout).ok
-        rounds[enough] = len((root / "noted").read_text())
-    assert rounds[1_000_000] == 4 < min(rounds[None], rounds[-1_000_000])
-
-
 def test_the_live_code_of_this_repository_passes() -> None:
     """What is delivered comes to life and talks, started as the gate does it, also when nothing is wished for."""
     done = subprocess.run(

@@ -9,14 +9,14 @@ from policies.load import Rules
 from sandbox.types import Sandbox
 from selfedit.gate import evidence
 from selfedit.gate.assemble import Assembly
-from selfedit.gate.behaviour import FLOOR_BLOCKS, compare
+from selfedit.gate.behaviour import compare
 from selfedit.gate.cache import Cache, digest
 from selfedit.gate.checks.alone import Alone, Program
 from selfedit.gate.checks.readiness import Case, Readiness
 from selfedit.gate.evidence import Step
 from selfedit.gate.inside.trees import TREE
 from selfedit.gate.judging import END, JUDGE
-from selfedit.gate.trial import Trial, read_trial
+from selfedit.gate.trial import read_trial
 from selfedit.types import Check
 
 FILE = "bot/trial.py"
@@ -47,7 +47,7 @@ class TrialCheck:
         """Load the candidate's live code, and compare its answers with base's."""
         if not PROGRAM.wanted(case.assembly.files):
             return []
-        wish = _wish(case.base_assembly, await self._known(case.base_assembly))
+        wish = _wish(case.base_assembly)
         head, base = await asyncio.gather(
             self._alone.ask(case.assembly, wish, case), self._of_base(case.base_assembly)
         )
@@ -68,26 +68,18 @@ class TrialCheck:
         """How base behaves: found out once for its files."""
         if not _talks(assembly.files):
             return None
-        if (known := await self._known(assembly)) is not None:
-            return known
+        place = f"trial-{digest(assembly.content, self._identity)}"
+        if (known := await asyncio.to_thread(self._cache.read, place)) is not None:
+            return Step.model_validate_json(known)
         said = await self._alone.ask(assembly, _wish(assembly))
         if isinstance(said, Step) and said.exit == 0:
-            await asyncio.to_thread(self._cache.write, self._place(assembly), said.model_dump_json().encode())
+            await asyncio.to_thread(self._cache.write, place, said.model_dump_json().encode())
         return said
 
-    async def _known(self, assembly: Assembly) -> Step | None:
-        known = await asyncio.to_thread(self._cache.read, self._place(assembly))
-        return None if known is None else Step.model_validate_json(known)
 
-    def _place(self, assembly: Assembly) -> str:
-        return f"trial-{digest(assembly.content, self._identity)}"
-
-
-def _wish(base: Assembly, known: Step | None = None) -> str:
-    """The same chance on both sides, and another one for each base; with how that behaves, as far as it is known."""
-    before = None if known is None else read_trial(known)
-    enough = before.kept + FLOOR_BLOCKS if isinstance(before, Trial) else None
-    return json.dumps({"seed": base.content, "conversations": _talks(base.files), "enough": enough})
+def _wish(base: Assembly) -> str:
+    """The same chance on both sides, and another one for each base."""
+    return json.dumps({"seed": base.content, "conversations": _talks(base.files)})
 
 
 def _talks(files: Mapping[str, bytes]) -> bool:
