@@ -129,11 +129,14 @@ class Generations:
 
 
 def compiled(plan: LoadPlan) -> Compiled:
-    """All live code of a plan that can be compiled, compiled and not run: `build` needs to compile what differs."""
+    """The live code of a plan, as far as it can be compiled, compiled and not run: `build` compiles what differs."""
     known: Compiled = {}
-    # Whoever builds it says what is wrong.
-    with contextlib.suppress(GenerationProblem, SyntaxError, ValueError):
-        Texts("", plan.commit, _code(plan), known).compile_all()
+    # Whoever builds it says what is wrong with it.
+    with contextlib.suppress(GenerationProblem):
+        texts = Texts("", plan.commit, _code(plan), known)
+        for file in filter(None, texts.modules.values()):
+            with contextlib.suppress(Exception):
+                texts.compiled(file)
     return known
 
 

@@ -78,20 +78,15 @@ class Texts(MetaPathFinder, Loader):
         filename = self._filename(file)
         lines = file.text.splitlines(keepends=True)
         self.lines[filename] = linecache.cache[filename] = (len(file.text), None, lines, filename)
-        exec(self._compiled(file), module.__dict__)  # noqa: S102 - running judged code is what a loader is for
+        exec(self.compiled(file), module.__dict__)  # noqa: S102 - running judged code is what a loader is for
 
-    def compile_all(self) -> None:
-        """Compile every module, and run none.
+    def compiled(self, file: SourceFile) -> CodeType:
+        """A file's code, looked up or else compiled.
 
         Raises:
-            GenerationProblem: One reaches for the working tree.
-            SyntaxError: One is no Python.
-            ValueError: One has a text that Python does not read.
+            GenerationProblem: It reaches for the working tree.
+            Exception: It cannot be compiled, for whatever reason Python has.
         """
-        for file in filter(None, self.modules.values()):
-            self._compiled(file)
-
-    def _compiled(self, file: SourceFile) -> CodeType:
         filename = self._filename(file)
         code = self._known.get((filename, file.text))
         if code is None:

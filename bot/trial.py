@@ -55,8 +55,7 @@ _known: Compiled = {}
 
 def get_ready(root: str) -> None:
     """Do what can be done before there is anything to try: compile what stands below `root` now, and run none of it."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):  # what is tried later may be readable
-        _known.update(compiled(plan_of(Path(root))))
+    _known.update(compiled_below(Path(root)))
 
 
 def main(root: str, wish: str = "") -> int:
@@ -95,6 +94,13 @@ def plan_of(root: Path) -> LoadPlan:
             blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
             files.append(SourceFile(path=path.relative_to(root).as_posix(), blob=blob, text=data.decode()))
     return LoadPlan(commit="0" * 40, tree="0" * 40, files=tuple(files))
+
+
+def compiled_below(root: Path) -> Compiled:
+    """The live code below a folder, compiled, as far as it can be; the folder may change meanwhile."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return compiled(plan_of(root))
+    return {}
 
 
 def _no(rule: str, why: str) -> Trial:

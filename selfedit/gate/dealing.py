@@ -15,18 +15,18 @@ PROPERTY = 8_000
 SLOWER = 1.1
 """So much slower, or by a tenth of a second, tests become from one run to the next; the rest is the machine's doing."""
 IDLE = 0.25
-"""Whoever has nothing to do for such a share of its time, and for that many seconds of it, begins while others have much to do."""
+"""A file that waits for such a share of its time, and for that many seconds, begins while others have much to do."""
 
 
 class Lasted(NamedTuple):
-    """How long a file of tests took, in seconds, and for how many of them it had nothing to do."""
+    """How long a file of tests took, in seconds, and for how many of them it only waited."""
 
     seconds: float
     idle: float = 0.0
 
     @property
     def idles(self) -> bool:
-        """Whether somebody else can work meanwhile."""
+        """Whether it waits for a good part of its time."""
         return self.idle >= IDLE * max(1.0, self.seconds)
 
 
@@ -83,7 +83,8 @@ def best(
 
 
 def _no_slower(took: Lasted, before: float) -> Lasted:
-    return took._replace(seconds=min(took.seconds, max(SLOWER * before, before + SLOWER - 1)))
+    seconds = min(took.seconds, max(SLOWER * before, before + SLOWER - 1))
+    return Lasted(seconds, min(took.idle, seconds))
 
 
 def _work(assembly: Assembly, among: Sequence[str], lasted: Mapping[str, Lasted]) -> dict[str, float]:

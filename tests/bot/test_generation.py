@@ -1,17 +1,19 @@
 """Live code comes to life as a set, from its texts alone, beside what runs; or it does not, and nothing is left."""
 
+import ast
 import asyncio
 import gc
 import linecache
 import sys
 import traceback
 import weakref
+from typing import Any
 
 import pytest
 
 from agent.tool import Context
 from bot.feature import Turn
-from bot.generation import Generation, Generations, LiveError, build, canary
+from bot.generation import Generation, Generations, LiveError, build, canary, compiled
 from bot.texts import GenerationProblem
 from selfedit.types import LoadPlan
 from tests.fakes.plans import echo, plan
@@ -56,6 +58,26 @@ async def test_two_generations_stand_side_by_side() -> None:
     """Each generation answers with its own code, whatever was loaded after it, even of the same commit."""
     first, second = build(echo("first")), build(echo("second"))
     assert [await g.respond("say", ASK) for g in (first, second, first)] == ["first", "second", "first"]
+
+
+async def test_what_was_compiled_before_is_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that did not change are not compiled again; one that cannot be compiled is left to whoever builds it."""
+    made: list[str] = []
+
+    def noted(tree: ast.Module, filename: str, mode: str, **how: Any) -> Any:
+        made.append(filename)
+        return compile(tree, filename, mode, **how)
+
+    monkeypatch.setattr("bot.texts.compile", noted, raising=False)
+    deep = {"bot/live/two/feature.py": f"x = {'1+' * 20_000}1"}
+    files = dict(_texts(echo("ahoy")))
+    known = compiled(plan({**files, **deep}))
+    made.clear()
+    generation = build(plan(files), known)
+    assert (await generation.respond("say", ASK), made) == ("ahoy", [])
+    assert await build(plan(dict(_texts(echo("other")))), known).respond("say", ASK) == "other"
+    assert made == ["bot/live/echo/feature.py@c0ffee0"]
+    assert "Error" in refused(deep)
 
 
 async def test_relative_imports_stay_within_the_generation() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from bot import __main__ as start
 from bot.control import commands as control
 from bot.feature import Turn
-from bot.generation import Generation, build, compiled
-from bot.trial import plan_of
+from bot.generation import Generation, build
+from bot.trial import compiled_below, plan_of
 
 ROOT = Path(__file__).parents[2]
 sys.argv[:] = [str(ROOT / "bot" / "__main__.py")]
@@ -21,7 +21,7 @@ NOW = time.time()
 WHO, WHERE = f"discord:{secrets.randbits(60)}", str(secrets.randbits(60))
 """Nobody that live code could know."""
 _loaded: list[Generation] = []
-_known = compiled(plan_of(ROOT))
+_known = compiled_below(ROOT)
 """Main's live code, which is what is there by now: what is the same later is not compiled again."""
 
 

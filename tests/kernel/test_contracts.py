@@ -1,7 +1,9 @@
 """Contracts are asked of a process that shares nothing with what compares; what comes back is read strictly."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from selfedit.gate.contracts import YEAR, argv, contracts_check, line, wanted
 from selfedit.gate.evidence import Step
 from selfedit.gate.inside.contract import Draw
+from selfedit.gate.inside.contracts import keep_together
 from tests.fakes.contracts import CONTRACTS, HONEST, SUMS, after, judge, rules, run
 
 
@@ -29,6 +32,19 @@ def test_honest_code_passes(tmp_path: Path, source: str) -> None:
     """Code that does what was promised passes under every clock, whatever it prints."""
     check = judge(tmp_path, {SUMS: source})
     assert (check.passed, check.findings) == (True, ())
+
+
+def test_who_asks_and_who_answers_share_a_processor() -> None:
+    """They work in turns, so that none of them waits for a processor to be woken."""
+    mine = os.sched_getaffinity(0)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            keep_together([os.getpid(), other.pid])
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(other.pid)
+            assert len(os.sched_getaffinity(0)) == 1
+        finally:
+            os.sched_setaffinity(0, mine)
+            other.kill()
 
 
 def test_a_stable_answer_may_not_change(tmp_path: Path) -> None:

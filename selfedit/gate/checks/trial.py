@@ -89,6 +89,7 @@ def _talks(files: Mapping[str, bytes]) -> bool:
 def _argv(sandbox: Sandbox) -> list[str]:
     root = str(TREE)
     # The wish comes with the candidate: a program that did not wait for it would try base's code.
+    # Whoever has a trial of their own need not have anything to get ready.
     program = f"""
 import atexit, os, sys, threading
 sys.path.append({root!r})

@@ -215,6 +215,7 @@ class Subject:
 
     def _unlike(self, heard: Sequence[Exchange]) -> int | None:
         first, odd = self.calls + 1, None
+        self._patient(self._seconds)
         self._send([each.question for each in heard])
         for number, each in enumerate(heard, first):
             self.last = Exchange(each.question)
@@ -245,7 +246,7 @@ class Subject:
             answer = json.loads(line)
         except (ValueError, RecursionError):
             answer = None
-        # What comes later than this, unasked, stands where the next answer should: each ends with the next question.
+        # What comes unasked after this is read as the next answer, and fails by its number.
         if answer is None or (number == self.calls and self._data):
             raise self._no("contract_garbled", "wrote something beside its one answer")
         match answer:
@@ -269,7 +270,8 @@ class Subject:
             if not piece:
                 raise self._no("contract_gone", "hung up")
             self._data += piece
-            left = max(0.001, until - time.monotonic())
+            if b"\n" not in piece and (left := until - time.monotonic()) <= 0:
+                raise TimeoutError
             if len(self._data) > LONGEST_ANSWER and b"\n" not in self._data:
                 raise self._no("contract_garbled", "answered with more than can be read")
         line = bytes(self._data[:end])
@@ -279,7 +281,9 @@ class Subject:
     def _patient(self, seconds: float) -> None:
         """How long the kernel waits for each piece that is sent or read, from now on: asking it before each costs more."""
         if seconds != self._patience:
-            limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))  # a timeval, socket(7)
+            limit = struct.pack(
+                "ll", *divmod(max(1, int(seconds * 1_000_000)), 1_000_000)
+            )  # a timeval, socket(7)
             for what in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 self._ours.setsockopt(socket.SOL_SOCKET, what, limit)
             self._patience = seconds

@@ -136,7 +136,7 @@ class Lasting:
     """How long a test lasts, but for the time in which others had the processor: that says nothing of the test."""
 
     def __init__(self) -> None:
-        self._pread, self._now, self._work = os.pread, time.monotonic, time.thread_time
+        self._pread, self._now, self._times = os.pread, time.monotonic, os.times
         try:
             self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # not every kernel says
@@ -148,10 +148,13 @@ class Lasting:
         self._began, self._worked = self._now() - self._waited(), self._work()
 
     def so_far(self) -> tuple[float, float]:
-        """Seconds, and those of them in which it had nothing to do."""
+        """Seconds, and those of them in which neither this process worked nor one that it has waited for."""
         seconds = max(0.0, self._now() - self._waited() - self._began)
         idle = max(0.0, seconds - (self._work() - self._worked))
         return round(seconds, 4), round(idle, 4)
+
+    def _work(self) -> float:
+        return sum(self._times()[:4])  # of threads and of children, too
 
     def _waited(self) -> float:
         # Nanoseconds on a processor, and ready for one without having it (the kernel's scheduler/sched-stats.rst).
